@@ -1,0 +1,51 @@
+# Every target does its own set-up. `make up` and `make test` are all a newcomer needs.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PACKAGES := instrumentation collector runner ui
+
+.PHONY: up test lint format screenshots bench clean
+
+up: $(VENV)/.all ## start everything and open the dashboard
+	@exec $(BIN)/quarterdeck up $(ARGS)
+
+test: $(VENV)/.dev $(VENV)/.browser ## run the whole suite, browser tests included
+	$(BIN)/pytest $(ARGS)
+
+lint: $(VENV)/.dev ## ruff, strict types, import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy $(PACKAGES) tests benchmarks examples
+	$(BIN)/lint-imports
+
+format: $(VENV)/.dev ## let ruff rewrite what it can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+screenshots: $(VENV)/.dev $(VENV)/.browser ## remake the pictures of the README from a live demo
+	$(BIN)/python docs/screenshots.py
+
+bench: $(VENV)/.dev ## print every benchmark's ratio
+	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+
+clean: ## remove what the other targets made, data included
+	rm -rf $(VENV) .quarterdeck .mypy_cache .ruff_cache .pytest_cache .import_linter_cache artefacts dist
+
+$(VENV)/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Quarterdeck needs Python 3.11 or newer; set PYTHON=python3.12, say")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.all: $(VENV)/bin/python pyproject.toml constraints.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[all]'
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/bin/python pyproject.toml constraints.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@ $(VENV)/.all
+
+# A browser: the one of the machine if there is one, else Debian's, else the one that Playwright brings.
+$(VENV)/.browser: $(VENV)/.dev
+	@command -v chromium >/dev/null || command -v google-chrome >/dev/null \
+		|| { command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y -qq chromium; } \
+		|| $(BIN)/playwright install chromium
+	@touch $@
