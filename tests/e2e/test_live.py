@@ -1,0 +1,142 @@
+"""The main job: open the dashboard, see runs live, steer them."""
+
+import json
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from support.browser import DESKTOP, PHONE, TABLET, chromium, open_page
+from support.deck import Deck
+from support.live import progress, wait_for_a_busy_deck
+from support.waiting import eventually
+
+SIZES = {"desktop": DESKTOP, "tablet": TABLET, "phone": PHONE}
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as running:
+        yield running
+
+
+def ask(url: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+    data = json.dumps(body).encode() if body is not None else None
+    request = urllib.request.Request(url, data=data, headers={"Content-Type": "application/json"})  # noqa: S310 - loopback
+    with urllib.request.urlopen(request, timeout=20) as answer:  # noqa: S310 - loopback
+        return dict(json.load(answer))
+
+
+def start_yaml_run(deck: Deck) -> str:
+    return str(ask(deck.url("runner") + "/v1/runs", {"pipeline": "contract_review", "inputs": {}})["id"])
+
+
+def decorated_run(deck: Deck) -> str:
+    """The id of a live run of a decorated Python pipeline of the demo."""
+
+    def find() -> str:
+        runs = ask(deck.url("runner") + "/v1/runs?status=active")["runs"]
+        return next((str(run["id"]) for run in runs if run["kind"] == "python" and run["status"] == "running"), "")
+
+    return eventually(find, seconds=60)
+
+
+def click(page: Page, run: str, action: str) -> None:
+    page.locator(f"[data-run='{run}'] [data-action={action}]").click(timeout=20_000)
+
+
+def status(page: Page, run: str, expected: str) -> None:
+    row = page.locator(f"[data-run='{run}']")
+    expect(row).to_have_attribute("data-status", expected, timeout=40_000)
+
+
+def test_two_live_runs_move_and_an_answer_streams_in(demo_deck: Deck, browser: Browser, artefacts: Path) -> None:
+    watched = open_page(browser, demo_deck.url("ui"))
+    wait_for_a_busy_deck(watched.page)
+    watched.page.screenshot(path=artefacts / "deck-live.png")
+    assert (watched.console_errors, watched.foreign_requests) == ([], [])
+
+
+def test_a_run_appears_progresses_and_finishes(demo_deck: Deck, browser: Browser) -> None:
+    page = open_page(browser, demo_deck.url("ui")).page
+    run = start_yaml_run(demo_deck)
+    status(page, run, "running")
+    seen: list[float] = []
+
+    def finished() -> bool:
+        seen.append(progress(page, run))
+        return page.locator(f"[data-run='{run}']").get_attribute("data-status") == "completed"
+
+    eventually(finished, seconds=90, every=0.2)
+    assert sorted(seen) == seen
+    assert len(set(seen)) >= 3
+
+
+@pytest.mark.parametrize("kind", ["yaml", "python"])
+def test_pause_resume_and_cancel_by_clicking(kind: str, demo_deck: Deck, browser: Browser) -> None:
+    page = open_page(browser, demo_deck.url("ui")).page
+    run = start_yaml_run(demo_deck) if kind == "yaml" else decorated_run(demo_deck)
+    status(page, run, "running")
+    click(page, run, "pause")
+    status(page, run, "paused")
+    held = progress(page, run)
+    time.sleep(2)
+    assert progress(page, run) == held
+    click(page, run, "resume")
+    status(page, run, "running")
+    click(page, run, "cancel")
+    click(page, run, "cancel-yes")
+    status(page, run, "cancelled")
+    stored = f"SELECT count() FROM pipeline_executions WHERE id = '{run}' AND status = 'cancelled'"  # noqa: S608 - our own id
+    eventually(lambda: demo_deck.sql(stored) == "1")
+
+
+def test_a_pipeline_is_started_from_the_dashboard(demo_deck: Deck, browser: Browser) -> None:
+    page = open_page(browser, demo_deck.url("ui")).page
+    page.get_by_role("button", name="Start run").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_be_visible()
+    before = {run["id"] for run in ask(demo_deck.url("runner") + "/v1/runs?status=all")["runs"]}
+    dialog.get_by_role("button", name="Start", exact=True).click()
+    page.wait_for_url("**/*run=*", timeout=20_000)
+    run = page.url.split("run=")[1].split("&")[0]
+    assert run not in before
+    status(page, run, "running")
+
+
+def test_a_finished_run_opens_by_link_with_prompt_and_answer(demo_deck: Deck, browser: Browser) -> None:
+    query = (
+        "SELECT RunId FROM otel_traces WHERE IsModelCall AND StatusCode != 'Error' "
+        "AND RunId IN (SELECT id FROM pipeline_executions WHERE status = 'completed') LIMIT 1"
+    )
+    run = eventually(lambda: demo_deck.sql(query), seconds=90)
+    page = open_page(browser, f"{demo_deck.url('ui')}/?run={run}").page
+    status(page, run, "completed")
+    expect(page.locator("[data-span][data-kind=call]").first).to_be_visible(timeout=20_000)
+    page.locator("[data-span][data-kind=call]").first.click()
+    inspector = page.locator("[data-qd=inspector]")
+    expect(inspector).to_contain_text("User", timeout=20_000)
+    expect(inspector).to_contain_text("Assistant")
+
+
+def test_an_unknown_run_in_a_link_is_said_to_be_unknown(demo_deck: Deck, browser: Browser) -> None:
+    page = open_page(browser, demo_deck.url("ui") + "/?run=no-such-run").page
+    expect(page.locator("[data-qd=unknown-run]")).to_contain_text("no-such-run", timeout=20_000)
+
+
+def test_the_screen_says_that_the_stand_in_answers(demo_deck: Deck, browser: Browser) -> None:
+    page = open_page(browser, demo_deck.url("ui")).page
+    expect(page.get_by_text("stand-in", exact=False).first).to_be_visible(timeout=30_000)
+
+
+@pytest.mark.parametrize("name", SIZES)
+def test_nothing_is_cut_off_at_any_size(name: str, demo_deck: Deck, browser: Browser, artefacts: Path) -> None:
+    page = open_page(browser, demo_deck.url("ui"), SIZES[name]).page
+    expect(page.locator("[data-run]").first).to_be_visible(timeout=30_000)
+    page.wait_for_timeout(1500)
+    page.screenshot(path=artefacts / f"deck-{name}.png")
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
