@@ -1,1 +1,30 @@
-"""Quarterdeck."""
+"""Watch and steer AI pipelines.
+
+>>> import quarterdeck as qd
+>>> qd.init()
+>>> @qd.step
+... def summarise(text: str) -> str: ...
+>>> @qd.pipeline
+... def digest(text: str) -> str:
+...     return summarise(text)
+"""
+
+from quarterdeck.config import flush, init, shutdown
+from quarterdeck.context import current_run, current_step
+from quarterdeck.control import RunCancelled
+from quarterdeck.decorators import pipeline, step
+from quarterdeck.prompt import Prompt
+from quarterdeck.providers import instrument
+
+__all__ = [
+    "Prompt",
+    "RunCancelled",
+    "current_run",
+    "current_step",
+    "flush",
+    "init",
+    "instrument",
+    "pipeline",
+    "shutdown",
+    "step",
+]

@@ -169,7 +169,7 @@ AGENT_NAME: Final = "gen_ai.agent.name"
 REQUEST_MODEL: Final = "gen_ai.request.model"
 """Model that was asked for."""
 
-REQUEST_MAX_TOKENS: Final = "gen_ai.request.max_tokens"  # noqa: S105 - a number of LLM tokens, no secret
+REQUEST_MAX_TOKENS: Final = "gen_ai.request.max_tokens"
 """Upper bound of output tokens asked for."""
 
 REQUEST_TEMPERATURE: Final = "gen_ai.request.temperature"
@@ -199,10 +199,10 @@ RESPONSE_FINISH_REASONS: Final = "gen_ai.response.finish_reasons"
 RESPONSE_TIME_TO_FIRST_CHUNK: Final = "gen_ai.response.time_to_first_chunk"
 """Seconds from request to the first content."""
 
-USAGE_INPUT_TOKENS: Final = "gen_ai.usage.input_tokens"  # noqa: S105 - a number of LLM tokens, no secret
+USAGE_INPUT_TOKENS: Final = "gen_ai.usage.input_tokens"
 """Input tokens, cache reads and writes included."""
 
-USAGE_OUTPUT_TOKENS: Final = "gen_ai.usage.output_tokens"  # noqa: S105 - a number of LLM tokens, no secret
+USAGE_OUTPUT_TOKENS: Final = "gen_ai.usage.output_tokens"
 """Output tokens, reasoning included."""
 
 USAGE_CACHE_READ_TOKENS: Final = "gen_ai.usage.cache_read.input_tokens"
@@ -265,3 +265,4 @@ OPERATION_EXECUTE_TOOL: Final = "execute_tool"
 
 PROVIDER_ANTHROPIC: Final = "anthropic"
 PROVIDER_GEMINI: Final = "gcp.gemini"
+PROVIDER_VERTEX: Final = "gcp.vertex_ai"

@@ -7,7 +7,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def eventually(ask: Callable[[], T], seconds: float = 30, every: float = 0.1) -> T:
+def eventually(ask: Callable[[], T], seconds: float = 30, every: float = 0.05) -> T:
     """Ask again and again until the answer is true-ish, and give it.
 
     Raises:
@@ -21,8 +21,3 @@ def eventually(ask: Callable[[], T], seconds: float = 30, every: float = 0.1) ->
         if time.monotonic() > deadline:
             raise AssertionError(f"still {answer!r} after {seconds} s")
         time.sleep(every)
-
-
-def until(look: Callable[[], T], timeout_s: float = 20.0) -> T:
-    """The same, by its other name."""
-    return eventually(look, timeout_s, 0.02)

@@ -1,0 +1,135 @@
+"""A bounded queue of OTLP log records of one scope, and the exporter that empties it."""
+
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from opentelemetry import trace
+from opentelemetry.trace import SpanContext
+
+from quarterdeck.export import Health, quietly
+from quarterdeck.redaction import Redactor
+
+if TYPE_CHECKING:
+    from opentelemetry._logs import LogRecord
+    from opentelemetry.sdk._logs.export import LogRecordExporter
+    from opentelemetry.sdk.resources import Resource
+
+QUEUE_RECORDS: Final = 20_000
+_BATCH_RECORDS: Final = 1_000
+_TIMEOUT_S: Final = 2.0
+
+
+class Channel:
+    """Log records of one instrumentation scope on their way to the collector.
+
+    Args:
+        scope: name of the scope; requests hold nothing else.
+        resource: who sends.
+        make_exporter: makes the exporter when the first record is sent.
+        redactor: what must not leave the process.
+        health: who tells the user about outages.
+    """
+
+    def __init__(
+        self,
+        scope: str,
+        resource: "Resource",
+        make_exporter: "Callable[[], LogRecordExporter]",
+        redactor: Redactor,
+        health: Health,
+    ) -> None:
+        self._scope = scope
+        self._resource = resource
+        self._make_exporter = make_exporter
+        self._redactor = redactor
+        self._health = health
+        self._queue: deque[LogRecord] = deque()
+        self._exporter: LogRecordExporter | None = None
+        self._sending = threading.Lock()
+
+    def __bool__(self) -> bool:
+        return bool(self._queue)
+
+    def put(self, record: "LogRecord") -> None:
+        """Queue a record; when full, the oldest makes room."""
+        if len(self._queue) >= QUEUE_RECORDS:
+            self._queue.popleft()
+            self._health.drop(1)
+        self._queue.append(record)
+
+    def send(self) -> bool:
+        """Send what is queued; what cannot be delivered stays queued."""
+        with self._sending:
+            while self._queue:
+                batch = [self._queue.popleft() for _ in range(min(_BATCH_RECORDS, len(self._queue)))]
+                if not self._deliver(batch):
+                    self._queue.extendleft(reversed(batch))
+                    return False
+        return True
+
+    def _deliver(self, batch: "Sequence[LogRecord]") -> bool:
+        from opentelemetry.sdk._logs import ReadableLogRecord
+        from opentelemetry.sdk._logs.export import LogRecordExportResult
+        from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+
+        if self._exporter is None:
+            self._exporter = self._make_exporter()
+        scope = InstrumentationScope(self._scope)
+        records = [ReadableLogRecord(self._clean(record), self._resource, scope) for record in batch]
+        with quietly(self._health):
+            ok = self._exporter.export(records) is LogRecordExportResult.SUCCESS
+        self._health.report(self._scope, ok=ok)
+        return ok
+
+    def _clean(self, record: "LogRecord") -> "LogRecord":
+        record.attributes = self._redactor.attributes(record.attributes)
+        record.body = self._redactor.value("body", record.body)
+        return record
+
+    def abort(self) -> None:
+        """Give up a request that is under way."""
+        if self._exporter is not None:
+            with quietly(self._health):
+                shutdown: Callable[[], None] = self._exporter.shutdown
+                shutdown()
+
+    def forget(self) -> None:
+        """Drop everything, in a forked child: the parent sends it."""
+        self._queue.clear()
+        self._sending = threading.Lock()
+
+
+def otlp_log_exporter(endpoint: str) -> "LogRecordExporter":
+    """Make OpenTelemetry's OTLP/HTTP log exporter for a collector's base URL."""
+    from opentelemetry.exporter.otlp.proto.http import Compression
+    from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
+
+    return OTLPLogExporter(endpoint=f"{endpoint}/v1/logs", compression=Compression.Gzip, timeout=_TIMEOUT_S)
+
+
+def record_of(
+    event_name: str, span_context: SpanContext, time_ns: int, attributes: Mapping[str, Any], body: str = ""
+) -> "LogRecord":
+    """Make the log record of a live event.
+
+    Args:
+        event_name: one of ``semconv.EVENT_*``.
+        span_context: the span it speaks of.
+        time_ns: when it happened, nanoseconds since the epoch.
+        attributes: flat attributes; ``None`` values are left out.
+        body: a message, where the event has one.
+    """
+    from opentelemetry._logs import LogRecord, SeverityNumber
+
+    return LogRecord(
+        timestamp=time_ns,
+        observed_timestamp=time_ns,
+        context=trace.set_span_in_context(trace.NonRecordingSpan(span_context)),
+        severity_number=SeverityNumber.INFO,
+        severity_text="INFO",
+        body=body or None,
+        attributes={key: value for key, value in attributes.items() if value is not None},
+        event_name=event_name,
+    )

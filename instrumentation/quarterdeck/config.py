@@ -1,0 +1,364 @@
+"""The global state department: ``init``, ``flush``, ``shutdown``, and everything they set up."""
+
+import atexit
+import functools
+import logging
+import os
+import sys
+import weakref
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+from opentelemetry import trace
+from opentelemetry.sdk.resources import SERVICE_NAME, Resource
+from opentelemetry.sdk.trace import SpanLimits, SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace.export import SpanExporter
+from opentelemetry.trace import Tracer
+
+from quarterdeck import semconv
+from quarterdeck.capture import MODES, Capture, Mode, from_environment
+from quarterdeck.channel import Channel, otlp_log_exporter
+from quarterdeck.context import StampProcessor
+from quarterdeck.control import Control
+from quarterdeck.export import (
+    REFUSED_EXIT_S,
+    CleanBatchProcessor,
+    CleanExporter,
+    Health,
+    LazyExporter,
+    Relay,
+    install_hush,
+    otlp_span_exporter,
+)
+from quarterdeck.guard import guarded
+from quarterdeck.live import EndProcessor, Live
+from quarterdeck.logs import Bridge
+from quarterdeck.redaction import Hook, Redactor
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk._logs.export import LogRecordExporter
+
+log: Final = logging.getLogger("quarterdeck")
+
+DEFAULT_ENDPOINT: Final = "http://127.0.0.1:4318"
+_MAX_ATTRIBUTES: Final = 4_096
+_MAX_EVENTS: Final = 1_024
+_EXIT_S: Final = 5.0
+
+
+class ConfigError(ValueError):
+    """An argument of :func:`init` that cannot mean anything; the message says what to pass instead."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What ``init`` was asked for, resolved against the environment."""
+
+    endpoint: str
+    service_name: str
+    runner_url: str
+    capture: Mode
+    resource_attributes: tuple[tuple[str, Any], ...] = ()
+
+
+@dataclass(frozen=True)
+class Senders:
+    """How exporters for a collector's base URL are made; tests put their own here."""
+
+    spans: Callable[[str], SpanExporter] = otlp_span_exporter
+    logs: "Callable[[str], LogRecordExporter]" = otlp_log_exporter
+
+
+@dataclass
+class State:
+    """What ``init`` set up."""
+
+    settings: Settings
+    exporters: tuple[SpanExporter, ...]
+    provider: TracerProvider
+    health: Health
+    batches: list[CleanBatchProcessor] = field(default_factory=list)
+    live: Live | None = None
+    bridge: Bridge | None = None
+    control: Control | None = None
+
+
+_redactor: Final = Redactor()
+_relays: "Final[weakref.WeakKeyDictionary[TracerProvider, Relay]]" = weakref.WeakKeyDictionary()
+_state: State | None = None
+
+
+def init(
+    endpoint: str | None = None,
+    *,
+    service_name: str | None = None,
+    runner_url: str | None = None,
+    capture: Mode | None = None,
+    exporters: Sequence[SpanExporter] = (),
+    resource_attributes: Mapping[str, Any] | None = None,
+) -> None:
+    """Start sending telemetry; calling it again with the same arguments changes nothing.
+
+    Args:
+        endpoint: base URL of the collector; ``""`` sends to ``exporters`` only. Default: ``QUARTERDECK_ENDPOINT``,
+            else ``OTEL_EXPORTER_OTLP_ENDPOINT``, else ``http://127.0.0.1:4318``.
+        service_name: name of this program; default ``OTEL_SERVICE_NAME``, else the script's name.
+        runner_url: base URL of the runner, to be paused, resumed and cancelled from there; default
+            ``QUARTERDECK_RUNNER_URL``, else no control.
+        capture: ``full``, ``hash`` or ``off``; default ``QUARTERDECK_CAPTURE``, else ``full``.
+        exporters: further OpenTelemetry span exporters; they receive the same redacted spans.
+        resource_attributes: further resource attributes.
+
+    Raises:
+        ConfigError: if an argument has a wrong type.
+    """
+    settings = _resolve(endpoint, service_name, runner_url, capture, resource_attributes)
+    given = _checked_exporters(exporters)
+    if _state is not None:
+        asked = any(value is not None for value in (endpoint, service_name, runner_url, capture, resource_attributes))
+        if (asked and settings != _state.settings) or (given and given != _state.exporters):
+            log.warning("quarterdeck is already initialised differently; call quarterdeck.shutdown() first")
+        return
+    with guarded("start telemetry"):
+        begin(settings, given)
+        _instrument_providers()
+
+
+def begin(settings: Settings, exporters: tuple[SpanExporter, ...], senders: Senders | None = None) -> None:
+    """Set everything up from resolved settings.
+
+    Args:
+        settings: what to do.
+        exporters: further span exporters.
+        senders: how to reach the collector; OTLP/HTTP by default.
+    """
+    global _state  # noqa: PLW0603 - the one place where the SDK keeps state
+    _state = _start(settings, exporters, senders or Senders())
+
+
+def flush(timeout_s: float = 5) -> bool:
+    """Send everything that has ended so far.
+
+    Args:
+        timeout_s: seconds to wait at most.
+
+    Returns:
+        Whether everything was delivered.
+    """
+    state = _state
+    if state is None:
+        return True
+    import threading
+
+    done: list[bool] = []
+
+    def work() -> None:
+        with guarded("flush"):
+            sent = [batch.force_flush() for batch in state.batches]
+            done.append(all(sent) and (state.live is None or state.live.flush()))
+
+    worker = threading.Thread(target=work, name="quarterdeck-flush", daemon=True)
+    worker.start()
+    worker.join(timeout_s)
+    return done == [True]
+
+
+def shutdown(timeout_s: float = _EXIT_S) -> None:
+    """Send what is left and stop; the program goes on without telemetry and may call :func:`init` again.
+
+    Args:
+        timeout_s: seconds to wait at most for a collector that does not answer.
+    """
+    global _state
+    state, _state = _state, None
+    if state is None:
+        return
+    with guarded("shut telemetry down"):
+        if state.bridge is not None:
+            state.bridge.remove()
+        if state.control is not None:
+            state.control.close()
+        for batch in state.batches:
+            batch.close(timeout_s)
+        if state.live is not None:
+            state.live.close(REFUSED_EXIT_S if state.health.away else timeout_s)
+        if state.provider in _relays:
+            _relays[state.provider].targets = ()
+
+
+def on_redact(hook: Hook) -> None:
+    """Let ``hook(attribute_name, text) -> text`` clean every text that leaves the process.
+
+    Args:
+        hook: runs on the export thread after the built-in rules; if it raises, the text is withheld.
+    """
+    _redactor.hooks.append(hook)
+
+
+def remove_redaction_hooks() -> None:
+    """Forget every hook of :func:`on_redact`."""
+    _redactor.hooks.clear()
+
+
+def tracer() -> Tracer:
+    """The tracer of our scope: ours after ``init``, else whatever the program has set up."""
+    return trace.get_tracer(semconv.SCOPE, tracer_provider=_state.provider if _state is not None else None)
+
+
+def capture() -> Capture:
+    """The capture policy in force."""
+    return Capture(_state.settings.capture) if _state is not None else _uninitialised_capture()
+
+
+def live() -> Live | None:
+    """The live channel, where there is one."""
+    return _state.live if _state is not None else None
+
+
+def control() -> Control | None:
+    """The connection to the runner, where there is one."""
+    return _state.control if _state is not None else None
+
+
+def deliver(span: Any) -> None:
+    """Hand a finished span that no tracer made to every span processor of the program."""
+    if _state is not None:
+        _state.provider._active_span_processor.on_end(span)  # noqa: SLF001 - the SDK has no public way in
+
+
+@functools.cache
+def _uninitialised_capture() -> Capture:
+    return from_environment()
+
+
+def _resolve(
+    endpoint: str | None,
+    service_name: str | None,
+    runner_url: str | None,
+    mode: Mode | None,
+    resource_attributes: Mapping[str, Any] | None,
+) -> Settings:
+    for name, value in (("endpoint", endpoint), ("service_name", service_name), ("runner_url", runner_url)):
+        if value is not None and not isinstance(value, str):
+            raise ConfigError(f"{name} must be a string, not {type(value).__name__}")
+    if mode is not None and mode not in MODES:
+        raise ConfigError(f"capture must be one of {', '.join(MODES)}, not {mode!r}")
+    if resource_attributes is not None and not isinstance(resource_attributes, Mapping):
+        raise ConfigError(f"resource_attributes must be a mapping, not {type(resource_attributes).__name__}")
+    return Settings(
+        endpoint=_base_url(_default_endpoint() if endpoint is None else endpoint, "endpoint"),
+        service_name=service_name or _default_service_name(),
+        runner_url=_base_url(
+            os.environ.get("QUARTERDECK_RUNNER_URL", "") if runner_url is None else runner_url, "runner"
+        ),
+        capture=mode or from_environment().mode,
+        resource_attributes=tuple(sorted((resource_attributes or {}).items())),
+    )
+
+
+def _checked_exporters(exporters: Sequence[SpanExporter]) -> tuple[SpanExporter, ...]:
+    if isinstance(exporters, SpanExporter) or not all(isinstance(item, SpanExporter) for item in exporters):
+        raise ConfigError("exporters must be a sequence of opentelemetry.sdk.trace.export.SpanExporter")
+    return tuple(exporters)
+
+
+def _default_endpoint() -> str:
+    environ = os.environ
+    own = environ.get("QUARTERDECK_ENDPOINT")
+    return own if own is not None else environ.get("OTEL_EXPORTER_OTLP_ENDPOINT") or DEFAULT_ENDPOINT
+
+
+def _base_url(url: str, what: str) -> str:
+    base = url.strip().rstrip("/").removesuffix("/v1/traces").removesuffix("/v1/logs").rstrip("/")
+    if base and (urlsplit(base).scheme not in {"http", "https"} or not urlsplit(base).netloc):
+        log.warning("the %s URL %r is no http(s) URL: nothing is sent there", what, url)
+        return ""
+    return base
+
+
+def _default_service_name() -> str:
+    named = os.environ.get("OTEL_SERVICE_NAME")
+    if named:
+        return named
+    script = Path(sys.argv[0]).stem if sys.argv and sys.argv[0] not in {"", "-c"} else ""
+    return script if script and script != "__main__" else "python"
+
+
+def _start(settings: Settings, exporters: tuple[SpanExporter, ...], senders: Senders) -> State:
+    install_hush()
+    provider = _provider(settings)
+    state = State(settings, exporters, provider, Health(settings.endpoint))
+    targets: list[SpanProcessor] = [StampProcessor()]
+    if settings.endpoint:
+        state.live = _start_live(state, functools.partial(senders.logs, settings.endpoint))
+        targets.append(EndProcessor(state.live))
+        sender = LazyExporter(functools.partial(senders.spans, settings.endpoint))
+        state.batches.append(_batches(sender, state.health))
+    state.batches += [_batches(exporter, Health(type(exporter).__name__)) for exporter in exporters]
+    _relay(provider).targets = (*targets, *state.batches)
+    if settings.runner_url:
+        state.control = Control(settings.runner_url, settings.service_name)
+    _register_hooks()
+    return state
+
+
+def _batches(exporter: SpanExporter, health: Health) -> CleanBatchProcessor:
+    return CleanBatchProcessor(CleanExporter(exporter, _redactor, health))
+
+
+def _start_live(state: State, make: "Callable[[], LogRecordExporter]") -> Live:
+    resource = state.provider.resource
+    events = Channel(semconv.LIVE_SCOPE, resource, make, _redactor, state.health)
+    logs = Channel(semconv.LOG_SCOPE, resource, make, _redactor, state.health)
+    live = Live(events, logs)
+    state.bridge = Bridge(logs, live)
+    state.bridge.install()
+    return live
+
+
+def _provider(settings: Settings) -> TracerProvider:
+    existing = trace.get_tracer_provider()
+    if isinstance(existing, TracerProvider):
+        return existing
+    # OTEL_RESOURCE_ATTRIBUTES comes in through Resource.create; a service.name there wins over our guess.
+    attributes = dict(settings.resource_attributes)
+    named = "service.name=" in os.environ.get("OTEL_RESOURCE_ATTRIBUTES", "")
+    if not (named and settings.service_name == _default_service_name()):
+        attributes.setdefault(SERVICE_NAME, settings.service_name)
+    provider = TracerProvider(
+        resource=Resource.create(attributes),
+        shutdown_on_exit=False,
+        span_limits=SpanLimits(max_span_attributes=_MAX_ATTRIBUTES, max_events=_MAX_EVENTS),
+    )
+    trace.set_tracer_provider(provider)
+    return provider
+
+
+def _relay(provider: TracerProvider) -> Relay:
+    if provider not in _relays:
+        _relays[provider] = Relay()
+        provider.add_span_processor(_relays[provider])
+    return _relays[provider]
+
+
+def _instrument_providers() -> None:
+    from quarterdeck.providers import instrument_on_import
+
+    instrument_on_import()
+
+
+def _after_fork() -> None:
+    if _state is not None and _state.live is not None:
+        _state.live.after_fork()
+    if _state is not None and _state.control is not None:
+        _state.control.after_fork()
+
+
+@functools.cache
+def _register_hooks() -> None:
+    atexit.register(shutdown)
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=_after_fork)

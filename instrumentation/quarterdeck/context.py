@@ -1,0 +1,218 @@
+"""The current run and step, carried by OpenTelemetry's own context, and stamped on every span inside."""
+
+import itertools
+import logging
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
+
+from opentelemetry import trace
+from opentelemetry.context import Context, create_key, get_value, set_value
+from opentelemetry.sdk.trace import Span as SdkSpan
+from opentelemetry.sdk.trace import SpanProcessor
+from opentelemetry.trace import Span
+
+from quarterdeck import semconv
+from quarterdeck.capture import Capture
+from quarterdeck.guard import guarded
+
+if TYPE_CHECKING:
+    from quarterdeck.control import Gate
+
+_RUN: Final = create_key("quarterdeck-run")
+_STEP: Final = create_key("quarterdeck-step")
+
+_step_log: Final = logging.getLogger("quarterdeck.steps")
+_step_log.setLevel(logging.INFO)
+
+
+class Run:
+    """One execution of a pipeline, in progress.
+
+    Args:
+        run_id: id of the run.
+        pipeline: name of the definition.
+        version: version of the definition.
+        span: the run's span.
+        steps_total: how many steps it will have, where known.
+    """
+
+    def __init__(
+        self,
+        run_id: str,
+        pipeline: str,
+        *,
+        version: str = "",
+        span: Span = trace.INVALID_SPAN,
+        steps_total: int | None = None,
+    ) -> None:
+        self.id = run_id
+        self.pipeline = pipeline
+        self.version = version
+        self.span = span
+        self.steps_total = steps_total
+        self.started_ns = time.time_ns()
+        self.current_step = ""
+        self.capture = Capture()
+        self.gate: Gate | None = None
+        self.on_status: Callable[[Run], None] = _nobody
+        self._status = "running"
+        self._indexes = itertools.count(1)
+
+    @property
+    def trace_id(self) -> str:
+        """Trace id in hex."""
+        return trace.format_trace_id(self.span.get_span_context().trace_id)
+
+    @property
+    def status(self) -> str:
+        """One of :data:`quarterdeck.semconv.RUN_STATUSES`; a change is told to the dashboard at once."""
+        return self._status
+
+    @status.setter
+    def status(self, status: str) -> None:
+        if status != self._status:
+            self._status = status
+            self.on_status(self)
+
+    def next_index(self) -> int:
+        """Position of the next step, counted from 1."""
+        return next(self._indexes)
+
+    def set(self, **attributes: Any) -> None:
+        """Put attributes on the run's span."""
+        _set(self.span, attributes)
+
+    def output(self, value: Any) -> None:
+        """Record the result of a run that is a ``with`` block."""
+        _record(self.span, semconv.RUN_OUTPUT, self.capture.value(value))
+
+
+class Step:
+    """One execution of a step, in progress; outside any step an inert one that ignores everything.
+
+    Args:
+        name: name of the step.
+        span: the step's span.
+        index: position in the run, counted from 1; 0 outside a run.
+    """
+
+    def __init__(self, name: str, *, span: Span = trace.INVALID_SPAN, index: int = 0) -> None:
+        self.name = name
+        self.span = span
+        self.index = index
+        self.capture = Capture()
+        self.output_key = semconv.STEP_OUTPUT
+        self.on_progress: Callable[[Step, dict[str, Any], str], None] = _nobody
+
+    @property
+    def id(self) -> str:
+        """Id of the step: its span id in hex."""
+        return trace.format_span_id(self.span.get_span_context().span_id)
+
+    def __bool__(self) -> bool:
+        return self.span.get_span_context().is_valid
+
+    def progress(
+        self, share: float | None = None, *, done: float | None = None, total: float | None = None, message: str = ""
+    ) -> None:
+        """Tell how far the step is, as a share or as counts.
+
+        Args:
+            share: 0 to 1.
+            done: units done.
+            total: units in all.
+            message: a line for the dashboard.
+        """
+        with guarded("report progress"):
+            if share is None and done is not None and total:
+                share = done / total
+            pairs = (
+                (semconv.STEP_PROGRESS, None if share is None else min(max(float(share), 0.0), 1.0)),
+                (semconv.STEP_PROGRESS_DONE, done),
+                (semconv.STEP_PROGRESS_TOTAL, total),
+            )
+            attributes = {key: value for key, value in pairs if value is not None}
+            self.span.set_attributes(attributes)
+            self.on_progress(self, attributes, message)
+
+    def log(self, message: str) -> None:
+        """Write a line that belongs to the step (through ``logging``, logger ``quarterdeck.steps``)."""
+        _step_log.info("%s", message)
+
+    def set(self, **attributes: Any) -> None:
+        """Put attributes on the step's span."""
+        _set(self.span, attributes)
+
+    def budget(self, tokens: int) -> None:
+        """Set how many tokens the step may use."""
+        self.span.set_attribute(semconv.STEP_TOKEN_BUDGET, tokens)
+
+    def output(self, value: Any) -> None:
+        """Record the result of a step that is a ``with`` block."""
+        _record(self.span, self.output_key, self.capture.value(value))
+
+
+def _nobody(*_: Any) -> None:
+    """Nobody listens."""
+
+
+def _record(span: Span, key: str, value: str | None) -> None:
+    if value is not None:
+        span.set_attribute(key, value)
+
+
+def _set(span: Span, attributes: dict[str, Any]) -> None:
+    with guarded("set attributes"):
+        for key, value in attributes.items():
+            simple = isinstance(value, (str, bool, int, float))
+            text = value if simple else Capture("full").value(value)
+            if text is not None:
+                span.set_attribute(key, text)
+
+
+def current_run() -> Run | None:
+    """The run that the calling code belongs to."""
+    return run_in(None)
+
+
+def current_step() -> Step:
+    """The step that the calling code belongs to; outside any step one that ignores everything."""
+    return step_in(None) or Step("")
+
+
+def run_in(context: Context | None) -> Run | None:
+    """The run of a context."""
+    found = get_value(_RUN, context)
+    return found if isinstance(found, Run) else None
+
+
+def step_in(context: Context | None) -> Step | None:
+    """The step of a context."""
+    found = get_value(_STEP, context)
+    return found if isinstance(found, Step) else None
+
+
+def context_with(run: Run | None, step: Step | None, span: Span) -> Context:
+    """The current context with ``span`` current in it, inside ``run`` and ``step``."""
+    return set_value(_RUN, run, set_value(_STEP, step, trace.set_span_in_context(span)))
+
+
+def identity_of(run: Run | None, step: Step | None) -> dict[str, Any]:
+    """What is stamped on every span and live event of a run and step."""
+    stamp: dict[str, Any] = {}
+    if run is not None:
+        stamp |= {semconv.RUN_ID: run.id, semconv.PIPELINE_NAME: run.pipeline}
+    if step is not None:
+        stamp |= {semconv.STEP_ID: step.id, semconv.STEP_NAME: step.name}
+    return stamp
+
+
+class StampProcessor(SpanProcessor):
+    """Stamp every span, other libraries' too, with the run and step it starts in."""
+
+    def on_start(self, span: SdkSpan, parent_context: Context | None = None) -> None:
+        """Stamp a span that starts."""
+        stamp = identity_of(run_in(parent_context), step_in(parent_context))
+        if stamp:
+            span.set_attributes(stamp)

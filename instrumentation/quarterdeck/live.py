@@ -1,0 +1,346 @@
+"""The live channel: what runs right now, told while it runs.
+
+Runs, steps and model calls register when they open. One daemon thread looks every 200 ms: whatever has outlived a look
+is announced, and from then on its progress, chunks, heartbeats and end are sent. Short things cost nothing.
+"""
+
+import os
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from opentelemetry import trace
+from opentelemetry.context import Context
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
+from opentelemetry.trace import SpanContext
+
+from quarterdeck import semconv
+from quarterdeck.channel import Channel, record_of
+from quarterdeck.context import Run, Step, identity_of, run_in, step_in
+from quarterdeck.guard import guarded
+
+INTERVAL_S: Final = 0.2
+HEARTBEAT_S: Final = 1.0
+_LOGS_EVERY: Final = 5
+_MAX_WAITING_CHARACTERS: Final = 4_000_000
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How runs, steps and calls differ on the live channel."""
+
+    started: str
+    ended: str
+    start_keys: frozenset[str]
+    end_keys: frozenset[str]
+
+
+RUN: Final = Kind(
+    semconv.EVENT_PIPELINE_STARTED,
+    semconv.EVENT_PIPELINE_COMPLETED,
+    frozenset({semconv.PIPELINE_VERSION, semconv.PIPELINE_CONFIG, semconv.RUN_INPUT, semconv.STEP_TOTAL}),
+    frozenset({semconv.RUN_STATUS, semconv.ERROR_TYPE}),
+)
+STEP: Final = Kind(
+    semconv.EVENT_STEP_STARTED,
+    semconv.EVENT_STEP_COMPLETED,
+    frozenset(
+        {
+            semconv.STEP_INDEX,
+            semconv.STEP_TOTAL,
+            semconv.STEP_ATTEMPT,
+            semconv.STEP_KIND,
+            semconv.STEP_INPUT,
+            semconv.STEP_TOKEN_BUDGET,
+        }
+    ),
+    frozenset({semconv.STEP_STATUS, semconv.ERROR_TYPE}),
+)
+CALL: Final = Kind(
+    semconv.EVENT_PROMPT_SENT,
+    semconv.EVENT_RESPONSE_RECEIVED,
+    frozenset(
+        {
+            semconv.PROVIDER_NAME,
+            semconv.OPERATION_NAME,
+            semconv.REQUEST_MODEL,
+            semconv.REQUEST_MAX_TOKENS,
+            semconv.REQUEST_TEMPERATURE,
+            semconv.REQUEST_TOP_P,
+            semconv.REQUEST_TOP_K,
+            semconv.REQUEST_STOP_SEQUENCES,
+            semconv.REQUEST_STREAM,
+            semconv.INPUT_MESSAGES,
+            semconv.SYSTEM_INSTRUCTIONS,
+            semconv.PROMPT_TEMPLATE,
+            semconv.PROMPT_VARIABLES,
+            semconv.PROMPT_PARTS,
+        }
+    ),
+    frozenset(
+        {
+            semconv.RESPONSE_MODEL,
+            semconv.RESPONSE_FINISH_REASONS,
+            semconv.USAGE_INPUT_TOKENS,
+            semconv.USAGE_OUTPUT_TOKENS,
+            semconv.USAGE_CACHE_READ_TOKENS,
+            semconv.USAGE_CACHE_WRITE_TOKENS,
+            semconv.USAGE_REASONING_TOKENS,
+            semconv.ERROR_TYPE,
+        }
+    ),
+)
+
+
+@dataclass
+class Open:
+    """Something that runs: its kind, its span, what every event of it carries, and what waits to be sent."""
+
+    kind: Kind
+    span: SpanContext
+    start_ns: int
+    base: dict[str, Any]
+    start: dict[str, Any]
+    run: Run | None = None
+    born: float = field(default_factory=time.monotonic)
+    announced: bool = False
+    beat_at: float = 0.0
+    sequence: int = 0
+    chunks: list[tuple[str, list[str]]] = field(default_factory=list)
+    waiting_characters: int = 0
+    progress: tuple[int, dict[str, Any], str] | None = None
+
+
+class Live:
+    """The open runs, steps and calls, and the thread that speaks of them.
+
+    Args:
+        events: where live events go.
+        logs: where bridged log records go; the same thread sends them, once a second.
+    """
+
+    def __init__(self, events: Channel, logs: Channel) -> None:
+        self._events = events
+        self._logs = logs
+        self._open: dict[int, Open] = {}
+        self._lock = threading.Lock()
+        self._wake = threading.Event()
+        self._urgent = threading.Event()
+        self._stopping = False
+        self._thread: threading.Thread | None = None
+        self._pid = os.getpid()
+
+    def opened(self, kind: Kind, span: trace.Span, start: Mapping[str, Any], context: Context | None = None) -> None:
+        """Register a span that starts.
+
+        Args:
+            kind: run, step or call.
+            span: the span; one that does not record is ignored.
+            start: what its start event carries beyond the identity; other keys are left out.
+            context: where to find the run and step; the current context by default.
+        """
+        if not isinstance(span, ReadableSpan) or not span.is_recording():
+            return
+        parent = f"{span.parent.span_id:016x}" if span.parent and kind is not RUN else ""
+        run = run_in(context)
+        base = {
+            **identity_of(run, step_in(context)),
+            semconv.SPAN_NAME: span.name,
+            semconv.SPAN_PARENT_ID: parent,
+            semconv.SPAN_START: span.start_time,
+        }
+        self.register(Open(kind, span.get_span_context(), span.start_time or 0, base, dict(start), run))
+
+    def register(self, item: Open) -> None:
+        """Register what has started, by hand."""
+        self._ensure_thread()
+        with self._lock:
+            self._open[item.span.span_id] = item
+        self._wake.set()
+
+    def is_open(self, span_id: int) -> bool:
+        """Whether something is registered under this span id."""
+        return span_id in self._open
+
+    def amend(self, span_id: int, start: Mapping[str, Any]) -> None:
+        """Add to what the start event will carry."""
+        with self._lock:
+            item = self._open.get(span_id)
+            if item is not None:
+                item.start.update(start)
+
+    def closed(
+        self, span_id: int, end_ns: int, attributes: Mapping[str, Any], message: str | None = None, *, failed: bool
+    ) -> None:
+        """Note that something has ended; says so only if its start was announced."""
+        with self._lock:
+            item = self._open.pop(span_id, None)
+            if item is None or not item.announced:
+                return
+            self._flush_item(item)
+            end = {key: value for key, value in attributes.items() if key in item.kind.end_keys}
+            end |= {semconv.SPAN_END: end_ns, semconv.EXCEPTION_MESSAGE: message if failed else None}
+            name = semconv.EVENT_PIPELINE_ERROR if failed and item.kind is RUN else item.kind.ended
+            self._events.put(record_of(name, item.span, end_ns, {**item.base, **end}))
+        self._wake.set()
+
+    def chunk(self, span_id: int, kind: str, text: str) -> None:
+        """Queue a streamed piece of a call; pieces of one kind are joined until the next look."""
+        if not text:
+            return
+        with self._lock:
+            item = self._open.get(span_id)
+            if item is None or item.waiting_characters > _MAX_WAITING_CHARACTERS:
+                return
+            item.waiting_characters += len(text)
+            if item.chunks and item.chunks[-1][0] == kind:
+                item.chunks[-1][1].append(text)
+            else:
+                item.chunks.append((kind, [text]))
+
+    def progress(self, step: Step, attributes: dict[str, Any], message: str) -> None:
+        """Queue the progress of a step; only the newest is sent at the next look."""
+        with self._lock:
+            item = self._open.get(step.span.get_span_context().span_id)
+            if item is not None:
+                item.progress = (time.time_ns(), attributes, message)
+
+    def status(self, run: Run) -> None:
+        """Tell a changed status of a run at once."""
+        with self._lock:
+            item = next((item for item in self._open.values() if item.run is run and item.kind is RUN), None)
+            if item is not None:
+                self._announce(item)
+                self._beat(item)
+        self._urgent.set()
+        self._wake.set()
+
+    def flush(self) -> bool:
+        """Send every event and log record that is due."""
+        self._look()
+        return self._events.send() and self._logs.send()
+
+    def close(self, timeout_s: float) -> None:
+        """Send what is left and stop, within ``timeout_s`` seconds."""
+        timer = threading.Timer(timeout_s, self._abort)
+        timer.daemon = True
+        timer.start()
+        self._stopping = True
+        self._urgent.set()
+        self._wake.set()
+        if self._thread is not None and self._pid == os.getpid():
+            self._thread.join(timeout_s + 1)
+        timer.cancel()
+        self._abort()
+
+    def nudge(self) -> None:
+        """Wake the thread: log records wait."""
+        self._ensure_thread()
+        self._wake.set()
+
+    def _abort(self) -> None:
+        self._events.abort()
+        self._logs.abort()
+
+    def _ensure_thread(self) -> None:
+        if self._thread is not None and self._pid == os.getpid():
+            return
+        with self._lock:
+            if self._pid != os.getpid():
+                self._pid = os.getpid()
+                self._thread = None
+            if self._thread is None and not self._stopping:
+                self._thread = threading.Thread(target=self._work, name="quarterdeck-live", daemon=True)
+                self._thread.start()
+
+    def after_fork(self) -> None:
+        """Start afresh in a forked child: what was open belongs to the parent."""
+        self._lock = threading.Lock()
+        self._wake = threading.Event()
+        self._urgent = threading.Event()
+        self._open = {}
+        self._events.forget()
+        self._logs.forget()
+
+    def _work(self) -> None:
+        looks = 0
+        while not self._stopping:
+            if not (self._open or self._events or self._logs):
+                self._wake.wait()
+            self._wake.clear()
+            self._urgent.wait(INTERVAL_S)
+            self._urgent.clear()
+            looks += 1
+            with guarded("send live events"):
+                self._look()
+                self._events.send()
+                if looks % _LOGS_EVERY == 0 or self._stopping:
+                    self._logs.send()
+        with guarded("send the last live events"):
+            self.flush()
+
+    def _look(self) -> None:
+        now = time.monotonic()
+        with self._lock:
+            for item in self._open.values():
+                if now - item.born >= INTERVAL_S:
+                    self._announce(item)
+                if item.announced:
+                    self._flush_item(item)
+                    if item.kind is RUN and now >= item.beat_at:
+                        self._beat(item)
+
+    def _announce(self, item: Open) -> None:
+        if item.announced:
+            return
+        item.announced = True
+        item.beat_at = time.monotonic() + HEARTBEAT_S
+        start = {key: value for key, value in item.start.items() if key in item.kind.start_keys}
+        if item.kind is RUN and item.run is not None:
+            start[semconv.RUN_STATUS] = item.run.status
+        self._events.put(record_of(item.kind.started, item.span, item.start_ns, {**item.base, **start}))
+
+    def _beat(self, item: Open) -> None:
+        item.beat_at = time.monotonic() + HEARTBEAT_S
+        status = item.run.status if item.run is not None else None
+        attributes = {**item.base, semconv.RUN_STATUS: status}
+        self._events.put(record_of(semconv.EVENT_HEARTBEAT, item.span, time.time_ns(), attributes))
+
+    def _flush_item(self, item: Open) -> None:
+        if item.progress is not None:
+            at, attributes, message = item.progress
+            item.progress = None
+            self._events.put(
+                record_of(semconv.EVENT_STEP_PROGRESS, item.span, at, {**item.base, **attributes}, message)
+            )
+        for kind, texts in item.chunks:
+            attributes = {
+                **item.base,
+                semconv.CHUNK_SEQUENCE: item.sequence,
+                semconv.CHUNK_TEXT: "".join(texts),
+                semconv.CHUNK_KIND: kind,
+            }
+            self._events.put(record_of(semconv.EVENT_RESPONSE_STREAMING, item.span, time.time_ns(), attributes))
+            item.sequence += 1
+        item.chunks = []
+        item.waiting_characters = 0
+
+
+class EndProcessor(SpanProcessor):
+    """Tell the live channel about every span that ends, whoever made it."""
+
+    def __init__(self, live: Live) -> None:
+        self._live = live
+
+    def on_end(self, span: ReadableSpan) -> None:
+        """Close what was registered under the span's id."""
+        context = span.get_span_context()
+        if context is None or not self._live.is_open(context.span_id):
+            return
+        with guarded("send the end of a span"):
+            failed = span.status.status_code is trace.StatusCode.ERROR
+            self._live.closed(
+                context.span_id, span.end_time or 0, span.attributes or {}, span.status.description, failed=failed
+            )

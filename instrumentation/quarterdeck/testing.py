@@ -1,0 +1,131 @@
+"""The test kit: what a program would send, kept in memory, with ids that do not change from run to run.
+
+>>> from quarterdeck.testing import recording
+>>> with recording() as telemetry:
+...     my_pipeline()
+>>> assert [span["name"] for span in telemetry.normal_spans()] == ["invoke_workflow my_pipeline"]
+"""
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+
+from quarterdeck import config, semconv
+from quarterdeck.capture import Mode
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk._logs import ReadableLogRecord
+
+_VOLATILE: Final = frozenset({semconv.RUN_ID, semconv.STEP_ID, semconv.PIPELINE_VERSION})
+
+
+class MemorySpans(SpanExporter):
+    """A span exporter that keeps everything."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._spans: list[ReadableSpan] = []
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        """Keep spans."""
+        with self._lock:
+            self._spans.extend(spans)
+        return SpanExportResult.SUCCESS
+
+    def kept(self) -> list[ReadableSpan]:
+        """Everything so far, by start time."""
+        with self._lock:
+            return sorted(self._spans, key=lambda span: span.start_time or 0)
+
+
+@dataclass
+class Recording:
+    """What was sent while recording."""
+
+    _spans: MemorySpans
+    _records: "list[ReadableLogRecord]" = field(default_factory=list)
+
+    def spans(self) -> list[ReadableSpan]:
+        """Ended spans by start time."""
+        config.flush()
+        return self._spans.kept()
+
+    def events(self) -> list[dict[str, Any]]:
+        """Live events in the order they were sent: ``event``, ``span``, ``body``, ``attributes``."""
+        return self._of_scope(semconv.LIVE_SCOPE)
+
+    def logs(self) -> list[dict[str, Any]]:
+        """Bridged ``logging`` records."""
+        return self._of_scope(semconv.LOG_SCOPE)
+
+    def _of_scope(self, scope: str) -> list[dict[str, Any]]:
+        config.flush()
+        return [
+            {
+                "event": record.log_record.event_name,
+                "span": f"{record.log_record.span_id or 0:016x}",
+                "body": record.log_record.body,
+                "attributes": dict(record.log_record.attributes or {}),
+            }
+            for record in list(self._records)
+            if record.instrumentation_scope is not None and record.instrumentation_scope.name == scope
+        ]
+
+    def normal_spans(self) -> list[dict[str, Any]]:
+        """Ended spans as dictionaries without ids, times and versions: compare them whole."""
+        spans = self.spans()
+        names = {context.span_id: span.name for span in spans if (context := span.get_span_context())}
+        return [_normal(span, names) for span in spans]
+
+
+def _normal(span: ReadableSpan, names: Mapping[int, str]) -> dict[str, Any]:
+    attributes = {key: value for key, value in (span.attributes or {}).items() if key not in _VOLATILE}
+    return {
+        "name": span.name,
+        "parent": names.get(span.parent.span_id, "(elsewhere)") if span.parent else None,
+        "status": span.status.status_code.name,
+        "attributes": dict(sorted(attributes.items())),
+    }
+
+
+@contextmanager
+def recording(*, capture: Mode = "full", exporters: Sequence[SpanExporter] = ()) -> Iterator[Recording]:
+    """Record in memory instead of sending; nothing leaves the process.
+
+    Args:
+        capture: the capture policy.
+        exporters: further span exporters.
+    """
+    from opentelemetry.sdk._logs.export import LogRecordExporter, LogRecordExportResult
+
+    config.shutdown()
+    found = Recording(MemorySpans())
+
+    class Records(LogRecordExporter):
+        def __init__(self) -> None:
+            """Start empty."""
+
+        def export(self, batch: "Sequence[ReadableLogRecord]") -> LogRecordExportResult:
+            found._records.extend(batch)  # noqa: SLF001 - the recording is ours
+            return LogRecordExportResult.SUCCESS
+
+        def shutdown(self) -> None:
+            """Keep what was recorded."""
+
+        def force_flush(self, timeout_millis: int = 30_000) -> bool:
+            return timeout_millis >= 0
+
+    def logs(_endpoint: str) -> LogRecordExporter:
+        return Records()
+
+    settings = config.Settings(endpoint="memory", service_name="test", runner_url="", capture=capture)
+    config.begin(settings, tuple(exporters), config.Senders(spans=lambda _: found._spans, logs=logs))  # noqa: SLF001 - as above
+    try:
+        yield found
+    finally:
+        config.shutdown()

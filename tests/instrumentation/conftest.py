@@ -1,0 +1,50 @@
+from collections.abc import Iterator
+
+import pytest
+
+from quarterdeck import config
+from quarterdeck.guard import Switch
+from quarterdeck.testing import Recording, recording
+from support.otlp_receiver import Receiver
+from support.servers import serve
+
+
+@pytest.fixture(autouse=True)
+def _strict(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """In tests a guarded error is an error, the environment says nothing, and nothing stays initialised."""
+    for name in (
+        "QUARTERDECK_ENDPOINT",
+        "QUARTERDECK_RUNNER_URL",
+        "QUARTERDECK_CAPTURE",
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
+    ):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(Switch, "reraise", True)
+    yield
+    config.shutdown()
+    config.remove_redaction_hooks()
+
+
+@pytest.fixture
+def telemetry() -> Iterator[Recording]:
+    with recording() as found:
+        yield found
+
+
+@pytest.fixture
+def receiver() -> Receiver:
+    return Receiver()
+
+
+@pytest.fixture
+def collector(receiver: Receiver) -> Iterator[str]:
+    with serve(receiver.app()) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def stand_in() -> Iterator[str]:
+    from quarterdeck_runner.demo.provider import create_app
+
+    with serve(create_app()) as url:
+        yield url
