@@ -144,7 +144,7 @@ async def test_cancel_interrupts_an_awaiting_coroutine(runner: Runner) -> None:
     task = asyncio.current_task()
     assert task is not None
     assert task.cancelling() == 0
-    await asyncio.to_thread(until, lambda: runner.statuses()[-1] == "cancelled")
+    await asyncio.to_thread(eventually, lambda: runner.statuses()[-1] == "cancelled")
 
 
 async def test_pause_in_a_coroutine_leaves_the_event_loop_free(runner: Runner) -> None:
@@ -159,7 +159,7 @@ async def test_pause_in_a_coroutine_leaves_the_event_loop_free(runner: Runner) -
 
     runner.command = "pause"
     task = asyncio.create_task(patient())
-    await asyncio.to_thread(until, lambda: runner.statuses()[-1:] == ["paused"])
+    await asyncio.to_thread(eventually, lambda: runner.statuses()[-1:] == ["paused"])
     await asyncio.sleep(0.1)
     assert not task.done()
     runner.command = "resume"
