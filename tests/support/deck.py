@@ -52,7 +52,6 @@ class Deck:
             **os.environ,
             "QUARTERDECK_ENDPOINT": self.url("otlp-http"),
             "QUARTERDECK_RUNNER_URL": self.url("runner"),
-            "QUARTERDECK_CLICKHOUSE_URL": self.url("clickhouse"),
         }
 
     def children(self) -> list[int]:

@@ -111,10 +111,9 @@ class _Deck:
 
     def _environment(self, data: Path) -> dict[str, str]:
         host = self.options["host"]
-        values = self.options.environment() | {"QUARTERDECK_DATA_DIR": str(data)}
-        clickhouse = self.options["clickhouse-url"]
         result = {
-            **values,
+            **self.options.environment(),
+            "QUARTERDECK_DATA_DIR": str(data),
             "QUARTERDECK_PIPELINES": self._pipelines(),
             "QUARTERDECK_ENDPOINT": f"http://{host}:{self.options['otlp-http-port']}",
             "QUARTERDECK_RUNNER_URL": f"http://{host}:{self.options['runner-port']}",
@@ -123,9 +122,11 @@ class _Deck:
             port = free_port("127.0.0.1", _STAND_IN_PORT)
             result |= stand_in_environment(f"http://127.0.0.1:{port}")
             result["QUARTERDECK_STAND_IN_PORT"] = str(port)
-        if clickhouse:
-            result["QUARTERDECK_CLICKHOUSE_URL"] = clickhouse
         return result
+
+    def _clickhouse(self) -> str:
+        own = f"http://{self.options['host']}:{self.options['clickhouse-port']}"
+        return self.options["clickhouse-url"] or own
 
     def _pipelines(self) -> str:
         chosen = self.options["pipelines"] or ("./pipelines" if Path("./pipelines").is_dir() else "")
@@ -134,9 +135,11 @@ class _Deck:
     def _services(self, environment: dict[str, str]) -> list[Service]:
         host = self.options["host"]
         otlp, runner, ui = (self.options[f"{n}-port"] for n in ("otlp-http", "runner", "ui"))
+        # As a flag, because in the environment it would tell the collector to use a server instead of its own engine.
+        reader = ["--clickhouse-url", self._clickhouse()]
         services = [
             Service("collector", "quarterdeck_collector", [], f"http://{host}:{otlp}/readyz"),
-            Service("ui", "quarterdeck_ui", [], f"http://{host}:{ui}/_stcore/health"),
+            Service("ui", "quarterdeck_ui", reader, f"http://{host}:{ui}/_stcore/health"),
             Service("runner", "quarterdeck_runner", [], f"http://{host}:{runner}/readyz"),
         ]
         port = environment.get("QUARTERDECK_STAND_IN_PORT")
@@ -151,7 +154,7 @@ class _Deck:
         rows = [
             ("dashboard", f"http://{host}:{o['ui-port']}"),
             ("OTLP/HTTP", f"http://{host}:{o['otlp-http-port']}   (any OpenTelemetry exporter)"),
-            ("ClickHouse", o["clickhouse-url"] or f"http://{host}:{o['clickhouse-port']}   (read-only SQL)"),
+            ("ClickHouse", f"{self._clickhouse()}   (read-only SQL)"),
             ("runner API", f"http://{host}:{o['runner-port']}/docs"),
             ("data, logs", str(data)),
         ]

@@ -1,0 +1,56 @@
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from quarterdeck_collector.migrate import migrate
+from quarterdeck_collector.segments import frame
+from quarterdeck_collector.store import EmbeddedStore
+from support.collectors import CollectorProcess, Ingest, collector
+
+_NUMBERS = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStore]:
+    """chDB opens one path per process: all tests of a process share it."""
+    store = EmbeddedStore(tmp_path_factory.mktemp("engine") / "store", "default")
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def empty_store(engine: EmbeddedStore) -> Iterator[EmbeddedStore]:
+    """A database of its own, before any migration."""
+    store = EmbeddedStore(Path(engine._path), f"test_{next(_NUMBERS)}")
+    yield store
+    store.command(f"DROP DATABASE IF EXISTS {store.database}")
+    store.close()
+
+
+@pytest.fixture
+def store(empty_store: EmbeddedStore) -> EmbeddedStore:
+    migrate(empty_store)
+    return empty_store
+
+
+@pytest.fixture
+def ingest(store: EmbeddedStore, tmp_path: Path) -> Ingest:
+    """Insert OTLP messages as the collector does."""
+
+    def insert(message: Any) -> None:
+        number = next(_NUMBERS)
+        path = tmp_path / f"{number}.otlp"
+        path.write_bytes(frame(message.SerializeToString()))
+        table = "otlp_traces_in" if "Trace" in message.DESCRIPTOR.name else "otlp_logs_in"
+        store.insert_otlp(table, path, message.DESCRIPTOR.name, str(number))
+
+    return insert
+
+
+@pytest.fixture(scope="session")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CollectorProcess]:
+    """A collector that all tests share; they tell their data apart by ids."""
+    with collector(tmp_path_factory.mktemp("running") / "data") as process:
+        yield process

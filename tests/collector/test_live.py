@@ -1,0 +1,129 @@
+"""Live events: on screen at once, in the table on acknowledgement."""
+
+import json
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+from quarterdeck import semconv
+from support import otlp
+from support.collectors import PATIENCE, CollectorProcess, wait_for
+
+START = 1_767_225_600_000_000_001
+TRACE = bytes(range(16))
+SPAN = bytes(range(8))
+
+
+@pytest.fixture
+def run() -> str:
+    return uuid.uuid4().hex
+
+
+def _event(run: str, name: str = semconv.EVENT_RESPONSE_STREAMING, **extra: Any) -> dict[str, Any]:
+    attributes = {
+        semconv.RUN_ID: run,
+        semconv.PIPELINE_NAME: "digest",
+        semconv.SPAN_NAME: "chat m",
+        semconv.SPAN_PARENT_ID: "00000000000000aa",
+        semconv.SPAN_START: START,
+    }
+    return {
+        "time_unix_nano": START + 1,
+        "trace_id": TRACE,
+        "span_id": SPAN,
+        "event_name": name,
+        "attributes": attributes | extra.pop("attributes", {}),
+        **extra,
+    }
+
+
+def _send(running: CollectorProcess, *events: dict[str, Any]) -> None:
+    request = otlp.logs(*events, scope=semconv.LIVE_SCOPE, resource={semconv.PROVIDER_STAND_IN: "true"})
+    assert running.post("/v1/logs", request.SerializeToString()).status_code == 200
+
+
+def test_the_whole_row_is_there_when_the_request_is_answered(running: CollectorProcess, run: str) -> None:
+    attributes = {
+        semconv.STEP_ID: "s",
+        semconv.STEP_NAME: "summarise",
+        semconv.CHUNK_SEQUENCE: 3,
+        semconv.CHUNK_TEXT: 'two\nlines "é"',
+        semconv.CHUNK_KIND: "text",
+        semconv.REQUEST_STREAM: True,
+        semconv.STEP_PROGRESS: 0.5,
+    }
+    _send(running, _event(run, attributes=attributes))
+
+    row = json.loads(running.sql(f"SELECT * FROM live_events WHERE RunId = '{run}' FORMAT JSONEachRow"))
+    assert int(row.pop("Position")) > START
+    assert row == {
+        "Timestamp": "2026-01-01 00:00:00.000000002",
+        "EventName": "quarterdeck.response.streaming",
+        "RunId": run,
+        "PipelineName": "digest",
+        "TraceId": TRACE.hex(),
+        "SpanId": SPAN.hex(),
+        "ParentSpanId": "00000000000000aa",
+        "SpanName": "chat m",
+        "StartTime": "2026-01-01 00:00:00.000000001",
+        "StepId": "s",
+        "StepName": "summarise",
+        "ServiceName": "tests",
+        "Sequence": "3",
+        "Text": 'two\nlines "é"',
+        "StandIn": 1,
+        "Attributes": {semconv.CHUNK_KIND: "text", semconv.REQUEST_STREAM: "true", semconv.STEP_PROGRESS: "0.5"},
+    } | ({"Sequence": row["Sequence"]} if isinstance(row["Sequence"], int) else {})
+
+
+def test_positions_grow_and_live_events_stay_out_of_the_logs(running: CollectorProcess, run: str) -> None:
+    for number in range(3):
+        _send(running, *(_event(run, body=f"{number}{letter}") for letter in "abc"))
+
+    assert running.sql(f"SELECT groupArray(Text) FROM (SELECT Text FROM live_events WHERE RunId = '{run}' ORDER BY Position)") == (
+        "['0a','0b','0c','1a','1b','1c','2a','2b','2c']"
+    )
+    marker = otlp.logs({"body": "marker", "attributes": {semconv.RUN_ID: run}})
+    running.post("/v1/logs", marker.SerializeToString())
+    assert wait_for(lambda: running.sql(f"SELECT Body FROM otel_logs WHERE RunId = '{run}'")) == "marker"
+
+
+def test_a_run_that_only_lives_is_in_the_table_to_read_by_hand(running: CollectorProcess, run: str) -> None:
+    _send(running, _event(run, semconv.EVENT_HEARTBEAT, attributes={semconv.RUN_STATUS: "waiting"}))
+
+    assert running.sql(f"SELECT pipeline_name, status FROM pipeline_executions WHERE id = '{run}'") == "digest\twaiting"
+
+
+def _events(lines: Iterator[str]) -> Iterator[dict[str, str]]:
+    event: dict[str, str] = {}
+    for line in lines:
+        if line:
+            name, _, value = line.partition(": ")
+            event[name] = value
+        elif event:
+            yield event
+            event = {}
+
+
+def test_listeners_hear_their_run_and_can_go_on_where_they_were(running: CollectorProcess, run: str) -> None:
+    _send(running, _event(run, body="before"))
+    url = f"{running.otlp}/v1/live"
+    first = running.sql(f"SELECT Position - 1 FROM live_events WHERE RunId = '{run}'")
+    with httpx.stream("GET", url, params={"run": run}, headers={"Last-Event-ID": first}, timeout=PATIENCE) as response:
+        heard = _events(response.iter_lines())
+        before = next(heard)
+        _send(running, _event("other", body="not mine"), _event(run, semconv.EVENT_HEARTBEAT, body="after"))
+        after = next(heard)
+
+    assert [json.loads(event["data"])["Text"] for event in (before, after)] == ["before", "after"]
+    assert (before["event"], after["event"]) == (semconv.EVENT_RESPONSE_STREAMING, semconv.EVENT_HEARTBEAT)
+    assert int(first) < int(before["id"]) < int(after["id"])
+
+
+def test_a_listener_without_last_event_id_hears_only_what_is_new(running: CollectorProcess, run: str) -> None:
+    _send(running, _event(run, body="old"))
+    with httpx.stream("GET", f"{running.otlp}/v1/live", params={"run": run}, timeout=PATIENCE) as response:
+        _send(running, _event(run, body="new"))
+        assert json.loads(next(_events(response.iter_lines()))["data"])["Text"] == "new"

@@ -1,0 +1,96 @@
+"""Collectors in processes of their own."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+PATIENCE = 30.0
+Ingest = Callable[[Any], None]
+
+
+@dataclass
+class CollectorProcess:
+    """A running collector: its two addresses and the process behind them."""
+
+    process: subprocess.Popen[str]
+    otlp: str
+    clickhouse: str
+    log: Path
+
+    def post(self, path: str, body: bytes, **headers: str) -> httpx.Response:
+        """Post an OTLP body; header names with underscores for dashes."""
+        named = {"content-type": "application/x-protobuf"} | {k.replace("_", "-"): v for k, v in headers.items()}
+        return httpx.post(self.otlp + path, content=body, headers=named, timeout=PATIENCE)
+
+    def sql(self, query: str) -> str:
+        """Run a query over the ClickHouse interface, give its text without the last newline."""
+        answer = httpx.post(self.clickhouse, content=query, timeout=PATIENCE)
+        assert answer.status_code == 200, answer.text
+        return answer.text.rstrip("\n")
+
+    def kill(self) -> None:
+        """End it as a power cut would."""
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self) -> int:
+        """End it politely and give the exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(PATIENCE)
+
+
+def wait_for(what: Callable[[], Any], seconds: float = PATIENCE) -> Any:
+    """Call until the result is true, and give it; connection errors count as not yet."""
+    deadline = time.monotonic() + seconds
+    while True:
+        with contextlib.suppress(httpx.TransportError):
+            if result := what():
+                return result
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.02)
+
+
+def launch(data_dir: Path, *flags: str, **environment: str) -> subprocess.Popen[str]:
+    """Start a collector on free ports, its log in ``data_dir.log``."""
+    command = [sys.executable, "-m", "quarterdeck_collector", "--data-dir", str(data_dir)]
+    command += ["--otlp-http-port", "0", "--clickhouse-port", "0", *flags]
+    with data_dir.with_suffix(".log").open("w") as log:
+        return subprocess.Popen(command, stderr=log, text=True, env={**os.environ, **environment})
+
+
+def addresses(log: Path, process: subprocess.Popen[str]) -> dict[str, str]:
+    """Read the addresses that a collector announced."""
+
+    def announced() -> dict[str, str]:
+        text = log.read_text()
+        assert process.poll() is None, text
+        line = next((line for line in text.splitlines() if "listening: " in line), "")
+        return dict(part.split(" on ") for part in line.partition("listening: ")[2].split(", ") if part)
+
+    found: dict[str, str] = wait_for(announced)
+    return found
+
+
+@contextlib.contextmanager
+def collector(data_dir: Path, *flags: str, ready: bool = True, **environment: str) -> Iterator[CollectorProcess]:
+    """Run a collector until the block ends."""
+    process = launch(data_dir, *flags, **environment)
+    log = data_dir.with_suffix(".log")
+    try:
+        found = addresses(log, process)
+        running = CollectorProcess(process, found["OTLP"], found.get("ClickHouse", ""), log)
+        path = "/readyz" if ready else "/healthz"
+        wait_for(lambda: httpx.get(running.otlp + path).status_code == 200)
+        yield running
+    finally:
+        process.kill()
+        process.wait()

@@ -1,0 +1,28 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser
+
+from quarterdeck_ui.queries import Store
+from support.browser import chromium
+from support.collectors import CollectorProcess, collector
+
+
+@pytest.fixture(scope="session")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CollectorProcess]:
+    """A collector with its embedded engine, shared by the tests that only add runs of their own."""
+    folder: Path = tmp_path_factory.mktemp("ui-collector")
+    with collector(folder / "data") as running:
+        yield running
+
+
+@pytest.fixture
+def store(home: CollectorProcess) -> Store:
+    return Store(home.clickhouse, "quarterdeck")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as started:
+        yield started

@@ -1,0 +1,228 @@
+"""The deck in a real browser, over a real collector."""
+
+import contextlib
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, expect
+
+from support.browser import DESKTOP, PHONE, TABLET, Watched, open_page
+from support.collectors import CollectorProcess, collector, launch, wait_for
+from support.deck import free_ports
+from support.scenario import ANSWER, Run, play
+
+expect.set_options(timeout=20_000)
+
+
+@dataclass
+class Dashboard:
+    """A running ``quarterdeck ui``."""
+
+    url: str
+    process: subprocess.Popen[str]
+    log: Path
+
+
+@contextlib.contextmanager
+def dashboard(folder: Path, otlp: str, clickhouse: str) -> Iterator[Dashboard]:
+    """Serve the dashboard until the block ends; no runner answers."""
+    port, runner = free_ports(2)
+    flags = ["--ui-port", str(port), "--clickhouse-url", clickhouse, "--endpoint", otlp]
+    log = folder / "ui.log"
+    with log.open("w") as out:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "quarterdeck_ui", *flags, "--runner-url", f"http://127.0.0.1:{runner}"],
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+    try:
+        wait_for(lambda: httpx.get(f"http://127.0.0.1:{port}/healthz").status_code == 200)
+        yield Dashboard(f"http://127.0.0.1:{port}", process, log)
+    finally:
+        process.terminate()
+        try:
+            code = process.wait(10)
+        finally:
+            process.kill()
+    assert code == 0, log.read_text()
+
+
+@pytest.fixture(scope="module")
+def deck(home: CollectorProcess, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
+    with dashboard(tmp_path_factory.mktemp("ui"), home.otlp, home.clickhouse) as running:
+        yield running
+
+
+@contextlib.contextmanager
+def opened(browser: Browser, url: str, size: tuple[int, int] = DESKTOP) -> Iterator[Watched]:
+    """A page on which nothing may go wrong unseen."""
+    watched = open_page(browser, url, size)
+    try:
+        expect(watched.page.locator("header.bar")).to_be_visible()
+        yield watched
+        assert watched.console_errors == []
+        assert watched.foreign_requests == []
+    finally:
+        watched.page.context.close()
+
+
+def test_a_run_appears_progresses_streams_and_ends(browser: Browser, deck: Dashboard, home: CollectorProcess) -> None:
+    with opened(browser, deck.url) as watched:
+        page = watched.page
+        run = Run(home.otlp, "live-story", steps=2)
+        mine = page.locator(f'[data-run="{run.id}"]')
+        expect(mine).to_have_attribute("data-status", "running")
+        mine.click()
+        expect(page).to_have_url(f"{deck.url}/?run={run.id}")
+
+        step = run.step("draft", 1, budget=100)
+        expect(page.locator(f'[data-span="{step.id.hex()}"]')).to_have_attribute("data-status", "running")
+        call = run.call(step, "claude-sonnet-4-5", "Check the invoice.", system="Be brief.")
+        inspector = page.locator('[data-qd="inspector"]')
+        expect(inspector).to_contain_text("Check the invoice.")
+        run.chunk(call, "The total ")
+        expect(inspector).to_contain_text("The total")
+        run.chunk(call, "is **4,213.50** EUR <img src=x onerror=alert(1)>")
+        expect(inspector.locator("strong")).to_have_text("4,213.50")
+        expect(inspector).to_contain_text("<img src=x onerror=alert(1)>")
+        assert inspector.locator("img").count() == 0
+
+        run.end_call(call, ANSWER, (90, 30))
+        run.end_step(step, {"ok": True})
+        expect(mine.locator(".steps")).to_have_text("1/2")
+        run.end_step(run.step("publish", 2))
+        run.end()
+        expect(mine).to_have_attribute("data-status", "completed")
+        expect(mine.locator(".steps")).to_have_text("2/2")
+        expect(page.locator(f'[data-span="{step.id.hex()}"] .use')).to_have_attribute("data-budget", "over")
+        expect(inspector.locator("pre.code")).to_contain_text("line_3_mismatch")
+
+        page.keyboard.press("Escape")
+        expect(page).to_have_url(f"{deck.url}/")
+
+
+def test_a_link_opens_the_run_and_the_span(browser: Browser, deck: Dashboard, home: CollectorProcess) -> None:
+    run = Run(home.otlp, "linked", steps=1, quiet=True, ago=30)
+    step = run.step("judge", 1)
+    call = run.call(step, "claude-haiku-4-5", "the linked question")
+    run.end_call(call, "the linked answer", (5, 5))
+    run.end_step(step, "the step's result")
+    run.end("failed", "ValueError: the reason")
+    with opened(browser, f"{deck.url}/?run={run.id}&span={step.id.hex()}") as watched:
+        page = watched.page
+        expect(page.locator(".q-timeline .problem")).to_contain_text("ValueError: the reason")
+        page.get_by_role("tab", name="Output").click()
+        expect(page.locator('[data-qd="inspector"]')).to_contain_text("the step's result")
+        page.locator(f'[data-span="{call.id.hex()}"]').click()
+        expect(page.locator('[data-qd="inspector"]')).to_contain_text("the linked answer")
+        expect(page).to_have_url(f"{deck.url}/?run={run.id}&span={call.id.hex()}")
+        page.go_back()
+
+
+def test_a_link_to_an_unknown_run_says_so(browser: Browser, deck: Dashboard) -> None:
+    with opened(browser, f"{deck.url}/?run=no-such-run") as watched:
+        expect(watched.page.locator('[data-qd="unknown-run"]')).to_have_text("There is no run no-such-run")
+
+
+def test_the_filter_keeps_what_matches(browser: Browser, deck: Dashboard, home: CollectorProcess) -> None:
+    play(home.otlp, "kb-refresh", pace=0, ago=50)
+    play(home.otlp, "support-triage", pace=0, ago=50)
+    with opened(browser, deck.url) as watched:
+        page = watched.page
+        expect(page.locator("[data-run] .name", has_text="kb-refresh").first).to_be_visible()
+        page.keyboard.press("Control+f")
+        page.keyboard.type("triage completed")
+        expect(page.locator("[data-run] .name", has_text="support-triage").first).to_be_visible()
+        expect(page.locator("[data-run] .name", has_text="kb-refresh")).to_have_count(0)
+
+
+def test_a_missing_runner_is_named_where_a_run_would_be_started(browser: Browser, deck: Dashboard) -> None:
+    with opened(browser, deck.url) as watched:
+        page = watched.page
+        expect(page.locator('[data-banner="runner"]')).to_contain_text("connection refused")
+        page.get_by_role("button", name="Start a run").click()
+        expect(page.get_by_role("dialog")).to_contain_text("Runs cannot be started now")
+
+
+@pytest.mark.parametrize("size", [DESKTOP, TABLET, PHONE])
+def test_nothing_is_wider_than_the_window(
+    browser: Browser, deck: Dashboard, home: CollectorProcess, size: tuple[int, int]
+) -> None:
+    play(home.otlp, "invoice-check", pace=0, ago=70)
+    with opened(browser, deck.url, size) as watched:
+        page = watched.page
+        expect(page.locator("[data-run]").first).to_be_visible()
+        overflow = page.evaluate(
+            """() => { const root = document.scrollingElement;
+            return [root.scrollWidth - innerWidth, root.scrollHeight - innerHeight]; }"""
+        )
+        assert overflow == [0, 0]
+        shown = [
+            name for name in ("runs", "timeline", "inspector", "charts") if page.locator(f".q-{name}").is_visible()
+        ]
+        assert shown == (["runs"] if size == PHONE else ["runs", "timeline", "inspector", "charts"])
+        if size == PHONE:
+            page.locator(".views").get_by_role("tab", name="Performance").click()
+            expect(page.locator('[data-qd="charts"]')).to_be_visible()
+
+
+def test_an_empty_deck_says_what_to_do_and_outlives_clickhouse(browser: Browser, tmp_path: Path) -> None:
+    with collector(tmp_path / "data") as first, dashboard(tmp_path, first.otlp, first.clickhouse) as running:
+        ports = [first.otlp.rpartition(":")[2], first.clickhouse.rpartition(":")[2]]
+        with opened(browser, running.url) as watched:
+            page = watched.page
+            expect(page.locator(".q-runs .empty")).to_contain_text("quarterdeck demo")
+            expect(page.locator(".q-runs .empty")).to_contain_text("qd.init()")
+            assert first.stop() == 0
+            expect(page.locator('[data-banner="clickhouse"]')).to_contain_text("connection refused")
+            flags = ["--otlp-http-port", ports[0], "--clickhouse-port", ports[1]]
+            again = launch(tmp_path / "data", *flags)
+            try:
+                wait_for(lambda: httpx.get(first.otlp + "/readyz").status_code == 200)
+                expect(page.locator('[data-banner="clickhouse"]')).to_have_count(0)
+                run = Run(first.otlp, "after-the-storm")
+                expect(page.locator(f'[data-run="{run.id}"]')).to_have_attribute("data-status", "running")
+                run.end()
+            finally:
+                again.terminate()
+                again.wait(20)
+
+
+def test_a_page_of_another_site_gets_no_data(deck: Dashboard) -> None:
+    request = (
+        f"GET /deck/live HTTP/1.1\r\nHost: {deck.url[7:]}\r\nOrigin: http://evil.example\r\nConnection: Upgrade\r\n"
+        "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+    )
+    host, _, port = deck.url[7:].partition(":")
+    with socket.create_connection((host, int(port)), 5) as wire:
+        wire.sendall(request.encode())
+        assert b" 403 " in wire.recv(200)
+
+
+def test_a_busy_port_is_named(deck: Dashboard) -> None:
+    port = deck.url.rpartition(":")[2]
+    found = subprocess.run(
+        [sys.executable, "-m", "quarterdeck_ui", "--ui-port", port],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert found.returncode == 2
+    assert f"port {port} is in use" in found.stderr
+    assert "--ui-port / QUARTERDECK_UI_PORT" in found.stderr
+
+
+def test_the_dashboard_answers_for_its_health(deck: Dashboard) -> None:
+    deadline = time.monotonic() + 20
+    while (ready := httpx.get(deck.url + "/readyz")).status_code != 200 and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert ready.json() == {"status": "ok", "checks": {"clickhouse": {"ok": True, "reason": ""}}}

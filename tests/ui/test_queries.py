@@ -1,0 +1,146 @@
+"""Every query on the real engine, over the collector's real schema."""
+
+import json
+import time
+from datetime import UTC, datetime
+
+import pytest
+
+from quarterdeck import semconv as s
+from quarterdeck_ui import queries
+from quarterdeck_ui.live_state import fold
+from quarterdeck_ui.queries import RunRow, Store, StoreError
+from support.collectors import CollectorProcess, wait_for
+from support.scenario import ANSWER, Run, play
+
+
+def today_utc() -> datetime:
+    return datetime.now(UTC)
+
+
+def stored(store: Store, run_id: str) -> RunRow:
+    def look() -> RunRow | None:
+        row = queries.run_by_id(store, run_id)
+        return row if row and row.ended else None
+
+    found: RunRow = wait_for(look)
+    return found
+
+
+def finished(home: CollectorProcess, **more: str) -> Run:
+    run = Run(home.otlp, "query-test", steps=1, ago=60)
+    step = run.step("extract", 1, budget=50, value={"a": 1})
+    call = run.call(step, "claude-sonnet-4-5", "hello", system="be brief")
+    run.chunk(call, "Hi ")
+    run.chunk(call, "there", "thinking")
+    run.end_call(call, ANSWER, (30, 12), 0.25)
+    run.end_step(step, {"ok": True})
+    run.end(**more)
+    return run
+
+
+def test_a_finished_run_adds_up(home: CollectorProcess, store: Store) -> None:
+    run = finished(home)
+    row = stored(store, run.id)
+    assert (row.pipeline, row.version, row.status, row.steps, row.calls, row.tokens_in, row.tokens_out, row.models) == (
+        "query-test", "3f9c2ab1", "completed", 1, 1, 30, 12, ("claude-sonnet-4-5",),
+    )  # fmt: skip
+    assert row.cost > 0
+    assert row.trace_id == run.trace.hex()
+    assert row in queries.recent_runs(store, today_utc().date())
+
+
+def test_a_failed_run_says_why(home: CollectorProcess, store: Store) -> None:
+    row = stored(store, finished(home, status="failed", error="ValueError: bad").id)
+    assert (row.status, row.error_type, row.message) == ("failed", "ValueError", "ValueError: bad")
+
+
+def test_an_unknown_run_is_none(store: Store) -> None:
+    assert queries.run_by_id(store, "no-such-run") is None
+
+
+def test_spans_come_without_payload_and_payload_comes_on_demand(home: CollectorProcess, store: Store) -> None:
+    run = finished(home)
+    row = stored(store, run.id)
+    spans = {span.name: span for span in queries.spans_of_run(store, run.id, row.start_ns)}
+    assert set(spans) == {"invoke_workflow query-test", "step extract", "chat claude-sonnet-4-5"}
+    call, step = spans["chat claude-sonnet-4-5"], spans["step extract"]
+    assert (call.is_call, call.parent_id, call.step_name, call.tokens_in, call.first_chunk_s, call.finish_reason) == (
+        True, step.id, "extract", 30, 0.25, "stop",
+    )  # fmt: skip
+    assert step.attributes[s.STEP_TOKEN_BUDGET] == "50"
+    payload = queries.span_payload(store, run.id, call.id)
+    assert payload is not None
+    assert json.loads(payload.values[s.OUTPUT_MESSAGES])[0]["parts"][0]["content"] == ANSWER
+    assert queries.span_payload(store, run.id, "0000") is None
+
+
+def test_live_events_after_a_position_fold_into_the_run(home: CollectorProcess, store: Store) -> None:
+    before = time.time_ns()
+    run = finished(home)
+    stored(store, run.id)
+    events = [event for event in queries.events_after(store, before) if event.run_id == run.id]
+    assert [event.name for event in events] == [
+        s.EVENT_PIPELINE_STARTED,
+        s.EVENT_STEP_STARTED,
+        s.EVENT_PROMPT_SENT,
+        s.EVENT_RESPONSE_STREAMING,
+        s.EVENT_RESPONSE_STREAMING,
+        s.EVENT_RESPONSE_RECEIVED,
+        s.EVENT_STEP_COMPLETED,
+        s.EVENT_PIPELINE_COMPLETED,
+    ]
+    live = fold({}, events)[run.id]
+    (call,) = live.calls.values()
+    assert (live.status, live.step_total, [(c.kind, c.text) for c in call.ready]) == (
+        "completed", 1, [("text", "Hi "), ("thinking", "there")],
+    )  # fmt: skip
+    assert queries.events_after(store, events[-1].position) == []
+
+
+def test_a_starting_dashboard_learns_of_open_runs_with_one_heartbeat_each(home: CollectorProcess, store: Store) -> None:
+    run = Run(home.otlp, "still-open", steps=2)
+    step = run.step("wait", 1)
+    for _ in range(3):
+        run.heartbeat()
+    wait_for(lambda: queries.events_after(store, 0))
+    names = [event.name for event in queries.bootstrap_events(store) if event.run_id == run.id]
+    assert sorted(names) == sorted([s.EVENT_PIPELINE_STARTED, s.EVENT_STEP_STARTED, s.EVENT_HEARTBEAT])
+    run.end_step(step)
+    run.end()
+
+
+def test_charts_count_the_calls_by_the_time_they_ended(home: CollectorProcess, store: Store) -> None:
+    def judged() -> int:
+        points = queries.performance(store).models
+        return sum(point.calls for point in points if point.model == "claude-opus-4-5")
+
+    before = judged()
+    play(home.otlp, "nightly-eval", pace=0, ago=90)
+    wait_for(lambda: judged() == before + 1)
+    charts = queries.performance(store)
+    assert all(point.at % charts.bucket == 0 for point in charts.models)
+    assert all(0 < point.p50 <= point.p95 for point in charts.latency)
+
+
+def test_todays_totals_grow_with_a_run(home: CollectorProcess, store: Store) -> None:
+    before = queries.today(store)
+    run = Run(home.otlp, "today-test", steps=1, ago=1)
+    step = run.step("extract", 1)
+    run.end_call(run.call(step, "a-model-without-a-price", "hello"), "hi", (30, 12))
+    run.end_step(step)
+    run.end()
+    wait_for(lambda: queries.today(store).runs > before.runs)
+    wait_for(lambda: queries.today(store).calls > before.calls)
+    after = queries.today(store)
+    assert (after.tokens - before.tokens, after.unpriced - before.unpriced, after.cost) == (42, 1, before.cost)
+
+
+def test_an_unreachable_clickhouse_is_named_without_its_password() -> None:
+    with pytest.raises(StoreError, match=r"^http://127\.0\.0\.1:1 does not answer \(connection refused\)$"):
+        queries.today(Store("http://me:secret@127.0.0.1:1", "quarterdeck"))
+
+
+def test_a_missing_database_is_named(home: CollectorProcess) -> None:
+    with pytest.raises(StoreError, match="no_such_db"):
+        queries.today(Store(home.clickhouse, "no_such_db"))
