@@ -1,7 +1,6 @@
 """Collectors in processes of their own."""
 
 import contextlib
-import os
 import signal
 import subprocess
 import sys
@@ -31,9 +30,10 @@ class CollectorProcess:
         named = {"content-type": "application/x-protobuf"} | {k.replace("_", "-"): v for k, v in headers.items()}
         return httpx.post(self.otlp + path, content=body, headers=named, timeout=PATIENCE)
 
-    def sql(self, query: str) -> str:
+    def sql(self, query: str, **parameters: str) -> str:
         """Run a query over the ClickHouse interface, give its text without the last newline."""
-        answer = httpx.post(self.clickhouse, content=query, timeout=PATIENCE)
+        params = {f"param_{name}": value for name, value in parameters.items()}
+        answer = httpx.post(self.clickhouse, params=params, content=query, timeout=PATIENCE)
         assert answer.status_code == 200, answer.text
         return answer.text.rstrip("\n")
 
@@ -59,12 +59,12 @@ def wait_for(what: Callable[[], Any], seconds: float = PATIENCE) -> Any:
         time.sleep(0.02)
 
 
-def launch(data_dir: Path, *flags: str, **environment: str) -> subprocess.Popen[str]:
-    """Start a collector on free ports, its log in ``data_dir.log``."""
+def launch(data_dir: Path, log_file: Path, *flags: str) -> subprocess.Popen[str]:
+    """Start a collector on free ports."""
     command = [sys.executable, "-m", "quarterdeck_collector", "--data-dir", str(data_dir)]
     command += ["--otlp-http-port", "0", "--clickhouse-port", "0", *flags]
-    with data_dir.with_suffix(".log").open("w") as log:
-        return subprocess.Popen(command, stderr=log, text=True, env={**os.environ, **environment})
+    with log_file.open("w") as log:
+        return subprocess.Popen(command, stderr=log, text=True)
 
 
 def addresses(log: Path, process: subprocess.Popen[str]) -> dict[str, str]:
@@ -81,10 +81,10 @@ def addresses(log: Path, process: subprocess.Popen[str]) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def collector(data_dir: Path, *flags: str, ready: bool = True, **environment: str) -> Iterator[CollectorProcess]:
+def collector(data_dir: Path, *flags: str, ready: bool = True) -> Iterator[CollectorProcess]:
     """Run a collector until the block ends."""
-    process = launch(data_dir, *flags, **environment)
     log = data_dir.with_suffix(".log")
+    process = launch(data_dir, log, *flags)
     try:
         found = addresses(log, process)
         running = CollectorProcess(process, found["OTLP"], found.get("ClickHouse", ""), log)

@@ -9,8 +9,6 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any
 
-from quarterdeck_collector.embedded import Limits, create_sql_app
-from quarterdeck_collector.store import EmbeddedStore, StoreError
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -18,6 +16,8 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from quarterdeck_collector.embedded import Limits, create_sql_app
+from quarterdeck_collector.store import EmbeddedStore, StoreError
 from support.servers import serve
 
 _WRITE = re.compile(r"\s*(--[^\n]*\s*)*(INSERT|CREATE|ALTER|SYSTEM|DROP|DELETE)\b", re.IGNORECASE)
@@ -37,6 +37,12 @@ class Gate:
     def shut(self) -> None:
         """Answer everything as a proxy without a server does."""
         self.is_open = False
+
+
+def _statement_and_data(text: bytes) -> tuple[str, bytes]:
+    found = re.match(rb"\s*INSERT\s.*?\bFORMAT\s+\w+[ \t]*\n", text, re.DOTALL | re.IGNORECASE)
+    end = found.end() if found else len(text)
+    return text[:end].decode().strip(), text[end:]
 
 
 def _write(store: EmbeddedStore, sql: str, data: bytes, settings: dict[str, str]) -> None:
@@ -63,8 +69,10 @@ def serve_gate(store: EmbeddedStore) -> Iterator[Gate]:
         query, body = request.query_params.get("query", ""), await request.body()
         if request.headers.get("content-encoding") == "gzip":
             body = zlib.decompress(body, 31)
-        sql, data = (query, body) if query else (body.decode(), b"")
-        settings = {k: v for k, v in request.query_params.items() if re.match("insert_|format_|input_|output_|throw_", k)}
+        sql, data = _statement_and_data(f"{query}\n".encode() + body if query else body)
+        settings = {
+            k: v for k, v in request.query_params.items() if re.match("insert_|format_|input_|output_|throw_", k)
+        }
         try:
             await run_in_threadpool(_write, store, sql, data, settings)
         except StoreError as error:

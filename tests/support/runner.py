@@ -1,0 +1,89 @@
+"""A runner as its clients see it."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+import quarterdeck as qd
+from quarterdeck_runner.validate import Validated, validate
+
+PATIENCE = 60.0
+ENDED = ("completed", "failed", "cancelled")
+
+
+def eventually(what: Callable[[], Any], *, seconds: float = PATIENCE) -> Any:
+    """Ask until the answer is true, and give it."""
+    deadline = time.monotonic() + seconds
+    while not (answer := what()):
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.02)
+    return answer
+
+
+@dataclass
+class Runner:
+    """A runner as its clients see it."""
+
+    http: httpx.Client
+    folder: Path
+    data: Path
+
+    def pipeline(self, text: str, name: str = "") -> str:
+        """Put a pipeline into the folder and give its name."""
+        found = read(text).pipeline.name
+        (self.folder / f"{name or found}.yaml").write_text(text)
+        return found
+
+    def start(self, pipeline: str, **inputs: Any) -> str:
+        """Start a run and give its id."""
+        answer = self.http.post("/v1/runs", json={"pipeline": pipeline, "inputs": inputs})
+        assert answer.status_code == 202, answer.text
+        return str(answer.json()["id"])
+
+    def run(self, run_id: str) -> dict[str, Any]:
+        """Read a run."""
+        found: dict[str, Any] = self.http.get(f"/v1/runs/{run_id}").json()
+        return found
+
+    def tell(self, run_id: str, command: str) -> httpx.Response:
+        """Pause, resume or cancel a run."""
+        return self.http.post(f"/v1/runs/{run_id}/{command}")
+
+    def until(self, run_id: str, **wanted: Any) -> dict[str, Any]:
+        """Wait until fields of a run have values."""
+
+        def fits() -> dict[str, Any] | None:
+            run = self.run(run_id)
+            assert run["status"] not in ENDED or wanted.get("status") == run["status"], run
+            return run if all(run[key] == value for key, value in wanted.items()) else None
+
+        found: dict[str, Any] = eventually(fits)
+        return found
+
+    def result(self, run_id: str) -> dict[str, Any]:
+        """Wait until a run has ended."""
+        found: dict[str, Any] = eventually(lambda: (run := self.run(run_id))["status"] in ENDED and run)
+        return found
+
+
+def read(text: str, file: str = "test.yaml") -> Validated:
+    """Read a pipeline that is in no file."""
+    return validate(text, Path(file))
+
+
+def spans_of(exporter: InMemorySpanExporter, run: dict[str, Any], expected: int) -> list[ReadableSpan]:
+    """The spans of a run, in the order of their ends, once so many are there."""
+
+    def found() -> list[ReadableSpan]:
+        qd.flush()
+        trace = int(run["trace_id"], 16)
+        return [span for span in exporter.get_finished_spans() if span.context.trace_id == trace]
+
+    eventually(lambda: len(found()) >= expected)
+    return found()

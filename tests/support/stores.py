@@ -1,0 +1,10 @@
+"""Stores for tests."""
+
+from quarterdeck_collector.store import EmbeddedStore
+
+
+class ShortNames(EmbeddedStore):
+    """A store whose queries may say ``$table`` for a table of its database."""
+
+    def _query(self, sql: str, output_format: str = "TabSeparated") -> str:
+        return super()._query(sql.replace("$", f"{self.database}."), output_format)

@@ -1,0 +1,163 @@
+// What this page knows: one WebSocket, one state, and the selection that lives in the URL.
+
+import { OPEN } from "./format.js";
+
+const LINGER_MS = 4000;
+const listeners = new Map();
+
+export const state = {
+  connected: null,
+  asOf: 0,
+  offset: 0,
+  loaded: false,
+  today: null,
+  performance: null,
+  health: {},
+  runs: new Map(),
+  order: [],
+  chosen: "", // the run that the reader asked for; empty: follow the newest
+  run: "", // the run on screen
+  span: "",
+  detail: null,
+  shown: null,
+  chunks: [],
+};
+
+let socket = null;
+let delay = 500;
+let users = 0;
+
+export const now = () => Date.now() + state.offset;
+
+export function on(topic, callback) {
+  if (!listeners.has(topic)) listeners.set(topic, new Set());
+  listeners.get(topic).add(callback);
+  return () => listeners.get(topic).delete(callback);
+}
+
+function tell(topic) {
+  for (const callback of listeners.get(topic) ?? []) callback();
+}
+
+function readUrl() {
+  const query = new URLSearchParams(window.location.search);
+  return [query.get("run") ?? "", query.get("span") ?? ""];
+}
+
+// Show a run because the reader asked for it; an empty id goes back to following the newest.
+export function select(run, span = "", { keepUrl = false } = {}) {
+  if (run === state.chosen && span === state.span) return;
+  const turned = run !== state.chosen;
+  state.chosen = run;
+  if (!keepUrl) {
+    const url = new URL(window.location.href);
+    for (const [name, value] of [["run", run], ["span", span]]) value ? url.searchParams.set(name, value) : url.searchParams.delete(name);
+    window.history[turned ? "pushState" : "replaceState"](window.history.state, "", url);
+  }
+  turn(run || newest(), span);
+}
+
+function turn(run, span) {
+  const turned = run !== state.run;
+  if (turned) state.detail = null;
+  if (turned || span !== state.shown?.id) { state.shown = null; state.chunks = []; }
+  Object.assign(state, { run, span });
+  look();
+  for (const topic of ["selection", "detail", "span"]) tell(topic);
+}
+
+// The run to follow: the one on screen while it is open and for a moment after, then the newest open one.
+function newest() {
+  const shown = state.runs.get(state.run);
+  if (shown && (OPEN.has(shown.status) || now() - shown.ended < LINGER_MS)) return shown.id;
+  const first = state.runs.get(state.order[0]);
+  if (first && OPEN.has(first.status)) return first.id;
+  return shown && state.order.length && now() - shown.ended < now() - (first?.ended ?? 0) ? shown.id : (first?.id ?? "");
+}
+
+function follow() {
+  if (state.chosen) return;
+  const run = newest();
+  if (run !== state.run) turn(run, "");
+}
+
+function look() {
+  if (socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify({ run: state.run, span: state.span }));
+}
+
+const take = {
+  clock(m) {
+    state.asOf = m.as_of * 1000;
+    state.offset = m.now * 1000 - Date.now();
+    follow();
+    tell("clock");
+  },
+  deck(m) {
+    for (const name of ["today", "performance", "health", "loaded"]) if (name in m) { state[name] = m[name]; tell(name); }
+  },
+  runs(m) {
+    for (const run of m.changed) state.runs.set(run.id, run);
+    const wanted = new Set(m.order);
+    for (const id of state.runs.keys()) if (!wanted.has(id)) state.runs.delete(id);
+    state.order = m.order;
+    follow();
+    tell("runs");
+  },
+  run(m) {
+    if (m.id !== state.run) return;
+    const nodes = m.reset || !state.detail ? new Map() : state.detail.nodes;
+    for (const node of m.changed) nodes.set(node.id, node);
+    for (const id of m.gone) nodes.delete(id);
+    state.detail = { id: m.id, found: m.found, run: m.run, truncated: m.truncated, nodes };
+    tell("detail");
+  },
+  span(m) {
+    if (m.run !== state.run || (state.span && m.id !== state.span)) return;
+    if (state.shown?.id !== m.id) state.chunks = [];
+    state.shown = m;
+    tell("span");
+  },
+  text(m) {
+    if (state.shown?.id !== m.id) return;
+    state.chunks.splice(m.from, Infinity, ...m.chunks);
+    tell("text");
+  },
+};
+
+function connect() {
+  const address = new URL("/deck/live", window.location.href);
+  address.protocol = address.protocol.replace("http", "ws");
+  socket = new WebSocket(address);
+  socket.onopen = () => {
+    delay = 500;
+    state.connected = true;
+    look();
+    tell("connection");
+  };
+  socket.onmessage = (event) => {
+    const message = JSON.parse(event.data);
+    take[message.type]?.(message);
+  };
+  socket.onclose = () => {
+    if (state.connected !== false) { state.connected = false; tell("connection"); }
+    if (users > 0) setTimeout(() => users > 0 && connect(), (delay = Math.min(delay * 1.6, 5000)));
+  };
+}
+
+const onPop = () => select(...readUrl(), { keepUrl: true });
+
+export function open() {
+  users += 1;
+  if (users > 1) return;
+  [state.chosen, state.span] = readUrl();
+  state.run = state.chosen;
+  window.addEventListener("popstate", onPop);
+  connect();
+}
+
+export function close() {
+  users -= 1;
+  if (users > 0) return;
+  window.removeEventListener("popstate", onPop);
+  socket?.close();
+}

@@ -1,0 +1,66 @@
+"""Mounts header and quadrants, and carries out what the reader asks for there."""
+
+import functools
+import re
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from quarterdeck_ui import assets, services, start_dialog
+from quarterdeck_ui.runner_client import RunnerError
+
+ACTIONS = frozenset({"pause", "resume", "cancel"})
+"""What the runner can be asked to do with a run."""
+
+_RUN_ID = re.compile(r"[\w.:-]{1,200}")
+
+
+@functools.cache
+def _component() -> Any:
+    return assets.component("deck")
+
+
+@functools.cache
+def _page_css() -> str:
+    return f"<style>{(Path(__file__).parent / 'page.css').read_text('utf-8')}</style>"
+
+
+def show() -> None:
+    """Draw the deck page."""
+    st.html(_page_css())
+    _component()(
+        key="deck",
+        data={"select": st.session_state.pop("select", None), "runner": services.current().settings.runner_url},
+        on_steer_change=_steer,
+        on_start_change=_ask_to_start,
+    )
+    if st.session_state.pop("starting", False):
+        start_dialog.show()
+
+
+def steer(run_id: str, action: str) -> str:
+    """Ask the runner to pause, resume or cancel a run.
+
+    Returns:
+        What went wrong, in words for the screen; empty when the runner agreed.
+    """
+    if action not in ACTIONS:
+        return f"a run cannot be asked to {action}"
+    if not _RUN_ID.fullmatch(run_id):
+        return "that is no id of a run"
+    try:
+        services.current().runner.steer(run_id, action)
+    except RunnerError as error:
+        return f"{action} did not work: {error}"
+    return ""
+
+
+def _steer() -> None:
+    wish = st.session_state["deck"].steer or {}
+    if problem := steer(str(wish.get("run", "")), str(wish.get("action", ""))):
+        st.toast(problem, icon="⚠️", duration="long")
+
+
+def _ask_to_start() -> None:
+    st.session_state["starting"] = True

@@ -1,0 +1,213 @@
+"""The one reader of ClickHouse, runner and collector in this process; screens only read what it publishes."""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any, Final
+
+import httpx
+
+from quarterdeck_ui import live_state, queries, runs_view, trace_view
+from quarterdeck_ui.hub import Detail, Health, Hub, Snapshot
+from quarterdeck_ui.queries import Event, RunRow, Span, Store, StoreError
+from quarterdeck_ui.queries.traces import SPAN_LIMIT
+from quarterdeck_ui.runner_client import RunnerClient, RunnerError
+
+BEAT_S: Final = 0.3
+"""Time between two looks at the live events."""
+
+_OVERLAP_NS: Final = 2_000_000_000
+_FORGET_NS: Final = 900_000_000_000
+_GAP_NS: Final = 60_000_000_000
+_RETRY_S: Final = 2.0
+_RUNS_EVERY_S: Final = 1.0
+_CHARTS_EVERY_S: Final = 3.0
+_LOG = logging.getLogger("quarterdeck.ui")
+
+
+class Poller:
+    """Keeps a hub's snapshot fresh until its task is cancelled."""
+
+    def __init__(self, hub: Hub, store: Store, runner: RunnerClient, collector_url: str) -> None:
+        """Name the sources.
+
+        Args:
+            hub: Where snapshots are published.
+            store: ClickHouse.
+            runner: Runner.
+            collector_url: Base URL of the collector, asked for ``/readyz``.
+        """
+        self._hub, self._store, self._runner = hub, store, runner
+        self._collector = collector_url.rstrip("/")
+        self._position = 0
+        self._read_at = 0
+        self._due: dict[str, float] = {}
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Poll in the background while the block runs."""
+        loops = (self._watch_store, self._watch_runner, self._watch_collector)
+        tasks = [asyncio.create_task(_forever(loop)) for loop in loops]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _watch_store(self) -> None:
+        while True:
+            began = time.monotonic()
+            try:
+                await self._read_store()
+            except StoreError as error:
+                self._say("clickhouse", ok=False, reason=str(error))
+                await asyncio.sleep(_RETRY_S)
+                continue
+            rest = max(0.02, BEAT_S - (time.monotonic() - began))
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._hub.wanted.wait(), rest)
+
+    async def _read_store(self) -> None:
+        self._hub.wanted.clear()
+        read_at = time.time_ns()
+        events = await asyncio.to_thread(self._new_events, read_at)
+        changes: dict[str, Any] = {}
+        if self._is_due("runs", _RUNS_EVERY_S):
+            day = datetime.now(UTC).date()
+            changes["rows"] = tuple(await asyncio.to_thread(queries.recent_runs, self._store, day))
+            changes["today"] = await asyncio.to_thread(queries.today, self._store)
+        if self._is_due("charts", _CHARTS_EVERY_S):
+            changes["performance"] = await asyncio.to_thread(queries.performance, self._store)
+        self._say("clickhouse", ok=True)
+        self._hub.publish(lambda now: _advanced(now, events, changes, read_at))
+        await self._read_details("rows" in changes)
+
+    def _new_events(self, now_ns: int) -> list[Event]:
+        if now_ns - self._read_at > _GAP_NS:
+            events = queries.bootstrap_events(self._store)
+        else:
+            events = queries.events_after(self._store, self._position - _OVERLAP_NS)
+        self._read_at = now_ns
+        self._position = max([self._position, *(event.position for event in events)])
+        return events
+
+    async def _read_details(self, everything: bool) -> None:
+        """Read the traces someone looks at: the missing ones at once, unfinished ones with each list of runs."""
+        before = {run_id: self._hub.details.get(run_id) for run_id in self._hub.watched()}
+        for run_id, known in before.items():
+            now = self._hub.snapshot
+            settled = known is not None and known.settled and run_id not in now.live
+            if known is None or (everything and not settled):
+                spans, run = await asyncio.to_thread(self._trace, run_id, now)
+                self._hub.details.put(run_id, _detail(run_id, spans, run, self._hub.snapshot))
+            elif known.found and not settled:
+                self._hub.details.put(run_id, _refreshed(run_id, known, now))
+        if any(self._hub.details.get(run_id) != known for run_id, known in before.items()):
+            self._hub.ring()
+
+    def _trace(self, run_id: str, now: Snapshot) -> tuple[list[Span], RunRow | None]:
+        row = next((row for row in now.rows if row.id == run_id), None)
+        row = row or queries.run_by_id(self._store, run_id)
+        return (queries.spans_of_run(self._store, run_id, row.start_ns) if row else []), row
+
+    async def _watch_runner(self) -> None:
+        while True:
+            try:
+                told = await asyncio.to_thread(self._runner.active_runs)
+            except RunnerError as error:
+                self._say("runner", ok=False, reason=str(error))
+                self._hub.publish(lambda now: _rebuilt(replace(now, controlled={})) if now.controlled else now)
+                await asyncio.sleep(_RETRY_S)
+                continue
+            self._say("runner", ok=True)
+            self._hub.publish(partial(_steered, told=told))
+            await asyncio.sleep(_RUNS_EVERY_S / 2)
+
+    async def _watch_collector(self) -> None:
+        async with httpx.AsyncClient(timeout=5, trust_env=False) as http:
+            while True:
+                await self._ask_collector(http.get)
+                await asyncio.sleep(_RETRY_S)
+
+    async def _ask_collector(self, get: Callable[[str], Awaitable[httpx.Response]]) -> None:
+        try:
+            response = await get(f"{self._collector}/readyz")
+        except httpx.HTTPError as error:
+            cause = "timed out" if isinstance(error, httpx.TimeoutException) else "connection refused"
+            self._say("collector", ok=False, reason=f"{self._collector} does not answer ({cause})")
+        else:
+            self._say("collector", ok=response.is_success, reason=_unready(response))
+
+    def _say(self, service: str, *, ok: bool, reason: str = "") -> None:
+        before = self._hub.snapshot.health.get(service, Health())
+        if (before.ok, before.reason) == (ok, reason):
+            return
+        if before.ok is not None or not ok:
+            _LOG.log(logging.INFO if ok else logging.WARNING, "%s %s", service, "answers" if ok else f"away: {reason}")
+        health = Health(ok, reason, time.time())
+        self._hub.publish(lambda now: replace(now, health={**now.health, service: health}))
+
+    def _is_due(self, what: str, every: float) -> bool:
+        now = time.monotonic()
+        if now < self._due.get(what, 0.0):
+            return False
+        self._due[what] = now + every
+        return True
+
+
+async def _forever(loop: Callable[[], Awaitable[None]]) -> None:
+    """Run a loop for good: a defect in it is logged, and the screen goes on."""
+    while True:
+        try:
+            await loop()
+        except Exception:  # noqa: BLE001 - nobody awaits this task, an error here would pass unseen
+            _LOG.exception("the poller stumbled")
+        await asyncio.sleep(_RETRY_S)
+
+
+def _advanced(now: Snapshot, events: list[Event], changes: dict[str, Any], read_at: int) -> Snapshot:
+    live = live_state.without(live_state.fold(now.live, events), read_at - _FORGET_NS)
+    return _rebuilt(replace(now, live=live, as_of=read_at / 1e9, loaded=True, **changes))
+
+
+def _steered(now: Snapshot, told: Mapping[str, Mapping[str, Any]]) -> Snapshot:
+    return now if told == now.controlled else _rebuilt(replace(now, controlled=told))
+
+
+def _rebuilt(now: Snapshot) -> Snapshot:
+    runs = tuple(runs_view.build(now.rows, now.live, now.controlled, int(now.as_of * 1e9)))
+    return replace(now, version=now.version + 1, runs=runs, by_id={run.id: run for run in runs})
+
+
+def _detail(run_id: str, spans: list[Span], row: RunRow | None, now: Snapshot) -> Detail:
+    live, told = now.live.get(run_id), now.controlled.get(run_id)
+    if row is None and live is None and told is None:
+        return Detail(found=False)
+    run = now.by_id.get(run_id) or runs_view.view(
+        row, live, told, runs_view.usual_steps(now.rows), int(now.as_of * 1e9)
+    )
+    truncated = len(spans) >= SPAN_LIMIT
+    return Detail(found=True, run=run, spans=tuple(spans), nodes=trace_view.nodes(spans, live), truncated=truncated)
+
+
+def _refreshed(run_id: str, known: Detail, now: Snapshot) -> Detail:
+    return replace(
+        known, run=now.by_id.get(run_id, known.run), nodes=trace_view.nodes(known.spans, now.live.get(run_id))
+    )
+
+
+def _unready(response: httpx.Response) -> str:
+    if response.is_success:
+        return ""
+    try:
+        checks = response.json().get("checks", {})
+        found = [f"{name}: {check.get('reason')}" for name, check in checks.items() if not check.get("ok")]
+    except (ValueError, AttributeError):
+        found = []
+    return "; ".join(found) or f"{response.request.url} answered {response.status_code}"

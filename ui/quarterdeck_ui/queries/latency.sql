@@ -1,0 +1,13 @@
+-- Latency of model calls and their time to first chunk, seconds, by the time they ended.
+SELECT
+    toUnixTimestamp(toStartOfInterval(addNanoseconds(Timestamp, Duration), toIntervalSecond({bucket:UInt32}))) AS Bucket,
+    quantile(0.5)(Duration / 1e9) AS P50,
+    quantile(0.95)(Duration / 1e9) AS P95,
+    quantileIf(0.5)(TimeToFirstChunk, TimeToFirstChunk > 0) AS FirstP50,
+    quantileIf(0.95)(TimeToFirstChunk, TimeToFirstChunk > 0) AS FirstP95
+FROM otel_traces
+WHERE IsModelCall
+    AND Timestamp > now64(9) - toIntervalSecond({window:UInt32}) - INTERVAL 1 HOUR
+    AND addNanoseconds(Timestamp, Duration) > now64(9) - toIntervalSecond({window:UInt32})
+GROUP BY Bucket
+ORDER BY Bucket

@@ -1,0 +1,25 @@
+-- Live events that a starting dashboard needs: of every run that never said it ended, and of the last minutes.
+-- Of the heartbeats only the newest of each run.
+WITH wanted AS
+(
+    SELECT RunId
+    FROM live_events
+    GROUP BY RunId
+    HAVING countIf(EventName IN {ended:Array(String)}) = 0
+        OR max(Timestamp) > now64(9) - INTERVAL 5 MINUTE
+        OR max(Position) = (SELECT max(Position) FROM live_events) -- says where to read on from
+)
+SELECT
+    Position, toUnixTimestamp64Nano(Timestamp) AS TimestampNs, EventName, RunId, PipelineName, TraceId, SpanId,
+    ParentSpanId, SpanName, toUnixTimestamp64Nano(StartTime) AS StartNs, StepId, StepName, Sequence, Text, StandIn, Attributes
+FROM
+(
+    SELECT * FROM live_events
+    WHERE EventName != {heartbeat:String} AND RunId IN (SELECT RunId FROM wanted)
+    UNION ALL
+    SELECT * FROM live_events
+    WHERE EventName = {heartbeat:String} AND RunId IN (SELECT RunId FROM wanted)
+    ORDER BY Position DESC
+    LIMIT 1 BY RunId
+)
+ORDER BY Position

@@ -1,0 +1,80 @@
+import math
+from dataclasses import dataclass
+
+from quarterdeck_ui.queries.store import Store
+
+WINDOW_S = 900
+"""How far back the charts look."""
+
+BUCKET_S = 15
+"""Width of one point of a chart."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelPoint:
+    """Model calls of one model that ended within one interval; cost in USD."""
+
+    at: int
+    model: str
+    calls: int
+    errors: int
+    tokens: int
+    cost: float
+
+
+@dataclass(frozen=True, slots=True)
+class LatencyPoint:
+    """Latency and time to first chunk of the calls that ended within one interval, seconds."""
+
+    at: int
+    p50: float
+    p95: float
+    first_p50: float | None
+    first_p95: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Performance:
+    """The last :data:`WINDOW_S` seconds in steps of :data:`BUCKET_S`; an interval without calls has no point."""
+
+    window: int = WINDOW_S
+    bucket: int = BUCKET_S
+    models: tuple[ModelPoint, ...] = ()
+    latency: tuple[LatencyPoint, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Today:
+    """Totals of the runs that started today (UTC)."""
+
+    runs: int = 0
+    tokens: int = 0
+    cost: float = 0.0
+    calls: int = 0
+    unpriced: int = 0
+
+
+def performance(store: Store, window: int = WINDOW_S, bucket: int = BUCKET_S) -> Performance:
+    """Tokens, cost, errors and latency of the last ``window`` seconds."""
+    models = tuple(
+        ModelPoint(
+            row["Bucket"], row["Model"], row["Calls"], row["Errors"], int(row["Tokens"]), float(row["CostUsd"] or 0)
+        )
+        for row in store.ask("calls_by_model", window=window, bucket=bucket)
+    )
+    latency = tuple(
+        LatencyPoint(row["Bucket"], row["P50"], row["P95"], _known(row["FirstP50"]), _known(row["FirstP95"]))
+        for row in store.ask("latency", window=window, bucket=bucket)
+    )
+    return Performance(window, bucket, models, latency)
+
+
+def today(store: Store) -> Today:
+    """Totals of today."""
+    for row in store.ask("today"):
+        return Today(row["Runs"], row["Tokens"], row["CostUsd"] or 0.0, row["Calls"], row["Unpriced"])
+    return Today()
+
+
+def _known(value: float | None) -> float | None:
+    return None if value is None or math.isnan(value) else value

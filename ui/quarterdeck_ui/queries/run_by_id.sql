@@ -1,0 +1,25 @@
+-- One run by its id, however old.
+SELECT
+    RunId,
+    max(r.TraceId) AS Trace,
+    max(r.PipelineName) AS Pipeline,
+    max(r.PipelineVersion) AS Version,
+    max(r.RootName) AS Root,
+    toUnixTimestamp64Nano(min(r.Start)) AS StartNs,
+    toUnixTimestamp64Nano(max(r.End)) AS EndNs,
+    max(r.RootSeen) AS Ended,
+    max(r.Status) AS RunStatus,
+    max(r.ErrorType) AS Error,
+    max(r.StatusMessage) AS Message,
+    sum(r.Steps) AS StepCount,
+    sum(r.Errors) AS ErrorCount,
+    sum(r.ModelCalls) AS Calls,
+    sum(r.InputTokens) AS TokensIn,
+    sum(r.OutputTokens) AS TokensOut,
+    sum(r.Cost) AS CostUsd,
+    sum(r.UnpricedCalls) AS Unpriced,
+    groupUniqArrayArray(r.Models) AS ModelNames,
+    max(r.StandIn) AS IsStandIn
+FROM runs AS r
+WHERE r.RunId = {run:String}
+GROUP BY RunId

@@ -1,0 +1,85 @@
+"""ClickHouse as the dashboard sees it: named questions, rows back, one kind of failure."""
+
+import functools
+from collections.abc import Mapping
+from importlib import resources
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import clickhouse_connect
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+Row = dict[str, Any]
+
+
+class StoreError(Exception):
+    """ClickHouse did not answer a question; the message says why, in words for the screen."""
+
+
+class Store:
+    """Asks the ``.sql`` files beside this module; connects on first use and again after a failure."""
+
+    def __init__(self, url: str, database: str) -> None:
+        """Remember where ClickHouse is.
+
+        Args:
+            url: HTTP address, with ``user:password@`` where needed.
+            database: Database that the collector fills.
+        """
+        self._url, self._database = url, database
+        self._client: Any = None
+
+    @property
+    def place(self) -> str:
+        """Address without credentials."""
+        parts = urlsplit(self._url)
+        return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+
+    def ask(self, question: str, **parameters: Any) -> list[Row]:
+        """Run ``queries/{question}.sql`` with server-side parameters.
+
+        Args:
+            question: File name without ``.sql``.
+            parameters: Values of the ``{name:Type}`` places in the file.
+
+        Raises:
+            StoreError: ClickHouse is away or refused.
+        """
+        try:
+            result = self._connected().query(sql(question), parameters=_bindable(parameters))
+        except (ClickHouseError, OSError) as error:
+            self._client = None
+            raise StoreError(_reason(error, self.place)) from error
+        return list(result.named_results())
+
+    def _connected(self) -> Any:
+        if self._client is None:
+            self._client = clickhouse_connect.get_client(
+                dsn=self._url,
+                database=self._database,
+                connect_timeout=3,
+                send_receive_timeout=20,
+                query_retries=0,
+                autogenerate_session_id=False,  # one session refuses two questions at a time
+                client_name="quarterdeck-ui",
+            )
+        return self._client
+
+
+@functools.cache
+def sql(question: str) -> str:
+    """The text of ``queries/{question}.sql``."""
+    return resources.files("quarterdeck_ui.queries").joinpath(f"{question}.sql").read_text("utf-8")
+
+
+def _bindable(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in parameters.items()}
+
+
+def _reason(error: Exception, place: str) -> str:
+    text = str(error)
+    if isinstance(error, OSError) or any(word in text for word in ("Max retries", "Connection refused", "timed out")):
+        cause = "connection refused" if "refused" in text else "timed out" if "timed out" in text else "no connection"
+        return f"{place} does not answer ({cause})"
+    first = text.strip().splitlines()[0] if text.strip() else type(error).__name__
+    return f"{place} refused a query: {first[:240]}"

@@ -1,0 +1,93 @@
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from quarterdeck_ui.queries.store import Row, Store
+
+SPAN_LIMIT = 2000
+"""Most spans of one run that a screen takes; the reader is told when there are more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A finished span without its payload; times in nanoseconds, first chunk in seconds, cost in USD."""
+
+    id: str
+    parent_id: str
+    name: str
+    start_ns: int
+    duration_ns: int
+    failed: bool
+    message: str
+    operation: str
+    provider: str
+    model: str
+    step_id: str
+    step_name: str
+    tokens_in: int
+    tokens_out: int
+    cache_read: int
+    cache_write: int
+    reasoning: int
+    cost: float | None
+    first_chunk_s: float | None
+    finish_reason: str
+    error_type: str
+    is_call: bool
+    attributes: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """The bulky values of a span, and its attributes."""
+
+    values: Mapping[str, str]
+    attributes: Mapping[str, str]
+    finish_reason: str
+    error_type: str
+    message: str
+
+
+def spans_of_run(store: Store, run_id: str, since_ns: int) -> list[Span]:
+    """Finished spans of a run, oldest first, at most :data:`SPAN_LIMIT`.
+
+    Args:
+        store: ClickHouse.
+        run_id: Run.
+        since_ns: Start of the run, nanoseconds; older parts of the table are not read.
+    """
+    return [_span(row) for row in store.ask("trace_spans", run=run_id, since=since_ns, limit=SPAN_LIMIT)]
+
+
+def span_payload(store: Store, run_id: str, span_id: str) -> Payload | None:
+    """Bulky values of one span, or None if the span has not arrived."""
+    for row in store.ask("span_payload", run=run_id, span=span_id):
+        return Payload(row["Payload"], row["Attributes"], row["FinishReason"], row["ErrorType"], row["StatusMessage"])
+    return None
+
+
+def _span(row: Row) -> Span:
+    return Span(
+        id=row["SpanId"],
+        parent_id=row["ParentSpanId"],
+        name=row["SpanName"],
+        start_ns=row["StartNs"],
+        duration_ns=row["Duration"],
+        failed=row["StatusCode"] == "Error" or bool(row["ErrorType"]),
+        message=row["StatusMessage"],
+        operation=row["Operation"],
+        provider=row["Provider"],
+        model=row["Model"],
+        step_id=row["StepId"],
+        step_name=row["StepName"],
+        tokens_in=row["InputTokens"],
+        tokens_out=row["OutputTokens"],
+        cache_read=row["CacheReadTokens"],
+        cache_write=row["CacheWriteTokens"],
+        reasoning=row["ReasoningTokens"],
+        cost=row["Cost"],
+        first_chunk_s=row["TimeToFirstChunk"],
+        finish_reason=row["FinishReason"],
+        error_type=row["ErrorType"],
+        is_call=bool(row["IsModelCall"]),
+        attributes=row["Attributes"],
+    )

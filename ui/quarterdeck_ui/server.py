@@ -1,0 +1,102 @@
+"""The ASGI application: Streamlit, the push route and the health routes in one process."""
+
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route, WebSocketRoute
+
+from quarterdeck_ui import assets, services
+from quarterdeck_ui.feed import Feed
+from quarterdeck_ui.hub import Hub
+from quarterdeck_ui.poller import Poller
+from quarterdeck_ui.queries import Store
+from quarterdeck_ui.runner_client import RunnerClient
+from quarterdeck_ui.settings import Settings
+
+_SCRIPT = Path(__file__).parent / "script.py"
+_LOG = logging.getLogger("quarterdeck.ui")
+
+THEME = {
+    "theme.base": "dark",
+    "theme.baseFontSize": 14,
+    "theme.baseRadius": "6px",
+    "theme.font": "Inter, 'SF Pro Text', 'Segoe UI', Roboto, "
+    "'Noto Sans', 'Liberation Sans', Arial, system-ui, sans-serif",
+    "theme.codeFont": "'JetBrains Mono', 'SF Mono', 'Cascadia Code', "
+    "Menlo, Consolas, 'Liberation Mono', ui-monospace, monospace",
+    "theme.primaryColor": "#4c8dff",
+    "theme.backgroundColor": "#0a0e16",
+    "theme.secondaryBackgroundColor": "#121926",
+    "theme.textColor": "#e4e9f2",
+    "theme.borderColor": "#1e2736",
+}
+"""Streamlit's own widgets in the colours of ``components/deck.css``."""
+
+
+def application(settings: Settings) -> Any:
+    """Build the application for these settings; one per process."""
+    store, runner = Store(settings.clickhouse_url, settings.database), RunnerClient(settings.runner_url)
+    hub = Hub()
+    poller = Poller(hub, store, runner, settings.endpoint)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_app: Any) -> AsyncIterator[None]:
+        services.use(services.Services(settings, runner))
+        async with poller.running():
+            yield
+        runner.close()
+
+    return st.App(
+        _SCRIPT,
+        lifespan=lifespan,
+        routes=[
+            WebSocketRoute("/deck/live", Feed(hub, store).serve),
+            Route("/healthz", _healthz),
+            Route("/readyz", _readyz(hub)),
+            assets.route(),
+        ],
+        on_script_error=_script_failed,
+    )
+
+
+def streamlit_config(settings: Settings) -> dict[str, Any]:
+    """Streamlit options: quiet, local, no file watching, no garbage collection after every run."""
+    return {
+        "server.address": settings.host,
+        "server.port": settings.ui_port,
+        "server.headless": True,
+        "server.fileWatcherType": "none",
+        "server.runOnSave": False,
+        "browser.gatherUsageStats": False,
+        "client.toolbarMode": "minimal",
+        "client.showErrorDetails": "none",
+        "runner.postScriptGC": False,
+        "logger.level": "warning",
+        "logger.hideWelcomeMessage": True,  # printing it asks a web service for the public address
+        **THEME,
+    }
+
+
+async def _healthz(_request: Request) -> Response:
+    return JSONResponse({"status": "ok"})
+
+
+def _readyz(hub: Hub) -> Any:
+    async def readyz(_request: Request) -> Response:
+        health = hub.snapshot.health.get("clickhouse")
+        ok = bool(health and health.ok)
+        reason = health.reason if health else "not asked yet"
+        checks = {"clickhouse": {"ok": ok, "reason": "" if ok else reason}}
+        return JSONResponse({"status": "ok" if ok else "unready", "checks": checks}, 200 if ok else 503)
+
+    return readyz
+
+
+def _script_failed(error: Exception) -> None:
+    _LOG.error("the page failed: %s", error, exc_info=error)

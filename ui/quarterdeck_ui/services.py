@@ -1,0 +1,33 @@
+"""What page scripts may use of the process they run in; set once at start."""
+
+from dataclasses import dataclass
+
+from quarterdeck_ui.runner_client import RunnerClient
+from quarterdeck_ui.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Settings of the dashboard and the runner it steers."""
+
+    settings: Settings
+    runner: RunnerClient
+
+
+_current: list[Services] = []
+
+
+def use(services: Services) -> None:
+    """Make these the services of the process."""
+    _current[:] = [services]
+
+
+def current() -> Services:
+    """The services of the process.
+
+    Raises:
+        RuntimeError: the page runs outside ``quarterdeck ui``.
+    """
+    if not _current:
+        raise RuntimeError("this page runs inside the dashboard: start it with `quarterdeck ui`")
+    return _current[0]

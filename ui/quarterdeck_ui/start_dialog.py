@@ -1,0 +1,96 @@
+"""Start a run: choose a pipeline of the runner's catalogue and fill in its inputs."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from quarterdeck_ui import services
+from quarterdeck_ui.runner_client import RunnerError
+
+
+@st.dialog("Start a run", width="medium")
+def show() -> None:
+    """Draw the dialog."""
+    runner = services.current().runner
+    try:
+        pipelines = runner.pipelines()
+    except RunnerError as error:
+        st.error(f"Runs cannot be started now: the runner at {error}")
+        st.caption("Start it with `quarterdeck up` or `quarterdeck runner`, then open this dialog again.")
+        return
+    runnable = {pipeline["name"]: pipeline for pipeline in pipelines if pipeline.get("runnable")}
+    if not runnable:
+        _nothing_runnable(pipelines)
+        return
+    name = st.selectbox("Pipeline", list(runnable), key="start-pipeline")
+    _form(runnable[name])
+
+
+def _nothing_runnable(pipelines: list[dict[str, Any]]) -> None:
+    st.info("The runner has no pipeline to run. Put a YAML file into its pipelines folder; it appears here at once.")
+    for pipeline in pipelines:
+        for found in pipeline.get("diagnostics", []):
+            st.caption(f"{found.get('file')}:{found.get('line')}: {found.get('message')}")
+
+
+def _form(pipeline: Mapping[str, Any]) -> None:
+    if pipeline.get("description"):
+        st.caption(pipeline["description"])
+    st.caption(" → ".join(str(step["name"]) for step in pipeline.get("steps", [])))
+    with st.form(f"start-{pipeline['name']}", border=False):
+        raw = {field["name"]: _widget(field) for field in pipeline.get("inputs", [])}
+        if st.form_submit_button("Start run", type="primary", icon=":material/play_arrow:", key="start-submit"):
+            _start(pipeline, raw)
+
+
+def _widget(field: Mapping[str, Any]) -> Any:
+    label = str(field["name"]) + (" *" if field.get("required") else "")
+    hint, default = field.get("description") or None, field.get("default")
+    match field.get("type"):
+        case "boolean" | "bool":
+            return st.checkbox(label, value=bool(default), help=hint)
+        case "integer" | "int":
+            return st.number_input(label, value=default if isinstance(default, int) else None, step=1, help=hint)
+        case "number" | "float":
+            return st.number_input(label, value=float(default) if default is not None else None, help=hint)
+        case "object" | "array" | "list" | "json":
+            return st.text_area(label, value="" if default is None else json.dumps(default, indent=2), help=hint)
+        case _:
+            text = "" if default is None else str(default)
+            return st.text_area(label, value=text, help=hint, height=68 if len(text) < 80 else 140)  # noqa: PLR2004 - fits one line
+
+
+def _start(pipeline: Mapping[str, Any], raw: Mapping[str, Any]) -> None:
+    try:
+        run_id = services.current().runner.start(str(pipeline["name"]), inputs_of(pipeline, raw))
+    except (RunnerError, ValueError) as error:
+        st.error(str(error))
+        return
+    st.session_state["select"] = run_id
+    st.rerun()
+
+
+def inputs_of(pipeline: Mapping[str, Any], raw: Mapping[str, Any]) -> dict[str, Any]:
+    """What the form holds as inputs of a run; an empty optional field is left out.
+
+    Raises:
+        ValueError: a required field is empty, or one that must be JSON is not.
+    """
+    inputs: dict[str, Any] = {}
+    for field in pipeline.get("inputs", []):
+        name, value = field["name"], raw.get(field["name"])
+        if value is None or value == "":
+            if field.get("required"):
+                raise ValueError(f"{name} needs a value")
+            continue
+        inputs[name] = _parsed(name, value) if field.get("type") in {"object", "array", "list", "json"} else value
+    return inputs
+
+
+def _parsed(name: str, text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise ValueError(f"{name} must be JSON: {error}") from error

@@ -1,0 +1,148 @@
+"""What one screen still has to be told: compares what it was sent with what is known now."""
+
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import asdict
+from typing import Any
+
+from quarterdeck_ui import runs_view, span_view, trace_view
+from quarterdeck_ui.hub import Detail, Hub, Snapshot
+from quarterdeck_ui.live_state import LiveCall
+from quarterdeck_ui.runs_view import RunView
+from quarterdeck_ui.span_view import SpanView
+from quarterdeck_ui.trace_view import Node
+
+Message = dict[str, Any]
+Fetch = Callable[[str, str], Awaitable[SpanView | None]]
+"""Reads the payload of a finished span by run id and span id."""
+
+
+class Viewer:
+    """One connected screen: what it looks at and what it was told."""
+
+    def __init__(self, hub: Hub, fetch: Fetch) -> None:
+        """Start a screen that knows nothing.
+
+        Args:
+            hub: Shared state.
+            fetch: Reads payloads.
+        """
+        self._hub, self._fetch = hub, fetch
+        self._parts: dict[str, object] = {}
+        self._runs: dict[str, RunView] = {}
+        self._order: list[str] = []
+        self._nodes: dict[str, Node] = {}
+        self._run_id = self._chosen_span = self._shown_span = ""
+        self._sent_chunks = 0
+
+    def look(self, run_id: str, span_id: str) -> None:
+        """Turn to a run, and to one of its spans or (empty) to its newest call."""
+        if run_id != self._run_id:
+            self._nodes = {}
+            self._parts.pop("run", None)
+        if (run_id, span_id) != (self._run_id, self._chosen_span):
+            self._shown_span = ""
+        self._run_id, self._chosen_span = run_id, span_id
+
+    async def messages(self) -> list[Message]:
+        """Everything new since the last time, smallest sufficient form."""
+        now = self._hub.snapshot
+        found = [*self._deck(now), *self._list(now)]
+        if self._run_id:
+            detail = self._hub.watch(self._run_id)
+            if detail is not None:
+                found += [*self._trace(detail), *await self._span(now, detail)]
+        return found
+
+    def _deck(self, now: Snapshot) -> Iterator[Message]:
+        parts = {"today": now.today, "performance": now.performance, "health": now.health, "loaded": now.loaded}
+        news = {name: value for name, value in parts.items() if self._parts.get(name) != value}
+        if news:
+            self._parts.update(news)
+            yield {"type": "deck", **{name: _plain(value) for name, value in news.items()}}
+        second = int(now.as_of)
+        if self._parts.get("clock") != second:
+            self._parts["clock"] = second
+            yield {"type": "clock", "as_of": now.as_of, "now": time.time()}
+
+    def _list(self, now: Snapshot) -> Iterator[Message]:
+        if not now.loaded and not now.runs:
+            return
+        order = [run.id for run in now.runs]
+        news = runs_view.changed(self._runs, now.runs)
+        if news or order != self._order or "runs" not in self._parts:
+            yield {"type": "runs", "order": order, "changed": [_plain(run) for run in news]}
+        self._runs, self._order, self._parts["runs"] = dict(now.by_id), order, True
+
+    def _trace(self, detail: Detail) -> Iterator[Message]:
+        head = (detail.found, detail.run, detail.truncated)
+        nodes = {node.id: node for node in detail.nodes}
+        news = [node for node in detail.nodes if self._nodes.get(node.id) != node]
+        gone = [key for key in self._nodes if key not in nodes]
+        if self._parts.get("run") != head or news or gone:
+            first = "run" not in self._parts
+            self._parts["run"], self._nodes = head, nodes
+            yield {
+                "type": "run",
+                "id": self._run_id,
+                "reset": first,
+                "found": detail.found,
+                "run": _plain(detail.run) if detail.run else None,
+                "truncated": detail.truncated,
+                "changed": [_plain(node) for node in news],
+                "gone": gone,
+            }
+
+    async def _span(self, now: Snapshot, detail: Detail) -> list[Message]:
+        span_id = self._chosen_span or trace_view.newest_call(detail.nodes)
+        if not span_id:
+            return []
+        live = now.live.get(self._run_id)
+        call = live.calls.get(span_id) if live else None
+        content = await self._content(now, detail, span_id)
+        if content is None:
+            return [self._unknown_span(span_id)] if self._shown_span != span_id and detail.found else []
+        found: list[Message] = []
+        if self._shown_span != span_id or self._parts.get("span") != content:
+            if self._shown_span != span_id:
+                self._sent_chunks = 0
+            self._shown_span, self._parts["span"] = span_id, content
+            found.append(
+                {
+                    "type": "span",
+                    "run": self._run_id,
+                    "following": not self._chosen_span,
+                    "keep": self._sent_chunks,
+                    **_plain(content),
+                }
+            )
+        if call is not None and content.live:
+            found += self._text(span_id, call)
+        return found
+
+    def _unknown_span(self, span_id: str) -> Message:
+        self._shown_span = span_id
+        return {"type": "span", "run": self._run_id, "id": span_id, "missing": True}
+
+    def _text(self, span_id: str, call: LiveCall) -> Iterator[Message]:
+        ready = call.ready
+        news = ready[self._sent_chunks :]
+        if news:
+            yield {"type": "text", "id": span_id, "from": self._sent_chunks, "chunks": [[c.kind, c.text] for c in news]}
+            self._sent_chunks = len(ready)
+
+    async def _content(self, now: Snapshot, detail: Detail, span_id: str) -> SpanView | None:
+        if any(span.id == span_id for span in detail.spans):
+            return await self._fetch(self._run_id, span_id)
+        live = now.live.get(self._run_id)
+        if live and span_id in live.calls:
+            return span_view.from_call(live.calls[span_id])
+        if live and span_id in live.steps:
+            return span_view.from_step(live.steps[span_id])
+        return None
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(each) for key, each in value.items()}
+    return asdict(value) if hasattr(value, "__dataclass_fields__") else value
