@@ -140,7 +140,7 @@ def step(
 
     Args:
         name: name of the step; default: the function's.
-        index: position in the run, counted from 1; default: counted.
+        index: position in the run, counted from 1; default: counted, except for a step inside a step.
         total: how many steps the run has, where known.
         kind: what the step is.
         token_budget: how many tokens it may use.

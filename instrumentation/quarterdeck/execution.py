@@ -16,7 +16,7 @@ from opentelemetry.context import Context, attach, detach
 from opentelemetry.trace import Span, Status, StatusCode
 
 from quarterdeck import config, live, semconv
-from quarterdeck.context import Run, Step, context_with, current_run
+from quarterdeck.context import Run, Step, context_with, current_run, current_step
 from quarterdeck.control import Gate, RunCancelled
 from quarterdeck.guard import guarded
 from quarterdeck.values import cut
@@ -223,7 +223,9 @@ def open_step(spec: StepSpec, arguments: Any = None) -> Execution[Step]:
     """Start a step of the current run."""
     run, capture = current_run(), config.capture()
     total = spec.total if spec.total is not None or run is None else run.steps_total
-    index = spec.index if spec.index is not None or run is None else run.next_index()
+    index = spec.index
+    if index is None and run is not None and not current_step():
+        index = run.next_index()
     attributes = _given(
         {
             semconv.STEP_NAME: spec.name,

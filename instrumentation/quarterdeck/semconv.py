@@ -47,7 +47,8 @@ STEP_NAME: Final = "quarterdeck.step.name"
 """Name of the step; stamped on every span inside the step."""
 
 STEP_INDEX: Final = "quarterdeck.step.index"
-"""Position of the step in its run, counted from 1."""
+"""Position among the steps of the run, counted from 1; attempts and parts of one step share it, and a step
+inside a step has none of its own."""
 
 STEP_TOTAL: Final = "quarterdeck.step.total"
 """How many steps the run has, where that is known."""

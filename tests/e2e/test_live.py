@@ -1,7 +1,6 @@
 """The main job: open the dashboard, see runs live, steer them."""
 
 import json
-import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -40,7 +39,8 @@ def decorated_run(deck: Deck) -> str:
 
     def find() -> str:
         runs = ask(deck.url("runner") + "/v1/runs?status=active")["runs"]
-        return next((str(run["id"]) for run in runs if run["kind"] == "python" and run["status"] == "running"), "")
+        wanted = (run for run in runs if (run["pipeline"], run["status"]) == ("briefing", "running"))
+        return next((str(run["id"]) for run in wanted), "")
 
     return eventually(find, seconds=60)
 
@@ -83,8 +83,9 @@ def test_pause_resume_and_cancel_by_clicking(kind: str, demo_deck: Deck, browser
     status(page, run, "running")
     click(page, run, "pause")
     status(page, run, "paused")
+    page.wait_for_timeout(2000)  # what had ended before the pause may still arrive
     held = progress(page, run)
-    time.sleep(2)
+    page.wait_for_timeout(3000)
     assert progress(page, run) == held
     click(page, run, "resume")
     status(page, run, "running")
@@ -97,11 +98,11 @@ def test_pause_resume_and_cancel_by_clicking(kind: str, demo_deck: Deck, browser
 
 def test_a_pipeline_is_started_from_the_dashboard(demo_deck: Deck, browser: Browser) -> None:
     page = open_page(browser, demo_deck.url("ui")).page
-    page.get_by_role("button", name="Start run").click()
+    page.locator("[data-qd=start-run]").click()
     dialog = page.get_by_role("dialog")
     expect(dialog).to_be_visible()
     before = {run["id"] for run in ask(demo_deck.url("runner") + "/v1/runs?status=all")["runs"]}
-    dialog.get_by_role("button", name="Start", exact=True).click()
+    dialog.get_by_role("button", name="Start run").click()
     page.wait_for_url("**/*run=*", timeout=20_000)
     run = page.url.split("run=")[1].split("&")[0]
     assert run not in before

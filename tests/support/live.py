@@ -17,19 +17,22 @@ def wait_for_a_busy_deck(page: Page, runs: int = 2) -> None:
 
 
 def wait_for_growing_text(page: Page) -> None:
-    """Wait until the text in the inspector has grown while nobody touched anything."""
-    page.wait_for_function(
-        """([selector]) => {
-            const text = document.querySelector(selector)?.innerText ?? "";
-            const seen = (window.seenLengths ??= []);
-            if (text.length < (seen.at(-1) ?? 0)) seen.length = 0;
-            if (text.length !== seen.at(-1)) seen.push(text.length);
-            return seen.length >= 4;
-        }""",
-        arg=[INSPECTOR],
-        timeout=60_000,
-        polling=100,
-    )
+    """Wait until the text in the inspector has grown three times while nobody touched anything.
+
+    Raises:
+        AssertionError: it did not within a minute.
+    """
+    lengths: list[int] = []
+    for _ in range(600):
+        length = len(page.locator(INSPECTOR).inner_text()) if page.locator(INSPECTOR).is_visible() else 0
+        if lengths and length < lengths[-1]:
+            lengths.clear()
+        if length and length not in lengths:
+            lengths.append(length)
+        if len(lengths) > 3:
+            return
+        page.wait_for_timeout(100)
+    raise AssertionError("the text in the inspector did not grow within a minute")
 
 
 def progress(page: Page, run: str) -> float:

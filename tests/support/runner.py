@@ -33,6 +33,7 @@ class Runner:
     http: httpx.Client
     folder: Path
     data: Path
+    exporter: InMemorySpanExporter
 
     def pipeline(self, text: str, name: str = "") -> str:
         """Put a pipeline into the folder and give its name."""
@@ -71,19 +72,18 @@ class Runner:
         found: dict[str, Any] = eventually(lambda: (run := self.run(run_id))["status"] in ENDED and run)
         return found
 
+    def spans(self, run: dict[str, Any], expected: int) -> list[ReadableSpan]:
+        """The spans of a run, in the order of their ends, once so many are there."""
+
+        def found() -> list[ReadableSpan]:
+            qd.flush()
+            trace = int(run["trace_id"], 16)
+            return [span for span in self.exporter.get_finished_spans() if span.context.trace_id == trace]
+
+        eventually(lambda: len(found()) >= expected)
+        return found()
+
 
 def read(text: str, file: str = "test.yaml") -> Validated:
     """Read a pipeline that is in no file."""
     return validate(text, Path(file))
-
-
-def spans_of(exporter: InMemorySpanExporter, run: dict[str, Any], expected: int) -> list[ReadableSpan]:
-    """The spans of a run, in the order of their ends, once so many are there."""
-
-    def found() -> list[ReadableSpan]:
-        qd.flush()
-        trace = int(run["trace_id"], 16)
-        return [span for span in exporter.get_finished_spans() if span.context.trace_id == trace]
-
-    eventually(lambda: len(found()) >= expected)
-    return found()

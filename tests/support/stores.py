@@ -1,5 +1,7 @@
 """Stores for tests."""
 
+import re
+
 from quarterdeck_collector.store import EmbeddedStore
 
 
@@ -7,4 +9,4 @@ class ShortNames(EmbeddedStore):
     """A store whose queries may say ``$table`` for a table of its database."""
 
     def _query(self, sql: str, output_format: str = "TabSeparated") -> str:
-        return super()._query(sql.replace("$", f"{self.database}."), output_format)
+        return super()._query(re.sub(r"\$(?=[a-z])", f"{self.database}.", sql), output_format)

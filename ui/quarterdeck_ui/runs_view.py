@@ -187,17 +187,21 @@ def _current_step(live: LiveRun | None, told: Mapping[str, Any]) -> str:
     return ", ".join(dict.fromkeys(names[-3:])) or str(told.get("current_step") or "")
 
 
+def _steps_done(live: LiveRun | None) -> int:
+    """How many steps of the run are over; attempts and parts of one step count once, together."""
+    steps = live.steps.values() if live else ()
+    over = {whole(step.attributes.get(semconv.STEP_INDEX)) for step in steps if step.end_ns is not None}
+    open_ = {whole(step.attributes.get(semconv.STEP_INDEX)) for step in steps if step.end_ns is None}
+    return max(len(over - open_ - {0}), min(open_ - {0}, default=1) - 1)
+
+
 def _progress(
     row: RunRow | None, live: LiveRun | None, told: Mapping[str, Any], usual: int | None, status: str
 ) -> Progress:
     running = open_steps(live)
-    done = max(
-        told.get("steps_done") or 0,
-        row.steps if row else 0,
-        sum(step.end_ns is not None for step in live.steps.values()) if live else 0,
-        min((whole(step.attributes.get(semconv.STEP_INDEX)) for step in running), default=0) - 1,
-        0,
-    )
+    done = told.get("steps_done")
+    if done is None:
+        done = max(row.steps if row else 0, _steps_done(live))
     total = told.get("steps_total") or (live and live.step_total) or None
     if status == "completed":
         return Progress(1.0, total or done, total or done or None)

@@ -108,7 +108,7 @@ export function charts(panel) {
       label.textContent = share === 0 ? "0" : tick(chart.unit(top * share));
       picture.append(label);
     }
-    const marks = width > 340 ? 4 : 2;
+    const marks = width > 340 ? 4 : until - from < 300 && width < 230 ? 1 : 2; // labels with seconds are wider
     for (let i = 0; i <= marks; i += 1) {
       const at = from + ((until - from) * i) / marks;
       const label = svg("text", { x: x(at), y: height - 4, class: "tick", "text-anchor": i === 0 ? "start" : i === marks ? "end" : "middle" });
