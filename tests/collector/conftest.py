@@ -4,10 +4,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from quarterdeck_collector.migrate import migrate
 from quarterdeck_collector.segments import frame
 from quarterdeck_collector.store import EmbeddedStore
 from support.collectors import CollectorProcess, Ingest, collector
+from support.stores import ShortNames
 
 _NUMBERS = itertools.count()
 
@@ -23,7 +25,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStore]:
 @pytest.fixture
 def empty_store(engine: EmbeddedStore) -> Iterator[EmbeddedStore]:
     """A database of its own, before any migration."""
-    store = EmbeddedStore(Path(engine._path), f"test_{next(_NUMBERS)}")
+    store = ShortNames(Path(engine._path), f"test_{next(_NUMBERS)}")
     yield store
     store.command(f"DROP DATABASE IF EXISTS {store.database}")
     store.close()

@@ -4,12 +4,13 @@ import gzip
 import json
 import uuid
 import zlib
+from collections.abc import Callable
 from typing import Any
 
 import httpx
 import pytest
 import zstandard
-from google.rpc.status_pb2 import Status
+from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]  # ships no types
 from opentelemetry.exporter.otlp.proto.http import Compression
 from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -23,10 +24,11 @@ from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
 from support import otlp
 from support.collectors import CollectorProcess, wait_for
 
-ENCODINGS = {
+ENCODINGS: dict[str, Callable[[bytes], bytes]] = {
     "identity": bytes,
     "gzip": gzip.compress,
     "deflate": zlib.compress,
@@ -35,8 +37,8 @@ ENCODINGS = {
 
 
 def _stored(running: CollectorProcess, trace_id: bytes, expected: int) -> None:
-    query = f"SELECT count() FROM otel_traces WHERE TraceId = '{trace_id.hex()}'"
-    wait_for(lambda: running.sql(query) == str(expected))
+    query = "SELECT count() FROM otel_traces WHERE TraceId = {trace:String}"
+    wait_for(lambda: running.sql(query, trace=trace_id.hex()) == str(expected))
 
 
 @pytest.mark.parametrize("compression", [Compression.NoCompression, Compression.Gzip])
@@ -56,13 +58,13 @@ def test_the_python_sdk_delivers_spans_and_logs(running: CollectorProcess, compr
     tracing.shutdown()
     logging.shutdown()
 
-    spans = f"SELECT SpanName FROM otel_traces WHERE ServiceName = '{service}' ORDER BY SpanName"
-    assert wait_for(lambda: running.sql(spans)) == "inner\nouter"
+    spans = "SELECT SpanName FROM otel_traces WHERE ServiceName = {service:String} ORDER BY SpanName"
+    assert wait_for(lambda: running.sql(spans, service=service)) == "inner\nouter"
     joined = (
         "SELECT l.Body, s.SpanName FROM otel_logs AS l JOIN otel_traces AS s USING (TraceId, SpanId) "
-        f"WHERE l.ServiceName = '{service}'"
+        "WHERE l.ServiceName = {service:String}"
     )
-    assert wait_for(lambda: running.sql(joined)) == "hello\tinner"
+    assert wait_for(lambda: running.sql(joined, service=service)) == "hello\tinner"
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
@@ -87,7 +89,10 @@ def test_json_spells_ids_in_hex(running: CollectorProcess) -> None:
         "kind": 3,
         "startTimeUnixNano": "1767225600000000000",
         "endTimeUnixNano": "1767225601000000000",
-        "attributes": [{"key": "traceId", "value": {"stringValue": "not hex"}}, {"key": "n", "value": {"intValue": "7"}}],
+        "attributes": [
+            {"key": "traceId", "value": {"stringValue": "not hex"}},
+            {"key": "n", "value": {"intValue": "7"}},
+        ],
         "links": [{"traceId": trace_id.hex(), "spanId": "00f067aa0ba902b9"}],
         "unheardOf": 1,
     }
@@ -98,9 +103,9 @@ def test_json_spells_ids_in_hex(running: CollectorProcess) -> None:
     assert (answer.status_code, answer.headers["content-type"], answer.json()) == (200, "application/json", {})
     query = (
         "SELECT SpanId, ParentSpanId, SpanName, SpanKind, SpanAttributes, Links.SpanId FROM otel_traces "
-        f"WHERE TraceId = '{trace_id.hex()}' FORMAT JSONEachRow"
+        "WHERE TraceId = {trace:String} FORMAT JSONEachRow"
     )
-    assert json.loads(wait_for(lambda: running.sql(query))) == {
+    assert json.loads(wait_for(lambda: running.sql(query, trace=trace_id.hex()))) == {
         "SpanId": "00f067aa0ba902b7",
         "ParentSpanId": "00f067aa0ba902b8",
         "SpanName": "from json",
@@ -125,14 +130,12 @@ def test_a_repeated_request_is_stored_once(running: CollectorProcess) -> None:
 def test_nested_values_pass_through_the_whole_way(running: CollectorProcess) -> None:
     nested, flat = otlp.new_trace_id(), otlp.new_trace_id()
     messages = [{"role": "user", "parts": [{"type": "text"}]}]
-    request = otlp.traces(
-        {"trace_id": nested, "attributes": {"gen_ai.input.messages": messages}}, {"trace_id": flat}
-    )
+    request = otlp.traces({"trace_id": nested, "attributes": {"gen_ai.input.messages": messages}}, {"trace_id": flat})
     running.post("/v1/traces", request.SerializeToString())
 
     _stored(running, flat, 1)
-    payload = f"SELECT Payload['gen_ai.input.messages'] FROM otel_traces WHERE TraceId = '{nested.hex()}'"
-    assert running.sql(payload) == '[{"role":"user","parts":[{"type":"text"}]}]'
+    payload = "SELECT Payload['gen_ai.input.messages'] FROM otel_traces WHERE TraceId = {trace:String}"
+    assert running.sql(payload, trace=nested.hex()) == '[{"role":"user","parts":[{"type":"text"}]}]'
 
 
 BOMB = gzip.compress(bytes(80 << 20))
@@ -144,7 +147,10 @@ REFUSED: dict[str, tuple[bytes, dict[str, str], int, str]] = {
     "gzip cut short": (gzip.compress(VALID)[:-9], {"content_encoding": "gzip"}, 400, "does not decompress"),
     "zip bomb": (BOMB, {"content_encoding": "gzip"}, 413, "larger than 67108864 bytes"),
     "zstd bomb": (
-        zstandard.ZstdCompressor().compress(bytes(80 << 20)), {"content_encoding": "zstd"}, 413, "larger than"
+        zstandard.ZstdCompressor().compress(bytes(80 << 20)),
+        {"content_encoding": "zstd"},
+        413,
+        "larger than",
     ),
     "too large": (bytes(65 << 20), {}, 413, "larger than"),
     "unknown encoding": (VALID, {"content_encoding": "br"}, 415, "use gzip, deflate, zstd or none"),
@@ -162,7 +168,9 @@ def test_what_cannot_be_read_is_refused_with_a_reason(running: CollectorProcess,
     assert reason in Status.FromString(answer.content).message
 
 
-@pytest.mark.parametrize("body", [b"{", b"[]", b'{"resourceSpans": [{"scopeSpans": [{"spans": [{"traceId": "xyz"}]}]}]}'])
+@pytest.mark.parametrize(
+    "body", [b"{", b"[]", b'{"resourceSpans": [{"scopeSpans": [{"spans": [{"traceId": "xyz"}]}]}]}']
+)
 def test_bad_json_is_answered_in_json(running: CollectorProcess, body: bytes) -> None:
     answer = running.post("/v1/traces", body, content_type="application/json")
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
+
 from quarterdeck import semconv
 from support import otlp
 from support.collectors import PATIENCE, CollectorProcess, wait_for
@@ -56,7 +57,7 @@ def test_the_whole_row_is_there_when_the_request_is_answered(running: CollectorP
     }
     _send(running, _event(run, attributes=attributes))
 
-    row = json.loads(running.sql(f"SELECT * FROM live_events WHERE RunId = '{run}' FORMAT JSONEachRow"))
+    row = json.loads(running.sql("SELECT * FROM live_events WHERE RunId = {run:String} FORMAT JSONEachRow", run=run))
     assert int(row.pop("Position")) > START
     assert row == {
         "Timestamp": "2026-01-01 00:00:00.000000002",
@@ -82,18 +83,22 @@ def test_positions_grow_and_live_events_stay_out_of_the_logs(running: CollectorP
     for number in range(3):
         _send(running, *(_event(run, body=f"{number}{letter}") for letter in "abc"))
 
-    assert running.sql(f"SELECT groupArray(Text) FROM (SELECT Text FROM live_events WHERE RunId = '{run}' ORDER BY Position)") == (
-        "['0a','0b','0c','1a','1b','1c','2a','2b','2c']"
-    )
+    assert running.sql(
+        "SELECT groupArray(Text) FROM (SELECT Text FROM live_events WHERE RunId = {run:String} ORDER BY Position)",
+        run=run,
+    ) == ("['0a','0b','0c','1a','1b','1c','2a','2b','2c']")
     marker = otlp.logs({"body": "marker", "attributes": {semconv.RUN_ID: run}})
     running.post("/v1/logs", marker.SerializeToString())
-    assert wait_for(lambda: running.sql(f"SELECT Body FROM otel_logs WHERE RunId = '{run}'")) == "marker"
+    assert wait_for(lambda: running.sql("SELECT Body FROM otel_logs WHERE RunId = {run:String}", run=run)) == "marker"
 
 
 def test_a_run_that_only_lives_is_in_the_table_to_read_by_hand(running: CollectorProcess, run: str) -> None:
     _send(running, _event(run, semconv.EVENT_HEARTBEAT, attributes={semconv.RUN_STATUS: "waiting"}))
 
-    assert running.sql(f"SELECT pipeline_name, status FROM pipeline_executions WHERE id = '{run}'") == "digest\twaiting"
+    assert (
+        running.sql("SELECT pipeline_name, status FROM pipeline_executions WHERE id = {run:String}", run=run)
+        == "digest\twaiting"
+    )
 
 
 def _events(lines: Iterator[str]) -> Iterator[dict[str, str]]:
@@ -110,7 +115,7 @@ def _events(lines: Iterator[str]) -> Iterator[dict[str, str]]:
 def test_listeners_hear_their_run_and_can_go_on_where_they_were(running: CollectorProcess, run: str) -> None:
     _send(running, _event(run, body="before"))
     url = f"{running.otlp}/v1/live"
-    first = running.sql(f"SELECT Position - 1 FROM live_events WHERE RunId = '{run}'")
+    first = running.sql("SELECT Position - 1 FROM live_events WHERE RunId = {run:String}", run=run)
     with httpx.stream("GET", url, params={"run": run}, headers={"Last-Event-ID": first}, timeout=PATIENCE) as response:
         heard = _events(response.iter_lines())
         before = next(heard)

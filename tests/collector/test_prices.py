@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from genai_prices import Usage, calc_price
+
 from quarterdeck import semconv
 from quarterdeck_collector import prices
 from quarterdeck_collector.store import EmbeddedStore
@@ -58,7 +59,7 @@ def _expected(provider: str, model: str, when: datetime, tokens: tuple[int, int,
 def _costs(store: EmbeddedStore, ingest: Ingest, *spans: dict[str, Any]) -> list[float | None]:
     prices.load(store)
     ingest(otlp.traces(*({**span, "name": f"{number:03d}"} for number, span in enumerate(spans))))
-    return [row["Cost"] for row in store.json_rows(f"SELECT Cost FROM {store.database}.otel_traces ORDER BY SpanName")]
+    return [row["Cost"] for row in store.json_rows("SELECT Cost FROM $otel_traces ORDER BY SpanName")]
 
 
 def test_costs_agree_with_genai_prices(store: EmbeddedStore, ingest: Ingest) -> None:
@@ -86,10 +87,10 @@ def test_a_span_that_is_no_model_call_costs_nothing_even_with_usage(store: Embed
 def test_prices_are_loaded_once_and_hand_made_ones_stay(store: EmbeddedStore) -> None:
     prices.load(store)
     store.command(
-        f"INSERT INTO {store.database}.model_prices_src (Provider, Model, ValidTo, InputPrice, Source) "
+        "INSERT INTO $model_prices_src (Provider, Model, ValidTo, InputPrice, Source) "
         "VALUES ('acme', 'acme-1', '2149-06-06', 1, 'by hand')"
     )
-    count = f"SELECT count(), countIf(Source = 'by hand') FROM {store.database}.model_prices_src"
+    count = "SELECT count(), countIf(Source = 'by hand') FROM $model_prices_src"
     before = store.rows(count)
     prices.load(store)
 
@@ -99,9 +100,9 @@ def test_prices_are_loaded_once_and_hand_made_ones_stay(store: EmbeddedStore) ->
 
 def test_prices_of_another_package_version_are_replaced(store: EmbeddedStore) -> None:
     store.command(
-        f"INSERT INTO {store.database}.model_prices_src (Provider, Model, ValidTo, InputPrice, Source) "
+        "INSERT INTO $model_prices_src (Provider, Model, ValidTo, InputPrice, Source) "
         "VALUES ('anthropic', 'retired', '2149-06-06', 1, 'genai-prices 0.0.1')"
     )
     source = prices.load(store)
 
-    assert store.rows(f"SELECT DISTINCT Source FROM {store.database}.model_prices_src") == [[source]]
+    assert store.rows("SELECT DISTINCT Source FROM $model_prices_src") == [[source]]

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import httpx
 import pytest
-from support.gate import serve_gate
+
 from quarterdeck_collector.__main__ import main
 from quarterdeck_collector.segments import frame
 from quarterdeck_collector.store import EmbeddedStore
 from support import otlp
-from support.collectors import PATIENCE, CollectorProcess, collector, wait_for
+from support.collectors import PATIENCE, CollectorProcess, collector, launch, wait_for
+from support.gate import serve_gate
 
 SPANS_PER_REQUEST = 3
 
@@ -120,14 +121,12 @@ def test_a_poisoned_request_is_set_aside_and_its_neighbours_are_stored(tmp_path:
 
     with collector(tmp_path / "data") as running:
         wait_for(lambda: _counts(running) == {trace.hex(): 1 for trace in good})
-        wait_for(lambda: (folder / "rejected" / "00000000000000000001-1-0-1.otlp").exists())
-        wait_for(lambda: not path.exists())
+        wait_for((folder / "rejected" / "00000000000000000001-1-0-1.otlp").exists)
+        wait_for(lambda: path not in folder.iterdir())
         assert running.log.read_text().count("can never take this request") == 1
 
 
-def test_acknowledged_while_clickhouse_is_away_stored_when_it_comes(
-    tmp_path: Path, empty_store: EmbeddedStore
-) -> None:
+def test_acknowledged_while_clickhouse_is_away_stored_when_it_comes(tmp_path: Path, empty_store: EmbeddedStore) -> None:
     trace_id = otlp.new_trace_id()
     with serve_gate(empty_store) as gate:
         flags = ("--clickhouse-url", gate.url, "--database", empty_store.database)
@@ -140,7 +139,7 @@ def test_acknowledged_while_clickhouse_is_away_stored_when_it_comes(
 
             gate.open()
             wait_for(lambda: httpx.get(f"{running.otlp}/readyz").status_code == 200)
-            count = f"SELECT count() FROM {empty_store.database}.otel_traces"
+            count = "SELECT count() FROM $otel_traces"
             wait_for(lambda: empty_store.rows(count) == [["1"]])
 
             gate.shut()
@@ -174,18 +173,9 @@ def test_a_busy_port_is_named(tmp_path: Path, caplog: pytest.LogCaptureFixture, 
 def test_a_data_directory_in_use_is_named_with_its_holder(tmp_path: Path) -> None:
     with collector(tmp_path / "data") as first:
         log = tmp_path / "data2.log"
-        second = CollectorProcess(_second(tmp_path / "data", log), "", "", log)
+        second = CollectorProcess(launch(tmp_path / "data", log), "", "", log)
         assert second.process.wait(PATIENCE) == 1
         assert re.search(rf"in use by process {first.process.pid}; stop it or choose another", log.read_text())
-
-
-def _second(data: Path, log: Path):  # type: ignore[no-untyped-def]  # noqa: ANN202
-    import subprocess
-    import sys
-
-    command = [sys.executable, "-m", "quarterdeck_collector", "--data-dir", str(data)]
-    with log.open("w") as file:
-        return subprocess.Popen([*command, "--otlp-http-port", "0", "--clickhouse-port", "0"], stderr=file, text=True)
 
 
 def test_a_wrong_setting_is_named(capfd: pytest.CaptureFixture[str]) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from quarterdeck import semconv
 from quarterdeck_collector import prices
 from quarterdeck_collector.migrate import SCHEMA, MigrationError, migrate
@@ -48,7 +49,7 @@ RECORDED = (
         kind=1,
         status={"code": 2, "message": "no"},
     ),
-    _span(2, 1, "step summarise", {**STEP, semconv.STEP_STATUS: "completed"}, kind=1),
+    _span(2, 1, "step summarise", {**STEP, semconv.STEP_STATUS: "completed", semconv.STEP_INDEX: 1}, kind=1),
     _span(
         3,
         2,
@@ -101,7 +102,7 @@ def _record_run(store: EmbeddedStore, ingest: Ingest) -> None:
 def test_the_whole_row_of_a_model_call(store: EmbeddedStore, ingest: Ingest) -> None:
     _record_run(store, ingest)
 
-    (row,) = store.json_rows(f"SELECT * FROM {store.database}.otel_traces WHERE SpanId = '0000000000000003'")
+    (row,) = store.json_rows("SELECT * FROM $otel_traces WHERE SpanId = '0000000000000003'")
     attributes = {
         semconv.RUN_ID: "run-1",
         semconv.PIPELINE_NAME: "digest",
@@ -173,7 +174,7 @@ def test_the_whole_row_of_a_model_call(store: EmbeddedStore, ingest: Ingest) -> 
 def test_the_whole_row_of_a_run(store: EmbeddedStore, ingest: Ingest) -> None:
     _record_run(store, ingest)
 
-    (row,) = store.json_rows(f"SELECT * FROM {store.database}.runs FINAL")
+    (row,) = store.json_rows("SELECT * FROM $runs FINAL")
     assert sorted(row.pop("Models")) == ["claude-sonnet-4-5-20250929", "mystery-1"]
     assert row == {
         "Day": "2026-01-01",
@@ -190,7 +191,7 @@ def test_the_whole_row_of_a_run(store: EmbeddedStore, ingest: Ingest) -> None:
         "ErrorType": "ValueError",
         "StatusMessage": "no",
         "Spans": 4,
-        "Steps": 1,
+        "StepIndexes": [1],
         "Errors": 1,
         "ModelCalls": 2,
         "InputTokens": 1005,
@@ -205,7 +206,7 @@ def test_the_whole_row_of_a_run(store: EmbeddedStore, ingest: Ingest) -> None:
 def test_the_tables_to_read_by_hand(store: EmbeddedStore, ingest: Ingest) -> None:
     _record_run(store, ingest)
 
-    assert store.json_rows(f"SELECT * FROM {store.database}.pipeline_executions") == [
+    assert store.json_rows("SELECT * FROM $pipeline_executions") == [
         {
             "id": "run-1",
             "pipeline_name": "digest",
@@ -218,7 +219,7 @@ def test_the_tables_to_read_by_hand(store: EmbeddedStore, ingest: Ingest) -> Non
             "results": '{"n":1}',
         }
     ]
-    assert store.json_rows(f"SELECT * FROM {store.database}.step_executions") == [
+    assert store.json_rows("SELECT * FROM $step_executions") == [
         {
             "id": "0000000000000002",
             "pipeline_execution_id": "run-1",
@@ -233,7 +234,7 @@ def test_the_tables_to_read_by_hand(store: EmbeddedStore, ingest: Ingest) -> Non
             "status": "completed",
         }
     ]
-    assert store.json_rows(f"SELECT * FROM {store.database}.metrics_snapshots") == [
+    assert store.json_rows("SELECT * FROM $metrics_snapshots") == [
         {
             "timestamp": "2026-01-01 00:00:00",
             "total_pipelines_running": 0,
@@ -255,8 +256,9 @@ def test_a_foreign_trace_is_a_run_of_its_own(store: EmbeddedStore, ingest: Inges
     }
     ingest(otlp.traces(_span(1, 0, "root", {}), _span(2, 1, "llm", attributes)))
 
-    columns = "RunId, PipelineName, RootName, Status, ModelCalls, InputTokens, OutputTokens, Models"
-    assert store.json_rows(f"SELECT {columns} FROM {store.database}.runs") == [
+    columns = ("RunId", "PipelineName", "RootName", "Status", "ModelCalls", "InputTokens", "OutputTokens", "Models")
+    (row,) = store.json_rows("SELECT * FROM $runs")
+    assert [{column: row[column] for column in columns}] == [
         {
             "RunId": TRACE.hex(),
             "PipelineName": "",
@@ -272,23 +274,23 @@ def test_a_foreign_trace_is_a_run_of_its_own(store: EmbeddedStore, ingest: Inges
 
 def test_rows_of_the_stock_exporter_fill_our_columns_too(store: EmbeddedStore) -> None:
     prices.load(store)
-    columns = (
-        "Timestamp,TraceId,SpanId,ParentSpanId,TraceState,SpanName,SpanKind,ServiceName,ResourceAttributes,ScopeName,"
-        "ScopeVersion,SpanAttributes,Duration,StatusCode,StatusMessage,`Events.Timestamp`,`Events.Name`,"
-        "`Events.Attributes`,`Links.TraceId`,`Links.SpanId`,`Links.TraceState`,`Links.Attributes`"
-    )
-    attributes = (
-        "{'gen_ai.operation.name':'chat','gen_ai.system':'anthropic','gen_ai.request.model':'claude-haiku-4-5',"
-        "'gen_ai.usage.prompt_tokens':'1000','gen_ai.usage.completion_tokens':'10','quarterdeck.run.id':'R'}"
-    )
     store.command(
-        f"INSERT INTO {store.database}.otel_traces ({columns}) VALUES "
-        f"(now64(9),'t','s','','','n','Client','svc',{{}},'','',{attributes},5,'Ok','',[],[],[],[],[],[],[])"
+        "INSERT INTO $otel_traces (Timestamp, TraceId, SpanId, ParentSpanId, TraceState, SpanName, SpanKind, "
+        "ServiceName, ResourceAttributes, ScopeName, ScopeVersion, SpanAttributes, Duration, StatusCode, "
+        "StatusMessage, "
+        "`Events.Timestamp`, `Events.Name`, `Events.Attributes`, "
+        "`Links.TraceId`, `Links.SpanId`, `Links.TraceState`, `Links.Attributes`) VALUES "
+        "(now64(9), 't', 's', '', '', 'n', 'Client', 'svc', {}, '', '', "
+        "{'gen_ai.operation.name': 'chat', 'gen_ai.system': 'anthropic', "
+        "'gen_ai.request.model': 'claude-haiku-4-5', "
+        "'gen_ai.usage.prompt_tokens': '1000', 'gen_ai.usage.completion_tokens': '10', 'quarterdeck.run.id': 'R'}, "
+        "5, 'Ok', '', [], [], [], [], [], [], [])"
     )
 
-    row = "RunId, Provider, InputTokens, OutputTokens, Cost"
-    assert store.rows(f"SELECT {row} FROM {store.database}.otel_traces") == [["R", "anthropic", "1000", "10", "0.00105"]]
-    assert store.rows(f"SELECT RunId, Cost FROM {store.database}.runs") == [["R", "0.00105"]]
+    assert store.rows("SELECT RunId, Provider, InputTokens, OutputTokens, Cost FROM $otel_traces") == [
+        ["R", "anthropic", "1000", "10", "0.00105"]
+    ]
+    assert store.rows("SELECT RunId, Cost FROM $runs") == [["R", "0.00105"]]
 
 
 def test_one_token_is_stored_once_in_every_table(store: EmbeddedStore, tmp_path: Path) -> None:
@@ -299,8 +301,8 @@ def test_one_token_is_stored_once_in_every_table(store: EmbeddedStore, tmp_path:
     for _ in range(3):
         store.insert_otlp("otlp_traces_in", path, "ExportTraceServiceRequest", "same")
 
-    assert store.rows(f"SELECT count() FROM {store.database}.otel_traces") == [["4"]]
-    assert store.rows(f"SELECT sum(Spans) FROM {store.database}.runs") == [["4"]]
+    assert store.rows("SELECT count() FROM $otel_traces") == [["4"]]
+    assert store.rows("SELECT sum(Spans) FROM $runs") == [["4"]]
 
 
 @pytest.fixture
@@ -328,7 +330,7 @@ def test_a_failed_migration_stops_before_the_next(empty_store: EmbeddedStore, sc
 
     with pytest.raises(MigrationError, match="0900_bad failed at statement 2; nothing after it was run"):
         migrate(empty_store, schema)
-    assert empty_store.rows(f"EXISTS TABLE {empty_store.database}.next") == [["0"]]
+    assert empty_store.rows("EXISTS TABLE $next") == [["0"]]
 
 
 def test_a_store_of_a_newer_version_is_refused(empty_store: EmbeddedStore, schema: Path) -> None:
@@ -344,3 +346,16 @@ def test_an_unknown_placeholder_is_named(empty_store: EmbeddedStore, schema: Pat
 
     with pytest.raises(MigrationError, match="unknown placeholders: nothing"):
         migrate(empty_store, schema)
+
+
+def test_attempts_and_parts_of_a_step_are_one_step_of_the_run(store: EmbeddedStore, ingest: Ingest) -> None:
+    own = {semconv.RUN_ID: "run-2", semconv.PIPELINE_NAME: "digest"}
+
+    def step(number: int, parent: int, index: int | None) -> dict[str, Any]:
+        position = {} if index is None else {semconv.STEP_INDEX: index}
+        return _span(number, parent, "step s", {**own, **position, semconv.STEP_ID: f"{number:016x}"})
+
+    ingest(otlp.traces(step(1, 9, 1), step(2, 9, 1), step(3, 9, 2), step(4, 3, 2), step(5, 3, None)))
+
+    (row,) = store.json_rows("SELECT StepIndexes FROM $runs FINAL WHERE RunId = 'run-2'")
+    assert sorted(row["StepIndexes"]) == [1, 2]

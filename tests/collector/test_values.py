@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
+
 from quarterdeck_collector import live
 from quarterdeck_collector.nested import flatten_body
 from quarterdeck_collector.receive.otlp import TRACES
@@ -50,7 +51,7 @@ def _expected(cases: dict[str, tuple[Any, str, str]]) -> dict[str, tuple[str, st
 
 
 def _stored(store: EmbeddedStore) -> dict[str, tuple[str, str]]:
-    (row,) = store.json_rows(f"SELECT SpanAttributes, SpanAttributeTypes FROM {store.database}.otel_traces")
+    (row,) = store.json_rows("SELECT SpanAttributes, SpanAttributeTypes FROM $otel_traces")
     letters = row["SpanAttributeTypes"].partition("|")[0]
     return {name: (text, letter) for (name, text), letter in zip(row["SpanAttributes"].items(), letters, strict=True)}
 
@@ -67,7 +68,7 @@ def test_nested_values_are_refused_whole_then_kept_as_json(store: EmbeddedStore,
     with pytest.raises(StoreError) as refusal:
         ingest(request)
     assert refusal.value.nested_value
-    assert store.rows(f"SELECT count() FROM {store.database}.otel_traces") == [["0"]]
+    assert store.rows("SELECT count() FROM $otel_traces") == [["0"]]
 
     ingest(type(request).FromString(flatten_body(TRACES, request.SerializeToString())))
     assert _stored(store) == _expected(FLAT | NESTED)
@@ -86,7 +87,7 @@ def test_bulky_values_live_in_the_payload_only(store: EmbeddedStore, ingest: Ing
     long = "z" * 5000
     ingest(otlp.traces({"attributes": {"gen_ai.input.messages": "[]", "long": long, "short": "s"}}))
 
-    (row,) = store.json_rows(f"SELECT SpanAttributes, Payload, SpanAttributeTypes FROM {store.database}.otel_traces")
+    (row,) = store.json_rows("SELECT SpanAttributes, Payload, SpanAttributeTypes FROM $otel_traces")
     assert row == {
         "SpanAttributes": {"short": "s"},
         "Payload": {"gen_ai.input.messages": "[]", "long": long},
@@ -107,7 +108,7 @@ def test_a_log_record_keeps_body_attributes_and_types(store: EmbeddedStore, inge
     }
     ingest(otlp.logs(record, resource={"host.name": "h"}))
 
-    (row,) = store.json_rows(f"SELECT * FROM {store.database}.otel_logs")
+    (row,) = store.json_rows("SELECT * FROM $otel_logs")
     assert row == {
         "Timestamp": "2026-01-01 00:00:00.123456789",
         "TraceId": "000102030405060708090a0b0c0d0e0f",

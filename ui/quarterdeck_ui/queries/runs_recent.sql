@@ -11,7 +11,7 @@ SELECT
     max(r.Status) AS RunStatus,
     max(r.ErrorType) AS Error,
     max(r.StatusMessage) AS Message,
-    sum(r.Steps) AS StepCount,
+    length(groupUniqArrayArray(r.StepIndexes)) AS StepCount,
     sum(r.Errors) AS ErrorCount,
     sum(r.ModelCalls) AS Calls,
     sum(r.InputTokens) AS TokensIn,

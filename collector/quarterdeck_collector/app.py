@@ -1,0 +1,89 @@
+"""The collector's OTLP port: ingest, live events, health."""
+
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import asdict
+
+from fastapi import FastAPI, Header, Query, Request, Response
+from fastapi.responses import JSONResponse, PlainTextResponse, StreamingResponse
+
+from quarterdeck_collector.broker import server_sent_events
+from quarterdeck_collector.collector import Collector
+from quarterdeck_collector.receive import http
+from quarterdeck_collector.settings import Settings
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """Make the application; its lifespan runs the collector.
+
+    Args:
+        settings: What to run with.
+    """
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        collector = Collector(settings)
+        async with collector.running():
+            app.state.collector = collector
+            yield
+
+    app = FastAPI(title="Quarterdeck collector", lifespan=lifespan, docs_url=None, redoc_url=None)
+    app.include_router(http.router)
+    app.add_api_route("/v1/live", _live)
+    app.add_api_route("/healthz", _health)
+    app.add_api_route("/readyz", _ready)
+    app.add_api_route("/metrics", _metrics)
+    return app
+
+
+async def _live(
+    request: Request,
+    run: str | None = Query(None, description="Only events of this run."),
+    last_event_id: int | None = Header(None, description="Go on after this Position."),
+) -> Response:
+    """Follow live events as they arrive (server-sent events)."""
+    collector: Collector = request.app.state.collector
+    subscription = collector.broker.subscribe()
+    backlog = [] if last_event_id is None else await collector.live.since(last_event_id, run)
+
+    async def stream() -> AsyncIterator[str]:
+        try:
+            async for chunk in server_sent_events(subscription, backlog, run):
+                yield chunk
+        finally:
+            collector.broker.unsubscribe(subscription)
+
+    return StreamingResponse(stream(), media_type="text/event-stream", headers={"Cache-Control": "no-store"})
+
+
+async def _health() -> dict[str, str]:
+    """Say that the process lives."""
+    return {"status": "ok"}
+
+
+async def _ready(request: Request) -> JSONResponse:
+    """Say whether every part works."""
+    checks = request.app.state.collector.readiness()
+    ready = all(check.ok for check in checks.values())
+    body = {
+        "status": "ok" if ready else "unavailable",
+        "checks": {name: asdict(check) for name, check in checks.items()},
+    }
+    return JSONResponse(body, 200 if ready else 503)
+
+
+async def _metrics(request: Request) -> PlainTextResponse:
+    """Give the counters in Prometheus text."""
+    collector: Collector = request.app.state.collector
+    streams = collector.streams.items()
+    gauges = {
+        "spooled_items": (
+            "Spans or records on disk and not in ClickHouse.",
+            {name: float(stream.commits.open_items + stream.delivery.waiting_items) for name, stream in streams},
+        ),
+        "waiting_segments": (
+            "Sealed segments not in ClickHouse.",
+            {name: float(stream.delivery.waiting_segments) for name, stream in streams},
+        ),
+    }
+    return PlainTextResponse(collector.counters.render(gauges), media_type="text/plain; version=0.0.4")

@@ -1,0 +1,214 @@
+"""The parts of a running collector and the order in which they start and stop."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from quarterdeck_collector import prices
+from quarterdeck_collector.broker import Broker
+from quarterdeck_collector.commit import Budget, CommitLog
+from quarterdeck_collector.counters import Counters
+from quarterdeck_collector.deliver import DURABLE_EVERY, FIRST_PAUSE, LONGEST_PAUSE, Delivery
+from quarterdeck_collector.live import LiveIntake
+from quarterdeck_collector.lock import sole_owner
+from quarterdeck_collector.migrate import MigrationError, migrate
+from quarterdeck_collector.receive.otlp import LOGS, TRACES, Kind
+from quarterdeck_collector.segments import recover
+from quarterdeck_collector.settings import Settings
+from quarterdeck_collector.store import EmbeddedStore, ServerStore, Store, StoreError
+from quarterdeck_collector.threads import offload
+
+log = logging.getLogger("quarterdeck.collector")
+
+DRAIN_SECONDS = 3.0
+"""How long a stopping collector inserts what is on disk; the rest waits there for the next start."""
+
+
+@dataclass
+class Check:
+    """One part of readiness."""
+
+    ok: bool = False
+    reason: str = "starting"
+
+
+@dataclass
+class Stream:
+    """The way of one signal: committed here, delivered there."""
+
+    kind: Kind
+    commits: CommitLog
+    delivery: Delivery
+
+
+class Collector:
+    """Everything behind the two HTTP servers.
+
+    Args:
+        settings: What to run with.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.counters = Counters()
+        self.budget = Budget(settings.spool_max_bytes)
+        self.broker = Broker()
+        self.checks = {name: Check() for name in ("clickhouse", "spool", "prices")}
+        self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.streams: dict[str, Stream] = {}
+        self.inflight_bytes = 0
+        self._store: Store | None = None
+        self._live: LiveIntake | None = None
+
+    @property
+    def store(self) -> Store:
+        """The open store; only inside :meth:`running`."""
+        if self._store is None:
+            raise RuntimeError("the collector is not running")
+        return self._store
+
+    @property
+    def live(self) -> LiveIntake:
+        """The direct path of live events; only inside :meth:`running`."""
+        if self._live is None:
+            raise RuntimeError("the collector is not running")
+        return self._live
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Run until the block ends.
+
+        Raises:
+            DirectoryInUseError: If another collector has the data directory.
+            MigrationError: If the embedded store cannot be brought to the current schema.
+            StoreError: If the embedded engine cannot be opened.
+        """
+        with sole_owner(self.settings.data_dir):
+            self._store = await self._open_store()
+            try:
+                self._live = LiveIntake(self._store, self.broker)
+                self.streams = {kind.name: self._stream(kind) for kind in (TRACES, LOGS)}
+                self._replay()
+                async with self._background():
+                    yield
+            finally:
+                await offload(self._store.close)
+
+    async def _open_store(self) -> Store:
+        settings = self.settings
+        if settings.clickhouse_url:
+            return ServerStore(settings.clickhouse_url, settings.database)
+        store = await offload(EmbeddedStore, settings.store_dir, settings.database)
+        try:
+            await offload(migrate, store)
+        except BaseException:
+            store.close()
+            raise
+        return store
+
+    def _stream(self, kind: Kind) -> Stream:
+        settings = self.settings
+        delivery = Delivery(kind, f"otlp_{kind.name}_in", self.store, self.counters, self._release)
+        commits = CommitLog(
+            settings.segments_dir / kind.name,
+            self.budget,
+            settings.segment_max_bytes,
+            settings.segment_max_age,
+            delivery.put,
+        )
+        return Stream(kind, commits, delivery)
+
+    def _release(self, size: int) -> None:
+        self.budget.used -= size
+
+    def _replay(self) -> None:
+        for stream in self.streams.values():
+            folder = self.settings.segments_dir / stream.kind.name
+            for segment, bodies in recover(folder, stream.kind.count_bytes):
+                for body in bodies:
+                    stream.commits.remember(body)
+                self.budget.used += segment.size
+                self.counters.add("replayed_items", segment.items, signal=stream.kind.name)
+                stream.delivery.put(segment)
+
+    @contextlib.asynccontextmanager
+    async def _background(self) -> AsyncIterator[None]:
+        ready = asyncio.create_task(self._get_ready())
+        checkpoints = asyncio.create_task(self._checkpoints())
+        deliveries = [asyncio.create_task(self._deliver(ready, stream)) for stream in self.streams.values()]
+        self.checks["spool"] = Check(ok=True, reason="")
+        try:
+            yield
+        finally:
+            self.broker.close()
+            checkpoints.cancel()
+            await self.live.close()
+            for stream in self.streams.values():
+                await stream.commits.close()
+                stream.delivery.close()
+            if not ready.done():
+                ready.cancel()
+            await self._drain(deliveries)
+            await asyncio.gather(ready, checkpoints, *deliveries, return_exceptions=True)
+
+    async def _drain(self, deliveries: list[asyncio.Task[None]]) -> None:
+        _, late = await asyncio.wait(deliveries, timeout=DRAIN_SECONDS)
+        for task in late:
+            task.cancel()
+        with contextlib.suppress(StoreError):
+            for stream in self.streams.values():
+                await stream.delivery.checkpoint()
+        if left := sum(stream.delivery.waiting_segments for stream in self.streams.values()):
+            log.warning("%d segments stay on disk and will be inserted at the next start", left)
+
+    async def _deliver(self, ready: "asyncio.Task[None]", stream: Stream) -> None:
+        await asyncio.shield(ready)
+        await stream.delivery.run()
+
+    async def _checkpoints(self) -> None:
+        while True:
+            await asyncio.sleep(DURABLE_EVERY)
+            for stream in self.streams.values():
+                await stream.delivery.checkpoint()
+
+    async def _get_ready(self) -> None:
+        """Reach ClickHouse, migrate, load prices: inserts wait for this, acknowledgements do not."""
+        try:
+            await self._reach_clickhouse()
+        except MigrationError as error:
+            self.checks["clickhouse"] = Check(reason=str(error))
+            if not self.failed.done():
+                self.failed.set_exception(error)
+            raise
+        try:
+            source = await offload(prices.load, self.store)
+            self.checks["prices"] = Check(ok=True, reason=source)
+        except Exception as error:  # noqa: BLE001 - spans without a cost are better than none
+            log.warning("prices could not be loaded, costs will be unknown: %s", error)
+            self.checks["prices"] = Check(reason=str(error))
+
+    async def _reach_clickhouse(self) -> None:
+        pause = FIRST_PAUSE
+        while True:
+            try:
+                await offload(migrate, self.store)
+            except StoreError as error:
+                if pause == FIRST_PAUSE:
+                    log.warning("ClickHouse cannot be reached, will try again: %s", error)
+                self.checks["clickhouse"] = Check(reason=str(error))
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, LONGEST_PAUSE)
+            else:
+                self.checks["clickhouse"] = Check(ok=True, reason="")
+                return
+
+    def readiness(self) -> dict[str, Check]:
+        """Give the state of each part."""
+        checks = dict(self.checks)
+        if checks["clickhouse"].ok and any(stream.delivery.failing for stream in self.streams.values()):
+            checks["clickhouse"] = Check(reason="inserts fail; segments wait on disk")
+        if self.budget.used >= self.budget.limit:
+            checks["spool"] = Check(reason=f"{self.budget.used} bytes wait for ClickHouse")
+        return checks

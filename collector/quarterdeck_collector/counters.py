@@ -1,0 +1,58 @@
+"""Counters of the collector in Prometheus text."""
+
+from collections import Counter
+from typing import Final, Literal
+
+Signal = Literal["traces", "logs", "metrics", "live"]
+
+HELP: Final = {
+    "requests": "OTLP requests answered, by HTTP status.",
+    "accepted_items": "Spans or records acknowledged for the first time.",
+    "accepted_bytes": "Bytes of the requests that brought them, decompressed.",
+    "duplicate_items": "Spans or records of requests that had been acknowledged before; not stored again.",
+    "replayed_items": "Spans or records found on disk at the start.",
+    "stored_items": "Spans or records inserted into ClickHouse.",
+    "refused_items": "Spans or records that ClickHouse can never take; their requests lie in segments/rejected.",
+    "unsupported_items": "Data points of a signal that is not stored yet; reported back as rejected.",
+}
+"""accepted + replayed = stored + spooled + refused, for each signal."""
+
+
+class Counters:
+    """Counts of this process; touched by the event loop's thread only."""
+
+    def __init__(self) -> None:
+        self._values: Counter[tuple[str, tuple[tuple[str, str], ...]]] = Counter()
+
+    def add(self, name: str, amount: int = 1, **labels: str) -> None:
+        """Count ``amount`` more of ``name``, a key of :data:`HELP`."""
+        self._values[name, tuple(sorted(labels.items()))] += amount
+
+    def get(self, name: str, **labels: str) -> int:
+        """Give the count so far."""
+        return self._values[name, tuple(sorted(labels.items()))]
+
+    def render(self, gauges: dict[str, tuple[str, dict[str, float]]]) -> str:
+        """Write the Prometheus text format.
+
+        Args:
+            gauges: Values of the moment: name to (help, {signal: value}).
+        """
+        lines: list[str] = []
+        for name, text in HELP.items():
+            full = f"quarterdeck_collector_{name}_total"
+            lines += [f"# HELP {full} {text}", f"# TYPE {full} counter"]
+            lines += [
+                f"{full}{{{_labels(labels)}}} {count}"
+                for (counter, labels), count in sorted(self._values.items())
+                if counter == name
+            ]
+        for name, (text, values) in gauges.items():
+            full = f"quarterdeck_collector_{name}"
+            lines += [f"# HELP {full} {text}", f"# TYPE {full} gauge"]
+            lines += [f'{full}{{signal="{signal}"}} {value:g}' for signal, value in values.items()]
+        return "\n".join(lines) + "\n"
+
+
+def _labels(labels: tuple[tuple[str, str], ...]) -> str:
+    return ",".join(f'{key}="{value}"' for key, value in labels)

@@ -1,0 +1,191 @@
+"""The direct path of live events: decoded on arrival, one small insert for all that came meanwhile."""
+
+import asyncio
+import base64
+import json
+import math
+import time
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from typing import Any, Final
+
+from quarterdeck import semconv
+from quarterdeck_collector.broker import Broker, Event
+from quarterdeck_collector.nested import to_json, to_python
+from quarterdeck_collector.store import Store
+from quarterdeck_collector.threads import offload
+
+PAUSE: Final = 0.1
+"""Seconds between two inserts: what arrives meanwhile goes together."""
+
+TABLE: Final = "live_events"
+_NANOSECONDS: Final = 1_000_000_000
+_COLUMNS: Final = {
+    semconv.RUN_ID: "RunId",
+    semconv.PIPELINE_NAME: "PipelineName",
+    semconv.SPAN_PARENT_ID: "ParentSpanId",
+    semconv.SPAN_NAME: "SpanName",
+    semconv.STEP_ID: "StepId",
+    semconv.STEP_NAME: "StepName",
+    semconv.CHUNK_TEXT: "Text",
+}
+
+
+def is_live(request: Any) -> bool:
+    """Whether every scope of a logs request is that of live events."""
+    scopes = [scoped.scope.name for whole in request.resource_logs for scoped in whole.scope_logs]
+    return bool(scopes) and all(name == semconv.LIVE_SCOPE for name in scopes)
+
+
+def decode(request: Any) -> Iterator[Event]:
+    """Turn the records of a request into rows of ``live_events`` that lack a Position."""
+    for whole in request.resource_logs:
+        resource = {pair.key: text(pair.value) for pair in whole.resource.attributes}
+        for scoped in whole.scope_logs:
+            for record in scoped.log_records:
+                yield _row(record, resource)
+
+
+def _row(record: Any, resource: dict[str, str]) -> Event:
+    attributes = {pair.key: text(pair.value) for pair in record.attributes}
+    row: Event = {column: attributes.pop(key, "") for key, column in _COLUMNS.items()}
+    return {
+        **row,
+        "Text": row["Text"] or text(record.body),
+        "Timestamp": _timestamp(record.time_unix_nano or record.observed_time_unix_nano),
+        "EventName": record.event_name,
+        "TraceId": record.trace_id.hex(),
+        "SpanId": record.span_id.hex(),
+        "StartTime": _timestamp(_integer(attributes.pop(semconv.SPAN_START, ""))),
+        "ServiceName": resource.get("service.name", ""),
+        "Sequence": _integer(attributes.pop(semconv.CHUNK_SEQUENCE, "")),
+        "StandIn": int(resource.get(semconv.PROVIDER_STAND_IN) == "true"),
+        "Attributes": attributes,
+    }
+
+
+def _integer(value: str) -> int:
+    return int(value) if value.isdigit() else 0
+
+
+def _timestamp(nanoseconds: int) -> str:
+    return f"{nanoseconds // _NANOSECONDS}.{nanoseconds % _NANOSECONDS:09d}"
+
+
+def text(value: Any) -> str:
+    """Write an OTLP ``AnyValue`` as the SQL of the other tables does."""
+    case = value.WhichOneof("value")
+    return _WRITERS[case](getattr(value, case)) if case else ""
+
+
+def _array(array: Any) -> str:
+    return f"[{','.join(map(_element, array.values))}]"
+
+
+def _map(pairs: Any) -> str:
+    return json.dumps(
+        {pair.key: to_python(pair.value) for pair in pairs.values}, ensure_ascii=False, separators=(",", ":")
+    )
+
+
+def _element(value: Any) -> str:
+    case = value.WhichOneof("value")
+    if case in ("string_value", "bytes_value"):
+        return json.dumps(text(value), ensure_ascii=False)
+    return to_json(value) if case == "array_value" else text(value) or "null"
+
+
+def _double(value: float) -> str:
+    """Write a float as ClickHouse does: shortest digits, exponent outside 1e-6 to 1e21."""
+    if not math.isfinite(value):
+        return str(value)
+    smallest, largest = -6, 21
+    exact = Decimal(repr(value)).normalize()
+    sign, digits, exponent = exact.as_tuple()
+    scale = len(digits) + int(exponent)
+    if smallest < scale <= largest:
+        return format(exact, "f")
+    mantissa = "".join(map(str, digits))
+    return f"{'-' * sign}{mantissa[0]}{'.' * (len(mantissa) > 1)}{mantissa[1:]}e{scale - 1}"
+
+
+_WRITERS: Final[dict[str, Callable[[Any], str]]] = {
+    "string_value": str,
+    "bool_value": lambda value: "true" if value else "false",
+    "int_value": str,
+    "double_value": _double,
+    "bytes_value": lambda value: base64.b64encode(value).decode(),
+    "array_value": _array,
+    "kvlist_value": _map,
+}
+
+
+class LiveIntake:
+    """Collects live events for the next insert.
+
+    Args:
+        store: Where they go.
+        broker: Told of them as well.
+    """
+
+    def __init__(self, store: Store, broker: Broker) -> None:
+        self._store = store
+        self._broker = broker
+        self._events: list[Event] = []
+        self._batch: asyncio.Future[None] | None = None
+        self._position = 0
+        self._last_insert = 0.0
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def accept(self, events: list[Event]) -> None:
+        """Return when ``events`` are in the table.
+
+        Args:
+            events: Rows without a Position.
+
+        Raises:
+            StoreError: If ClickHouse does not take them.
+        """
+        self._events += events
+        if self._batch is None:
+            self._batch = asyncio.get_running_loop().create_future()
+            task = asyncio.create_task(self._flush(self._batch))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        await asyncio.shield(self._batch)
+
+    async def _flush(self, batch: "asyncio.Future[None]") -> None:
+        loop = asyncio.get_running_loop()
+        await asyncio.sleep(max(0.0, self._last_insert + PAUSE - loop.time()))
+        self._last_insert = loop.time()
+        events, self._events, self._batch = self._events, [], None
+        for event in events:
+            self._position = max(self._position + 1, time.time_ns())
+            event["Position"] = self._position
+        self._broker.publish(events)
+        try:
+            await offload(self._store.insert_rows, TABLE, events)
+        except Exception as error:  # noqa: BLE001 - every waiting request gets it
+            batch.set_exception(error)
+            batch.exception()
+        else:
+            batch.set_result(None)
+
+    async def since(self, position: int, run: str | None) -> list[Event]:
+        """Read events after ``position``, oldest first, at most as many as a listener may have waiting."""
+        from quarterdeck_collector.broker import BACKLOG
+
+        where = f"Position > {position}" + (f" AND RunId = {_quoted(run)}" if run else "")
+        sql = (
+            f"SELECT * FROM {self._store.database}.{TABLE} WHERE {where} ORDER BY Position LIMIT {BACKLOG} "  # noqa: S608
+            "SETTINGS output_format_json_quote_64bit_integers = 0"
+        )
+        return await offload(self._store.json_rows, sql)
+
+    async def close(self) -> None:
+        """Wait for the inserts under way."""
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+def _quoted(value: str) -> str:
+    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"

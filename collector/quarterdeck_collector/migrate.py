@@ -1,0 +1,135 @@
+"""Bring a store to the current schema: numbered ``.sql`` files, each applied once."""
+
+import hashlib
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from quarterdeck_collector.store import Store, StoreError
+
+SCHEMA: Final = Path(__file__).parent / "schema"
+"""Folder of the migrations, of the fragments they share and of ``otlp.proto``."""
+
+_FRAGMENT: Final = re.compile(r"^-- fragment (\w+)\n(.*?)(?=^-- fragment|\Z)", re.MULTILINE | re.DOTALL)
+_PLACEHOLDER: Final = re.compile(r"\$\{(\w+)\}")
+_LEDGER: Final = "0000_ledger"
+_DONE: Final = "SELECT version, any(checksum) FROM ${db}.schema_migrations GROUP BY version"
+_RECORD: Final = "INSERT INTO ${db}.schema_migrations (version, checksum) VALUES ('${version}', '${checksum}')"
+
+
+class MigrationError(Exception):
+    """The store could not be brought to the current schema; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Migration:
+    """One file of the schema folder, its fragments filled in."""
+
+    version: str
+    text: str
+
+    @property
+    def checksum(self) -> str:
+        """Identify the content, to notice files that were edited after they were applied."""
+        return hashlib.sha256(self.text.encode()).hexdigest()[:16]
+
+    def statements(self, placeholders: Mapping[str, str]) -> list[str]:
+        """Give the statements to run.
+
+        Args:
+            placeholders: Value of each ``${name}``.
+
+        Raises:
+            MigrationError: If a placeholder has no value.
+        """
+        text = _fill(self.text, placeholders)
+        if left := _PLACEHOLDER.findall(text):
+            raise MigrationError(f"migration {self.version} uses unknown placeholders: {', '.join(sorted(set(left)))}")
+        return [part.strip() for part in re.split(r";[ \t]*\n", text + "\n") if _has_code(part)]
+
+
+def _fill(text: str, values: Mapping[str, str]) -> str:
+    return _PLACEHOLDER.sub(lambda match: values.get(match[1], match[0]), text)
+
+
+def _has_code(part: str) -> bool:
+    return any(line.strip() and not line.lstrip().startswith("--") for line in part.splitlines())
+
+
+def fragments(folder: Path = SCHEMA) -> dict[str, str]:
+    """Read the named texts of ``fragments.sql``; a fragment may use those before it."""
+    found: dict[str, str] = {}
+    for name, text in _FRAGMENT.findall((folder / "fragments.sql").read_text()):
+        found[name] = _fill(text.strip(), found)
+    return found
+
+
+def migrations(folder: Path = SCHEMA) -> Iterator[Migration]:
+    """Read the numbered files of ``folder`` in order."""
+    shared = fragments(folder)
+    for path in sorted(folder.glob("[0-9]*.sql")):
+        yield Migration(path.stem, _fill(path.read_text(), shared))
+
+
+def placeholders(database: str, dict_auth: str = "") -> dict[str, str]:
+    """Give the substitutions of a single-node store.
+
+    Args:
+        database: Name of the database.
+        dict_auth: ``USER … PASSWORD …`` for the price dictionary's own connection, where the server needs it.
+    """
+    return {"db": database, "on_cluster": "", "R": "", "L": "", "dict_auth": dict_auth}
+
+
+def migrate(store: Store, folder: Path = SCHEMA) -> list[str]:
+    """Apply what the store has not seen yet.
+
+    Args:
+        store: Open store.
+        folder: Where the files are.
+
+    Returns:
+        Versions applied now, in order.
+
+    Raises:
+        MigrationError: If an applied file has changed since, or a statement fails. Later files are not touched.
+        StoreUnavailableError: If ClickHouse cannot be reached.
+    """
+    values = placeholders(store.database, store.dict_auth)
+    known = list(migrations(folder))
+    ledger = next(item for item in known if item.version == _LEDGER)
+    _apply(store, ledger, values)
+    done: dict[str, str] = dict(store.rows(_fill(_DONE, values)))
+    _refuse_strangers(done, known)
+    fresh = [item for item in known if item.version not in done]
+    for item in fresh:
+        _apply(store, item, values)
+        store.command(_fill(_RECORD, {**values, "version": item.version, "checksum": item.checksum}))
+    return [item.version for item in fresh]
+
+
+def _refuse_strangers(done: Mapping[str, str], known: list[Migration]) -> None:
+    for item in known:
+        if done.get(item.version, item.checksum) != item.checksum:
+            raise MigrationError(
+                f"migration {item.version} was edited after it was applied to this store; restore the file and put "
+                "the change into a new, higher-numbered one"
+            )
+    if ahead := sorted(set(done) - {item.version for item in known}):
+        raise MigrationError(
+            f"this store was made by a newer Quarterdeck (it has {ahead[-1]}); upgrade, or use another data directory"
+        )
+
+
+def _apply(store: Store, item: Migration, values: Mapping[str, str]) -> None:
+    for number, statement in enumerate(item.statements(values), start=1):
+        try:
+            store.command(statement)
+        except StoreError as error:
+            if error.unavailable:
+                raise
+            raise MigrationError(
+                f"migration {item.version} failed at statement {number}; nothing after it was run. {error}"
+            ) from error

@@ -1,0 +1,81 @@
+"""Values nested deeper than an array of scalars, which the view refuses, as JSON text in a field that it reads."""
+
+import base64
+import json
+import math
+from collections.abc import Iterable
+from typing import Any, Final
+
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]  # ships no types
+
+from quarterdeck_collector.receive.otlp import TRACES, Kind
+from quarterdeck_collector.segments import frame
+
+_JSON_VALUE_TAG: Final = b"\xa2\x01"  # field 20, length-delimited: json_value of schema/otlp.proto
+_CONTAINERS: Final = ("array_value", "kvlist_value")
+
+
+def flatten_body(kind: Kind, body: bytes) -> bytes:
+    """Rewrite the nested values of one serialised request; the rest stays as it is, and so does what cannot be read."""
+    try:
+        message: Any = kind.request.FromString(body)
+    except DecodeError:
+        return body
+    for value in _values(kind, message):
+        _flatten(value)
+    flat: bytes = message.SerializeToString()
+    return flat
+
+
+def to_python(value: Any) -> Any:
+    """Turn an OTLP ``AnyValue`` into plain Python; bytes become base64 text."""
+    case = value.WhichOneof("value")
+    if case == "array_value":
+        return [to_python(item) for item in value.array_value.values]
+    if case == "kvlist_value":
+        return {item.key: to_python(item.value) for item in value.kvlist_value.values}
+    if case == "bytes_value":
+        return base64.b64encode(value.bytes_value).decode()
+    if case == "double_value" and not math.isfinite(value.double_value):
+        return str(value.double_value)  # JSON has no such numbers
+    return getattr(value, case) if case else None
+
+
+def to_json(value: Any) -> str:
+    """Write an OTLP ``AnyValue`` as JSON."""
+    return json.dumps(to_python(value), ensure_ascii=False, separators=(",", ":"))
+
+
+def _is_nested(value: Any) -> bool:
+    case = value.WhichOneof("value")
+    if case == "array_value":
+        return any(item.WhichOneof("value") in _CONTAINERS for item in value.array_value.values)
+    return bool(case == "kvlist_value")
+
+
+def _flatten(value: Any) -> None:
+    if _is_nested(value):
+        text = to_json(value).encode()
+        value.ClearField(value.WhichOneof("value"))
+        value.MergeFromString(_JSON_VALUE_TAG + frame(text))  # an unknown field here: kept when serialised
+
+
+def _values(kind: Kind, message: Any) -> Iterable[Any]:
+    outer, middle, inner = kind.levels
+    for whole in getattr(message, outer):
+        yield from _of(whole.resource)
+        for scoped in getattr(whole, middle):
+            yield from _of(scoped.scope)
+            for item in getattr(scoped, inner):
+                yield from _of(item)
+                yield from _inside_span(item) if kind is TRACES else (item.body,)
+
+
+def _inside_span(span: Any) -> Iterable[Any]:
+    for part in (*span.events, *span.links):
+        yield from _of(part)
+
+
+def _of(holder: Any) -> Iterable[Any]:
+    for pair in holder.attributes:
+        yield pair.value

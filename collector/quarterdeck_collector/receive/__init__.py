@@ -1,0 +1,1 @@
+"""OTLP in: bytes to acknowledged requests."""

@@ -1,0 +1,126 @@
+"""OTLP messages: parse, count and answer, in protobuf or JSON."""
+
+import base64
+import json
+from dataclasses import dataclass
+from typing import Any, Final
+
+from google.protobuf import json_format  # type: ignore[import-untyped]  # ships no types
+from google.protobuf.message import DecodeError, Message  # type: ignore[import-untyped]  # ships no types
+from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]  # ships no types
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest, ExportLogsServiceResponse
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
+    ExportMetricsServiceRequest,
+    ExportMetricsServiceResponse,
+)
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTraceServiceRequest,
+    ExportTraceServiceResponse,
+)
+
+PROTOBUF: Final = "application/x-protobuf"
+JSON: Final = "application/json"
+
+INVALID_ARGUMENT: Final = 3
+RESOURCE_EXHAUSTED: Final = 8
+UNAVAILABLE: Final = 14
+"""Codes of google.rpc.Status."""
+
+
+class BadRequestError(Exception):
+    """The body is no OTLP request of its signal."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One OTLP signal and the names of its parts."""
+
+    name: str
+    request: type[Message]
+    response: type[Message]
+    levels: tuple[str, str, str]
+
+    def count(self, message: Any) -> int:
+        """Count the spans, records or metrics of a request."""
+        outer, middle, inner = self.levels
+        return sum(len(getattr(scope, inner)) for whole in getattr(message, outer) for scope in getattr(whole, middle))
+
+    def count_bytes(self, body: bytes) -> int:
+        """Count those of a serialised request; one that cannot be read counts as one."""
+        try:
+            return self.count(self.request.FromString(body))
+        except DecodeError:
+            return 1
+
+
+TRACES: Final = Kind(
+    "traces", ExportTraceServiceRequest, ExportTraceServiceResponse, ("resource_spans", "scope_spans", "spans")
+)
+LOGS: Final = Kind(
+    "logs", ExportLogsServiceRequest, ExportLogsServiceResponse, ("resource_logs", "scope_logs", "log_records")
+)
+METRICS: Final = Kind(
+    "metrics",
+    ExportMetricsServiceRequest,
+    ExportMetricsServiceResponse,
+    ("resource_metrics", "scope_metrics", "metrics"),
+)
+
+
+def parse(kind: Kind, body: bytes, media: str) -> tuple[Any, bytes]:
+    """Check a request body with one parse.
+
+    Args:
+        kind: Its signal.
+        body: Decompressed body.
+        media: :data:`PROTOBUF` or :data:`JSON`.
+
+    Returns:
+        The message and its protobuf bytes.
+
+    Raises:
+        BadRequestError: If it is no such message.
+    """
+    try:
+        if media == PROTOBUF:
+            return kind.request.FromString(body), body
+        document = json.loads(body)
+        if not isinstance(document, dict):
+            raise ValueError("it is not a JSON object")  # noqa: TRY301, TRY004 - one way out for all that is wrong
+        message = kind.request()
+        json_format.ParseDict(_with_base64_ids(document), message, ignore_unknown_fields=True)
+        return message, message.SerializeToString()
+    except (DecodeError, json_format.ParseError, ValueError, RecursionError) as error:
+        raise BadRequestError(f"the body is no {kind.request.DESCRIPTOR.name}: {error}") from error
+
+
+_ID_KEYS: Final = ("traceId", "spanId", "parentSpanId", "trace_id", "span_id", "parent_span_id")
+_HOLDERS: Final = frozenset(
+    {"resourceSpans", "scopeSpans", "spans", "links", "resourceLogs", "scopeLogs", "logRecords"}
+    | {"resource_spans", "scope_spans", "resource_logs", "scope_logs", "log_records"}
+)
+
+
+def _with_base64_ids(value: Any) -> Any:
+    """OTLP/JSON spells ids in hex where protobuf's JSON spells bytes in base64."""
+    if not isinstance(value, dict):
+        return value
+    for key, part in value.items():
+        if key in _HOLDERS and isinstance(part, list):
+            value[key] = [_with_base64_ids(item) for item in part]
+        elif key in _ID_KEYS and isinstance(part, str):
+            value[key] = base64.b64encode(bytes.fromhex(part)).decode()
+    return value
+
+
+def encode(message: Message, media: str) -> bytes:
+    """Serialise an answer in the encoding of its request."""
+    encoded: bytes = (
+        json_format.MessageToJson(message, indent=None).encode() if media == JSON else message.SerializeToString()
+    )
+    return encoded
+
+
+def status(code: int, text: str) -> Message:
+    """Make the error body that OTLP asks for."""
+    return Status(code=code, message=text)

@@ -1,0 +1,97 @@
+-- Tables to read by hand.
+
+CREATE VIEW IF NOT EXISTS ${db}.pipeline_executions ${on_cluster} AS
+SELECT
+    finished.id AS id,
+    finished.pipeline_name AS pipeline_name,
+    roots.config AS config,
+    finished.started_at AS started_at,
+    finished.completed_at AS completed_at,
+    finished.status AS status,
+    finished.total_tokens AS total_tokens,
+    finished.total_cost AS total_cost,
+    roots.results AS results
+FROM (
+    SELECT
+        RunId AS id,
+        if(max(r.PipelineName) != '', toString(max(r.PipelineName)), max(r.RootName)) AS pipeline_name,
+        min(r.Start) AS started_at,
+        if(max(r.RootSeen) = 1, max(r.End), NULL) AS completed_at,
+        if(max(r.RootSeen) = 1, toString(max(r.Status)), 'running') AS status,
+        sum(r.InputTokens) + sum(r.OutputTokens) AS total_tokens,
+        sum(r.Cost) AS total_cost
+    FROM ${db}.runs AS r
+    GROUP BY RunId
+    HAVING max(r.PipelineName) != '' OR sum(r.ModelCalls) > 0
+
+    UNION ALL
+
+    -- runs of which no span has ended yet
+    SELECT RunId, toString(any(e.PipelineName)), min(e.StartTime), NULL, argMax(e.Attributes['quarterdeck.run.status'], e.Position), 0, 0.
+    FROM ${db}.live_events AS e
+    WHERE e.EventName IN ('quarterdeck.pipeline.started', 'quarterdeck.heartbeat') AND RunId NOT IN (SELECT RunId FROM ${db}.runs)
+    GROUP BY RunId
+) AS finished
+LEFT JOIN (
+    SELECT
+        RunId,
+        any(Payload['quarterdeck.pipeline.config']) AS config,
+        any(Payload['quarterdeck.run.output']) AS results
+    FROM ${db}.otel_traces
+    WHERE SpanAttributes['quarterdeck.run.status'] != ''
+    GROUP BY RunId
+) AS roots ON roots.RunId = finished.id;
+
+CREATE VIEW IF NOT EXISTS ${db}.step_executions ${on_cluster} AS
+SELECT
+    s.StepId AS id,
+    s.RunId AS pipeline_execution_id,
+    any(s.StepName) AS step_name,
+    anyIf(s.Provider, s.IsModelCall) AS provider,
+    minIf(s.Timestamp, s.SpanId = s.StepId) AS started_at,
+    maxIf(s.Timestamp + toIntervalNanosecond(s.Duration), s.SpanId = s.StepId) AS completed_at,
+    argMinIf(s.Payload['gen_ai.input.messages'], s.Timestamp, s.Payload['gen_ai.input.messages'] != '') AS prompt_text,
+    argMaxIf(s.Payload['gen_ai.output.messages'], s.Timestamp, s.Payload['gen_ai.output.messages'] != '') AS response_text,
+    sumIf(s.InputTokens + s.OutputTokens, s.IsModelCall) AS tokens_used,
+    maxIf(s.Duration, s.SpanId = s.StepId) / 1e6 AS duration_ms,
+    multiIf(
+        countIf(s.SpanId = s.StepId) = 0, 'running',
+        maxIf(s.SpanAttributes['quarterdeck.step.status'], s.SpanId = s.StepId) != '',
+        maxIf(s.SpanAttributes['quarterdeck.step.status'], s.SpanId = s.StepId),
+        countIf(s.SpanId = s.StepId AND s.StatusCode = 'Error') > 0, 'failed',
+        'completed'
+    ) AS status
+FROM ${db}.otel_traces AS s
+WHERE s.StepId != ''
+GROUP BY s.StepId, s.RunId;
+
+CREATE VIEW IF NOT EXISTS ${db}.metrics_snapshots ${on_cluster} AS
+SELECT
+    timestamp,
+    max(running) AS total_pipelines_running,
+    sum(tokens) AS total_tokens_used,
+    sum(cost) AS total_cost,
+    if(sum(calls) = 0, 0, sum(call_ms) / sum(calls)) AS avg_response_time_ms,
+    if(sum(calls) = 0, 0, sum(failed_calls) / sum(calls)) AS error_rate
+FROM (
+    SELECT
+        toStartOfMinute(t.Timestamp) AS timestamp,
+        toUInt64(0) AS running,
+        sum(t.InputTokens + t.OutputTokens) AS tokens,
+        sum(ifNull(t.Cost, 0)) AS cost,
+        sum(t.Duration) / 1e6 AS call_ms,
+        count() AS calls,
+        countIf(t.StatusCode = 'Error') AS failed_calls
+    FROM ${db}.otel_traces AS t
+    WHERE t.IsModelCall
+    GROUP BY timestamp
+
+    UNION ALL
+
+    SELECT toStartOfMinute(e.Timestamp) AS timestamp, uniqExact(e.RunId), 0, 0., 0., 0, 0
+    FROM ${db}.live_events AS e
+    WHERE e.EventName = 'quarterdeck.heartbeat'
+        AND e.Attributes['quarterdeck.run.status'] IN ('running', 'paused', 'waiting')
+    GROUP BY timestamp
+)
+GROUP BY timestamp;

@@ -1,0 +1,148 @@
+"""Segment files: length-delimited OTLP requests, the very bytes that ClickHouse reads."""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from typing import Final
+
+SUFFIX: Final = ".otlp"
+_CONTINUES: Final = 0x80
+_SERIAL: Final = count()
+
+
+@dataclass(eq=False)
+class Segment:
+    """A sealed file of acknowledged requests."""
+
+    path: Path
+    items: int
+    size: int
+    attempts: int = field(default=0)
+
+    @property
+    def token(self) -> str:
+        """Deduplication token of the insert: the same file is never stored twice."""
+        return f"{self.path.parent.name}-{self.path.stem}"
+
+
+def frame(body: bytes) -> bytes:
+    """Prefix a message with its length as a varint."""
+    head = bytearray()
+    size = len(body)
+    while size >= _CONTINUES:
+        head.append(size & 0x7F | _CONTINUES)
+        size >>= 7
+    head.append(size)
+    return bytes(head) + body
+
+
+def _read_varint(data: memoryview, at: int) -> tuple[int, int] | None:
+    value = shift = 0
+    while at < len(data):
+        byte = data[at]
+        value |= (byte & 0x7F) << shift
+        at, shift = at + 1, shift + 7
+        if byte < _CONTINUES:
+            return value, at
+    return None
+
+
+def unframe(data: bytes) -> tuple[list[memoryview], int]:
+    """Split a segment into its messages.
+
+    Returns:
+        The whole messages, and how many bytes they take: what follows is a torn tail.
+    """
+    view = memoryview(data)
+    messages: list[memoryview] = []
+    at = 0
+    while (found := _read_varint(view, at)) is not None and found[0] + found[1] <= len(view):
+        size, start = found
+        messages.append(view[start : start + size])
+        at = start + size
+    return messages, at
+
+
+def recover(folder: Path, count_items: Callable[[bytes], int]) -> Iterator[tuple[Segment, list[memoryview]]]:
+    """Find the segments that an earlier process left, oldest first, and cut torn tails: those were never acknowledged.
+
+    Args:
+        folder: Where they lie.
+        count_items: Number of spans or records in a message.
+    """
+    for path in folder.glob("*.tmp"):
+        path.unlink()
+    for path in sorted(folder.glob(f"*{SUFFIX}")):
+        messages, whole = unframe(path.read_bytes())
+        if not messages:
+            path.unlink()
+            continue
+        os.truncate(path, whole)
+        yield Segment(path, sum(count_items(bytes(message)) for message in messages), whole), messages
+
+
+class OpenSegment:
+    """The file that requests are appended to now; used by one thread at a time.
+
+    Args:
+        folder: Where it is made.
+
+    Raises:
+        OSError: If it cannot be made.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / f"{time.time_ns():020d}-{os.getpid()}-{next(_SERIAL)}{SUFFIX}"
+        self.size = 0
+        self.items = 0
+        self._descriptor = os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND, 0o600)
+        _sync_folder(folder)
+
+    def append(self, data: bytes, items: int) -> None:
+        """Write ``data`` and return when it is on disk.
+
+        Args:
+            data: Framed requests.
+            items: Spans or records in them.
+
+        Raises:
+            OSError: If that failed; the file is then as it was before.
+        """
+        try:
+            _write_all(self._descriptor, data)
+            sync_data(self._descriptor)
+        except OSError:
+            os.ftruncate(self._descriptor, self.size)
+            raise
+        self.size += len(data)
+        self.items += items
+
+    def seal(self) -> Segment | None:
+        """Close the file; an empty one is removed."""
+        os.close(self._descriptor)
+        if not self.size:
+            self.path.unlink()
+            return None
+        return Segment(self.path, self.items, self.size)
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+def sync_data(descriptor: int) -> None:
+    """Flush a file's data to the disk (macOS has no fdatasync)."""
+    getattr(os, "fdatasync", os.fsync)(descriptor)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

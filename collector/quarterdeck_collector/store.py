@@ -1,0 +1,305 @@
+"""One small interface over both homes of the data: chDB in this process, or a ClickHouse server.
+
+The only module that imports ``clickhouse_connect``.
+"""
+
+import contextlib
+import json
+import os
+import re
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final, Protocol
+from urllib.parse import unquote, urlsplit
+
+from typing_extensions import override
+
+SCHEMA_FILE: Final = Path(__file__).parent / "schema" / "otlp.proto"
+"""Our trimmed OTLP schema, read by ClickHouse."""
+
+LAPTOP_PROFILE: Final = (
+    "max_server_memory_usage=1500000000&mark_cache_size=134217728&primary_index_cache_size=134217728"
+    "&index_mark_cache_size=134217728&background_pool_size=1&background_merges_mutations_concurrency_ratio=2"
+)
+"""Server settings of the embedded engine: small caches, few background threads."""
+
+_INSERT_SETTINGS: Final = {
+    "input_format_protobuf_oneof_presence": "1",
+    # a batch may hold spans of any number of days; refusing it would lose the good ones
+    "throw_on_max_partitions_per_insert_block": "0",
+    "output_format_json_escape_forward_slashes": "0",
+}
+_UNAVAILABLE_CODES: Final = frozenset(
+    {
+        # NETWORK_ERROR, SOCKET_TIMEOUT, TOO_MANY_SIMULTANEOUS_QUERIES, UNKNOWN_TABLE, UNKNOWN_DATABASE
+        *(210, 209, 202, 60, 81),
+        # TABLE_IS_READ_ONLY, NOT_ENOUGH_SPACE, TOO_MANY_PARTS, KEEPER_EXCEPTION, AUTHENTICATION_FAILED
+        *(242, 243, 252, 999, 516),
+        # READONLY, ACCESS_DENIED
+        *(164, 497),
+    }
+)
+_BAD_DATA_CODES: Final = frozenset(
+    # parse errors, conversions, value ranges, FUNCTION_THROW_IF_VALUE_IS_NON_ZERO, protobuf errors
+    {6, 26, 27, 32, 33, 38, 41, 53, 69, 70, 72, 117, 131, 321, 349, 395, 407, 441, 442, 443, 444}
+)
+_CODE: Final = re.compile(r"[Cc]ode: ?(\d+)")
+_LENGTH: Final = 400
+
+
+class StoreError(Exception):
+    """ClickHouse refused a statement or could not be reached.
+
+    Args:
+        message: What ClickHouse said.
+        code: ClickHouse's error code; 0 where no answer came.
+    """
+
+    def __init__(self, message: str, code: int) -> None:
+        super().__init__(message[:_LENGTH])
+        self.code = code
+        self.nested_value = "OTLP_NESTED_VALUE" in message
+
+    @property
+    def bad_data(self) -> bool:
+        """Whether the data, not the store, are the reason: the same data will always be refused."""
+        return self.code in _BAD_DATA_CODES
+
+    @property
+    def unavailable(self) -> bool:
+        """Whether the same statement may well succeed later."""
+        return self.code == 0 or self.code in _UNAVAILABLE_CODES
+
+
+class Store(Protocol):
+    """What the collector asks of ClickHouse; every method blocks and may be called from any thread."""
+
+    database: str
+    dict_auth: str
+
+    def command(self, sql: str) -> None:
+        """Run a statement that returns nothing."""
+        ...
+
+    def rows(self, sql: str) -> list[list[str]]:
+        """Run a query and give its values as text."""
+        ...
+
+    def json_rows(self, sql: str) -> list[dict[str, Any]]:
+        """Run a query and give one object per row."""
+        ...
+
+    def insert_rows(self, table: str, rows: Sequence[dict[str, Any]]) -> None:
+        """Insert objects whose keys are columns of ``table``."""
+        ...
+
+    def insert_otlp(self, table: str, segment: Path, message: str, token: str) -> None:
+        """Insert a file of length-delimited OTLP requests of type ``message``, once per ``token``."""
+        ...
+
+    def make_durable(self) -> None:
+        """Return when all inserted data would survive a power cut."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the engine or the connection."""
+        ...
+
+
+def _literal(value: str) -> str:
+    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def _setting_list(settings: dict[str, str]) -> str:
+    return ", ".join(f"{name} = {_literal(value)}" for name, value in settings.items())
+
+
+def _error(error: Exception) -> StoreError:
+    message = str(error).strip()
+    found = _CODE.search(message)
+    return StoreError(message[found.start() :] if found else message, int(found[1]) if found else 0)
+
+
+class EmbeddedStore(Store):
+    """chDB inside this process. One engine path per process; open it once.
+
+    Args:
+        path: Folder of the engine's files.
+        database: Database to work in.
+
+    Raises:
+        StoreError: If the engine cannot be opened.
+    """
+
+    dict_auth = ""
+
+    def __init__(self, path: Path, database: str) -> None:
+        import chdb
+
+        self.database = database
+        self._path = str(path.absolute())
+        engine: Any = chdb  # untyped
+        self._connect = engine.connect
+        self._lock = threading.Lock()
+        try:
+            # The engine stops with its last handle: this one keeps it running.
+            self._anchor: Any = self._connect(f"{self._path}?{LAPTOP_PROFILE}")
+        except Exception as error:
+            raise _error(error) from error
+
+    @contextlib.contextmanager
+    def handle(self) -> Iterator[Any]:
+        """Lend a chDB connection of its own, so that statements run in parallel.
+
+        Raises:
+            StoreError: If a statement inside the block fails, or the store is closed.
+        """
+        connection = self._open()
+        try:
+            yield connection
+        except StoreError:
+            raise
+        except Exception as error:
+            raise _error(error) from error
+        finally:
+            connection.close()
+
+    def _open(self) -> Any:
+        with self._lock:
+            if self._anchor is None:
+                raise StoreError("the store is closed", 0)
+            return self._connect(self._path)
+
+    def _query(self, sql: str, output_format: str = "TabSeparated") -> str:
+        with self.handle() as connection:
+            return (connection.query(sql, output_format).bytes() or b"").decode()
+
+    @override
+    def command(self, sql: str) -> None:
+        self._query(sql)
+
+    @override
+    def rows(self, sql: str) -> list[list[str]]:
+        return [line.split("\t") for line in self._query(sql).splitlines()]
+
+    @override
+    def json_rows(self, sql: str) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self._query(sql, "JSONEachRow").split("\n") if line]
+
+    @override
+    def insert_rows(self, table: str, rows: Sequence[dict[str, Any]]) -> None:
+        data = "\n".join(map(json.dumps, rows))
+        self.command(f"INSERT INTO {self.database}.{table} FORMAT JSONEachRow\n{data}")
+
+    @override
+    def insert_otlp(self, table: str, segment: Path, message: str, token: str) -> None:
+        settings = {
+            **_INSERT_SETTINGS,
+            "insert_deduplication_token": token,
+            "format_schema": f"{SCHEMA_FILE.absolute()}:{message}",
+        }
+        # Never Connection.send_insert(): it reports success when a view behind the table throws.
+        self.command(
+            f"INSERT INTO {self.database}.{table} FROM INFILE {_literal(str(segment.absolute()))} COMPRESSION 'none' "
+            f"SETTINGS {_setting_list(settings)} FORMAT Protobuf"
+        )
+
+    @override
+    def make_durable(self) -> None:
+        os.sync()
+
+    @override
+    def close(self) -> None:
+        with self._lock:
+            anchor, self._anchor = self._anchor, None
+        if anchor is not None:
+            anchor.close()
+
+
+class ServerStore(Store):
+    """A ClickHouse server, spoken to over HTTP.
+
+    Args:
+        url: ``http(s)://user:password@host:port``.
+        database: Database to work in.
+    """
+
+    def __init__(self, url: str, database: str) -> None:
+        self.database = database
+        self._url = url
+        self._client: Any = None
+        self._lock = threading.Lock()
+        parts = urlsplit(url)
+        self.dict_auth = (
+            f"USER {_literal(unquote(parts.username or 'default'))} PASSWORD {_literal(unquote(parts.password))}"
+            if parts.password
+            else ""
+        )
+
+    @contextlib.contextmanager
+    def _connected(self) -> Iterator[Any]:
+        from clickhouse_connect.driver.exceptions import Error
+
+        try:
+            yield self._open()
+        except (Error, OSError) as error:
+            raise _error(error) from error
+
+    def _open(self) -> Any:
+        import clickhouse_connect
+
+        with self._lock:
+            if self._client is None:
+                self._client = clickhouse_connect.get_client(
+                    dsn=self._url, autogenerate_session_id=False, connect_timeout=3, query_retries=0
+                )
+            return self._client
+
+    @override
+    def command(self, sql: str) -> None:
+        with self._connected() as client:
+            client.command(sql)
+
+    @override
+    def rows(self, sql: str) -> list[list[str]]:
+        with self._connected() as client:
+            text = client.raw_query(sql, fmt="TabSeparated").decode()
+        return [line.split("\t") for line in text.splitlines()]
+
+    @override
+    def json_rows(self, sql: str) -> list[dict[str, Any]]:
+        with self._connected() as client:
+            text = client.raw_query(sql, fmt="JSONEachRow").decode()
+        return [json.loads(line) for line in text.split("\n") if line]
+
+    @override
+    def insert_rows(self, table: str, rows: Sequence[dict[str, Any]]) -> None:
+        data = "\n".join(map(json.dumps, rows)).encode()
+        with self._connected() as client:
+            client.raw_insert(f"{self.database}.{table}", insert_block=data, fmt="JSONEachRow")
+
+    @override
+    def insert_otlp(self, table: str, segment: Path, message: str, token: str) -> None:
+        settings = {
+            **_INSERT_SETTINGS,
+            "insert_deduplication_token": token,
+            "format_schema_source": "string",
+            "format_schema": SCHEMA_FILE.read_text().replace("\n", " "),
+            "format_schema_message_name": message,
+        }
+        with self._connected() as client:
+            client.raw_insert(
+                f"{self.database}.{table}", insert_block=segment.read_bytes(), fmt="Protobuf", settings=settings
+            )
+
+    @override
+    def make_durable(self) -> None:
+        """A server answers for its own disks."""
+
+    @override
+    def close(self) -> None:
+        with self._lock:
+            client, self._client = self._client, None
+        if client is not None:
+            client.close()
