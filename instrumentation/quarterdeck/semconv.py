@@ -145,9 +145,6 @@ EVENT_RESPONSE_RECEIVED: Final = "quarterdeck.response.received"
 EVENT_HEARTBEAT: Final = "quarterdeck.heartbeat"
 """An open run is alive; carries its status. Also sent at once when the status changes."""
 
-EVENT_METRICS_UPDATED: Final = "quarterdeck.metrics.updated"
-"""Totals of a run changed: tokens so far."""
-
 # --- resource --------------------------------------------------------------------------------------
 
 PROVIDER_STAND_IN: Final = "quarterdeck.provider.stand_in"
@@ -229,9 +226,6 @@ TOOL_DEFINITIONS: Final = "gen_ai.tool.definitions"
 
 TOOL_NAME: Final = "gen_ai.tool.name"
 """Tool that ran."""
-
-TOOL_CALL_ID: Final = "gen_ai.tool.call.id"
-"""Id of the tool call the model made."""
 
 TOOL_CALL_ARGUMENTS: Final = "gen_ai.tool.call.arguments"
 """Arguments of a tool call as a JSON string."""
