@@ -3,8 +3,10 @@
 from pathlib import Path
 from typing import Final
 
-from pydantic import Field
+from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from quarterdeck.loopback import require_loopback
 
 MEBIBYTE: Final = 1 << 20
 
@@ -19,7 +21,7 @@ class Settings(BaseSettings):
         cli_prog_name="quarterdeck collector",
     )
 
-    host: str = Field("127.0.0.1", description="Address to listen on.")
+    host: str = Field("127.0.0.1", description="Address to listen on; only addresses of this machine.")
     data_dir: Path = Field(
         Path(".quarterdeck"), description="Folder for the embedded store and for segments not yet inserted."
     )
@@ -49,6 +51,11 @@ class Settings(BaseSettings):
     query_max_bytes: int = Field(
         2_000_000_000, gt=0, description="Memory that one query over the ClickHouse HTTP interface may take."
     )
+
+    @field_validator("host")
+    @classmethod
+    def _loopback_only(cls, host: str) -> str:
+        return require_loopback(host, "read and write your telemetry")
 
     @property
     def segments_dir(self) -> Path:

@@ -3,6 +3,7 @@
 import socket
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -86,6 +87,23 @@ def test_the_examples_are_found() -> None:
     assert sorted(path.suffix for path in (examples_folder() / "pipelines").glob("*.yaml")) == [".yaml"] * 3
 
 
-def test_every_setting_is_documented_in_the_readme() -> None:
-    readme = Path(__file__).parents[2].joinpath("README.md").read_text()
-    assert [s.variable for s in SETTINGS if f"`{s.variable}`" not in readme] == []
+README = (Path(__file__).parents[2] / "README.md").read_text()
+
+
+def test_every_setting_of_up_is_documented_in_the_readme() -> None:
+    assert [s.variable for s in SETTINGS if f"`{s.variable}`" not in README] == []
+
+
+@pytest.mark.parametrize("package", ["quarterdeck_collector", "quarterdeck_runner", "quarterdeck_ui"])
+def test_every_setting_of_a_service_is_described_and_documented(package: str) -> None:
+    fields = import_module(f"{package}.settings").Settings.model_fields
+    assert [name for name, field in fields.items() if not field.description] == []
+    assert [name for name in fields if f"`QUARTERDECK_{name.upper()}`" not in README] == []
+
+
+@pytest.mark.parametrize("command", ["up", "collector", "runner", "ui"])
+def test_an_address_that_others_can_reach_is_refused(command: str, tmp_path: Path) -> None:
+    words = [sys.executable, "-m", "quarterdeck", command, "--host", "0.0.0.0"]  # noqa: S104 - this is the refused one
+    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=60, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "0.0.0.0 can be reached from other machines" in done.stderr

@@ -1,7 +1,9 @@
 """Settings of the dashboard: flag over environment over default."""
 
-from pydantic import Field
+from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from quarterdeck.loopback import require_loopback
 
 
 class Settings(BaseSettings):
@@ -16,7 +18,7 @@ class Settings(BaseSettings):
         extra="ignore",
     )
 
-    host: str = Field(default="127.0.0.1", description="Address to listen on.")
+    host: str = Field(default="127.0.0.1", description="Address to listen on; only addresses of this machine.")
     ui_port: int = Field(default=8501, ge=1, le=65535, description="Port of the dashboard.")
     clickhouse_url: str = Field(
         default="http://127.0.0.1:8123",
@@ -25,3 +27,8 @@ class Settings(BaseSettings):
     database: str = Field(default="quarterdeck", description="ClickHouse database that the collector fills.")
     runner_url: str = Field(default="http://127.0.0.1:8700", description="Runner that starts, pauses and cancels runs.")
     endpoint: str = Field(default="http://127.0.0.1:4318", description="Collector, asked for its health only.")
+
+    @field_validator("host")
+    @classmethod
+    def _loopback_only(cls, host: str) -> str:
+        return require_loopback(host, "read your prompts and steer your runs")

@@ -22,6 +22,7 @@ from quarterdeck.cli.processes import (
 )
 from quarterdeck.cli.settings import UpOptions, parse
 from quarterdeck.cli.stand_in import examples_folder, missing_keys, stand_in_environment
+from quarterdeck.loopback import require_loopback
 
 _READY_SECONDS = 60.0
 _STAND_IN_PORT = 8790
@@ -34,7 +35,7 @@ def main(argv: Sequence[str]) -> int:
         0 after Ctrl-C or SIGTERM, 1 when a service failed, 2 when it could not start at all.
     """
     options = parse(argv)
-    refusal = _missing_packages() or _busy_ports(options)
+    refusal = _missing_packages() or _open_door(options["host"]) or _busy_ports(options)
     if refusal:
         print(refusal, file=sys.stderr)  # noqa: T201 - a command line answers on its streams
         return 2
@@ -46,6 +47,14 @@ def _missing_packages() -> str:
     if not absent:
         return ""
     return f"quarterdeck up needs {', '.join(absent)}. Install everything with: pip install 'quarterdeck[all]'"
+
+
+def _open_door(host: str) -> str:
+    try:
+        require_loopback(host, "read your telemetry and spend your API keys")
+    except ValueError as error:
+        return str(error)
+    return ""
 
 
 def _busy_ports(options: UpOptions) -> str:
