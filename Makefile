@@ -4,6 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 PACKAGES := instrumentation collector runner ui
 
+# Packages are compiled when they are first imported, only as far as they are used: the first start is sooner.
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --constraint constraints.txt
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: up test lint format screenshots bench clean
 
 up: $(VENV)/.all ## start everything and open the dashboard
@@ -32,15 +36,17 @@ clean: ## remove what the other targets made, data included
 	rm -rf $(VENV) .quarterdeck .mypy_cache .ruff_cache .pytest_cache .import_linter_cache artefacts dist
 
 $(VENV)/bin/python:
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Quarterdeck needs Python 3.11 or newer; set PYTHON=python3.12, say")'
-	$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Quarterdeck needs Python 3.11 or newer; set PYTHON=python3.12, say")'
+	@echo "making an environment in $(VENV) ..."
+	@$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.all: $(VENV)/bin/python pyproject.toml constraints.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[all]'
+	@echo 'installing Quarterdeck and what it needs (half a minute with a warm package cache) ...'
+	@$(PIP) --editable '.[all]'
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/bin/python pyproject.toml constraints.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	$(PIP) --editable '.[dev]'
 	@touch $@ $(VENV)/.all
 
 # A browser: the one of the machine if there is one, else Debian's, else the one that Playwright brings.
