@@ -1,0 +1,46 @@
+"""The runner as an ASGI application."""
+
+import contextlib
+import threading
+from collections.abc import AsyncIterator
+from importlib.metadata import version
+
+from fastapi import FastAPI
+
+from quarterdeck_runner import problems
+from quarterdeck_runner.catalogue import Catalogue
+from quarterdeck_runner.engine import Engine
+from quarterdeck_runner.heartbeats import Heartbeats
+from quarterdeck_runner.providers import Providers, warm_up
+from quarterdeck_runner.routes import health, heartbeats, pipelines, runs
+from quarterdeck_runner.routes.state import Parts
+from quarterdeck_runner.settings import Settings
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """Make the application; its lifespan runs the engine.
+
+    Args:
+        settings: what to run with.
+    """
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        engine = Engine(settings.database_url, settings.outputs_dir, settings.runner_concurrency, Providers())
+        async with engine.running():
+            app.state.parts = Parts(engine, Catalogue(settings.pipelines), Heartbeats())
+            threading.Thread(target=warm_up, name="quarterdeck-warm-up", daemon=True).start()
+            yield
+
+    app = FastAPI(
+        title="Quarterdeck runner",
+        version=version("quarterdeck"),
+        summary="Start pipelines and steer runs.",
+        lifespan=lifespan,
+        # FastAPI would put a span for every poll and heartbeat beside the runs of the users.
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
+    )
+    problems.install(app)
+    for module in (health, pipelines, runs, heartbeats):
+        app.include_router(module.router)
+    return app

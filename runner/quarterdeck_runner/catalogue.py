@@ -1,0 +1,124 @@
+"""The pipelines of a folder, read again whenever a file changed."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from quarterdeck_runner.diagnostics import Diagnostic
+from quarterdeck_runner.files import candidates
+from quarterdeck_runner.source import MAX_BYTES
+from quarterdeck_runner.spec import Pipeline
+from quarterdeck_runner.validate import Validated, validate
+
+_SUFFIXES: Final = (".yaml", ".yml")
+
+Fingerprint = tuple[tuple[str, int, int], ...]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One file of the folder.
+
+    Args:
+        pipeline: what is in it.
+        source: its text.
+        diagnostics: all its problems.
+        runnable: whether it can be run.
+    """
+
+    pipeline: Pipeline
+    source: str
+    diagnostics: tuple[Diagnostic, ...]
+    runnable: bool
+
+
+class Catalogue:
+    """All pipelines of a folder.
+
+    Args:
+        folder: where the files are; it may come into being later.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._cache: dict[Path, tuple[Fingerprint, Entry]] = {}
+
+    def entries(self) -> list[Entry]:
+        """Every file, in the order of names; a broken one with its diagnostics."""
+        paths = sorted(self._paths())
+        self._cache = {path: cached for path, cached in self._cache.items() if path in paths}
+        taken: dict[str, Path] = {}
+        entries = []
+        for path in paths:
+            entry = self._entry(path)
+            first = taken.setdefault(entry.pipeline.name, path)
+            entries.append(entry if first == path else _second(entry, first))
+        return sorted(entries, key=lambda entry: entry.pipeline.name)
+
+    def find(self, name: str) -> Entry | None:
+        """A pipeline by its name."""
+        return next((entry for entry in self.entries() if entry.pipeline.name == name), None)
+
+    @property
+    def hint(self) -> str:
+        """What to do when there is nothing to run; empty if there is something."""
+        if not self.folder.is_dir():
+            return (
+                f"there is no folder {self.folder.absolute()}: make it and put *.yaml files into it, or choose another "
+                "with --pipelines / QUARTERDECK_PIPELINES"
+            )
+        if not any(self._paths()):
+            return f"the folder {self.folder.absolute()} has no *.yaml file yet"
+        return ""
+
+    def _paths(self) -> Iterator[Path]:
+        if self.folder.is_dir():
+            yield from (path for path in self.folder.iterdir() if path.suffix in _SUFFIXES and path.is_file())
+
+    def _entry(self, path: Path) -> Entry:
+        cached = self._cache.get(path)
+        if cached is not None and cached[0] == _fingerprint(path, cached[1].pipeline):
+            return cached[1]
+        entry = _read(path)
+        self._cache[path] = (_fingerprint(path, entry.pipeline), entry)
+        return entry
+
+
+def _read(path: Path) -> Entry:
+    try:
+        with path.open("rb") as file:
+            source = file.read(4 * MAX_BYTES).decode("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        message = (
+            "the file is no UTF-8 text"
+            if isinstance(error, UnicodeDecodeError)
+            else f"it cannot be read: {error.strerror}"
+        )
+        problem = Diagnostic(1, 1, "error", path.name, message)
+        return Entry(Pipeline(path.stem, "", "", path, (), {}, "", ()), "", (problem,), runnable=False)
+    found: Validated = validate(source, path)
+    return Entry(found.pipeline, source, found.diagnostics, found.runnable)
+
+
+def _second(entry: Entry, first: Path) -> Entry:
+    file = entry.pipeline.file.name
+    message = f"the name '{entry.pipeline.name}' is already used by {first.name}: choose another"
+    problem = Diagnostic(1, 1, "error", file, message)
+    return replace(entry, diagnostics=(problem, *entry.diagnostics), runnable=False)
+
+
+def _fingerprint(path: Path, pipeline: Pipeline) -> Fingerprint:
+    """Sizes and times of the file and of the files its prompts name: a missing one may appear."""
+    parts = [part for step in pipeline.steps for call in step.calls for part in call.prompt if part.kind == "file"]
+    named = [place for part in parts for place in candidates(part.text, path.parent)]
+    return tuple(_stamp(place) for place in dict.fromkeys([path, *named]))
+
+
+def _stamp(path: Path) -> tuple[str, int, int]:
+    try:
+        found = os.stat(path)  # noqa: PTH116 - a path with a template in it may be too long for pathlib's checks
+    except (OSError, ValueError):
+        return str(path), 0, 0
+    return str(path), found.st_mtime_ns, found.st_size

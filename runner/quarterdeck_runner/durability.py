@@ -1,0 +1,117 @@
+"""DBOS Transact, set up for the runner: one database, one owner, no noise.
+
+DBOS is a singleton of the process, and so is what this module sets up.
+"""
+
+import asyncio
+import contextlib
+import fcntl
+import logging
+import os
+import socket
+import sqlite3
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Final
+
+from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer
+
+QUEUE: Final = "runs"
+APPLICATION_VERSION: Final = "engine-1"
+"""Version of the interpreter, pinned: by default DBOS hashes the source, and an edit would strand yesterday's runs."""
+
+_POLL_S: Final = 0.2
+_THREADS: Final = 16
+_THREADS_AFTER: Final = 2
+_SQLITE: Final = "sqlite:///"
+_NO_TROUBLE: Final = ("ancelled", "outcome was not recorded")
+
+
+class DatabaseInUseError(Exception):
+    """Another runner works on the database; the message names it."""
+
+
+@contextlib.contextmanager
+def database(url: str) -> Iterator[None]:
+    """Own the database until the block ends: two processes with one SQLite file would run the same steps twice.
+
+    Args:
+        url: as SQLAlchemy writes it.
+
+    Raises:
+        DatabaseInUseError: another process owns it.
+    """
+    if not url.startswith(_SQLITE):
+        yield
+        return
+    path = Path(url.removeprefix(_SQLITE))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        _acquire(descriptor, path)
+        with contextlib.closing(sqlite3.connect(path)) as connection:
+            connection.execute("PRAGMA journal_mode=WAL")
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _acquire(descriptor: int, path: Path) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        holder = os.pread(descriptor, 20, 0).decode() or "unknown"
+        raise DatabaseInUseError(
+            f"the runner's database {path} is in use by process {holder}; stop it or choose another with "
+            "--data-dir / QUARTERDECK_DATA_DIR"
+        ) from None
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+
+
+async def launch(url: str, concurrency: int) -> None:
+    """Start DBOS on the running event loop; it picks up the runs of an earlier process by itself.
+
+    Args:
+        url: as SQLAlchemy writes it.
+        concurrency: runs at once.
+    """
+    quieten()
+    config: DBOSConfig = {
+        "name": "quarterdeck-runner",
+        "system_database_url": url,
+        # On SQLite there is one process; on Postgres machines need names of their own that survive a restart.
+        "executor_id": "local" if url.startswith(_SQLITE) else socket.gethostname(),
+        "application_version": APPLICATION_VERSION,
+        "serializer": DBOSPortableJSONSerializer(),
+        "max_executor_threads": _THREADS,
+        "enable_otlp": False,
+        "log_level": "WARNING",
+    }
+    DBOS(config=config)
+    DBOS.launch()
+    await DBOS.register_queue_async(QUEUE, worker_concurrency=concurrency, polling_interval_sec=_POLL_S)
+
+
+async def land() -> None:
+    """Stop DBOS; what is in flight goes on after the next launch."""
+    # Until the next launch sets the level: what DBOS's own tasks say of its end is no news.
+    logging.getLogger("dbos").setLevel(logging.CRITICAL)
+    await asyncio.to_thread(DBOS.destroy, workflow_completion_timeout_sec=0)
+    # DBOS had made its executor the loop's default and has closed it; the loop still needs one.
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_THREADS_AFTER, "quarterdeck-runner"))
+
+
+def quieten() -> None:
+    """Keep DBOS's log to what is trouble."""
+    logger = logging.getLogger("dbos")
+    if _only_trouble not in logger.filters:
+        logger.addFilter(_only_trouble)
+
+
+def _only_trouble(record: logging.LogRecord) -> bool:
+    """DBOS warns of every cancel, with a traceback, which is no trouble here."""
+    text = record.getMessage()
+    error = record.exc_info[1] if record.exc_info else None
+    return not any(word in text for word in _NO_TROUBLE) and "Cancelled" not in type(error).__name__

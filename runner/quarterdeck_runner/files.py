@@ -1,0 +1,83 @@
+"""Files that pipelines read and write: where they are looked for, and where they may be."""
+
+import os
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+MAX_FILE_BYTES: Final = 8 << 20
+
+
+class FileError(Exception):
+    """A file cannot be read or written; the message says why and what to do."""
+
+
+def candidates(written: str, folder: Path) -> list[Path]:
+    """Where a path of a pipeline may lead: beside the pipeline's file, then in the current folder."""
+    places = [folder / written, Path.cwd() / written]
+    return list(dict.fromkeys(Path(os.path.normpath(place)) for place in places))
+
+
+def read_file(written: str, folder: Path, outputs: Path, *, templated: bool) -> str:
+    """Read a text file that a prompt names.
+
+    Args:
+        written: the path, templates filled in.
+        folder: the pipeline's folder.
+        outputs: the run's output folder, where earlier steps wrote.
+        templated: whether a value of the run is part of the path; then it may not leave the folders.
+
+    Raises:
+        FileError: it is not there, not text, too large or outside.
+    """
+    for place in [*candidates(written, folder), outputs / written]:
+        if place.is_file():
+            if templated and not any(_within(place, root) for root in (folder, Path.cwd(), outputs)):
+                raise FileError(
+                    f"the file '{written}' is outside the pipeline's folder: values of a run may not lead there"
+                )
+            return _text(place, written)
+    raise FileError(f"there is no file '{written}' in {folder} or {Path.cwd()}")
+
+
+def write_output(text: str, written: str, outputs: Path) -> Path:
+    """Write a result below the output folder, in one piece.
+
+    Args:
+        text: what to write.
+        written: relative path, templates filled in.
+        outputs: the run's output folder.
+
+    Raises:
+        FileError: the path leaves the folder, or the disk refuses.
+    """
+    path = PurePosixPath(written)
+    target = outputs / path
+    if path.is_absolute() or ".." in path.parts or not path.parts:
+        raise FileError(f"'{written}' must stay below the output folder: write a relative path without '..'")
+    try:
+        outputs.mkdir(parents=True, exist_ok=True)
+        if not _within(target, outputs):
+            raise FileError(f"'{written}' leads out of the output folder through a link")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        part = target.with_name(f".{target.name}.part")
+        part.write_text(text, "utf-8")
+        part.replace(target)
+    except OSError as error:
+        raise FileError(f"'{written}' cannot be written: {error.strerror or error}") from error
+    return target
+
+
+def _within(path: Path, root: Path) -> bool:
+    # Both resolved: a link may lead out.
+    return path.resolve().is_relative_to(root.resolve())
+
+
+def _text(place: Path, written: str) -> str:
+    try:
+        if place.stat().st_size > MAX_FILE_BYTES:
+            raise FileError(f"the file '{written}' is larger than {MAX_FILE_BYTES} bytes")
+        return place.read_text("utf-8")
+    except UnicodeDecodeError as error:
+        raise FileError(f"the file '{written}' is no UTF-8 text") from error
+    except OSError as error:
+        raise FileError(f"the file '{written}' cannot be read: {error.strerror or error}") from error

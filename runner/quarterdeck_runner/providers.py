@@ -1,0 +1,293 @@
+"""The model providers behind one door: compose a call, stream the answer, say in plain words what went wrong.
+
+Keys and addresses come from the environment of this process and go nowhere else: not into a run, not into the database.
+"""
+
+import asyncio
+import contextlib
+import logging
+import os
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from quarterdeck_runner.models import Provider
+from quarterdeck_runner.spec import DEFAULT_MAX_TOKENS, TokenBudget
+
+if TYPE_CHECKING:
+    from anthropic import AsyncAnthropic
+    from google import genai
+
+log = logging.getLogger("quarterdeck.runner")
+
+_TOO_MANY_REQUESTS: Final = 429
+_REQUEST_TIMEOUT: Final = 408
+_SERVER_ERROR: Final = 500
+_CLIENT_ATTEMPTS: Final = 3
+
+
+class ProviderError(Exception):
+    """A provider gave no usable answer; the message says why."""
+
+
+@dataclass(frozen=True)
+class ModelCall:
+    """One question to a model.
+
+    Args:
+        provider: whom to ask.
+        model: id that the provider knows.
+        prompt: the text, possibly one that remembers its parts.
+        system: system prompt; empty for none.
+        budget: token budget.
+        timeout_s: seconds after which it is given up.
+        client_retries: whether the provider's own client may try again by itself.
+    """
+
+    provider: Provider
+    model: str
+    prompt: str
+    system: str
+    budget: TokenBudget
+    timeout_s: float
+    client_retries: bool
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a model answered."""
+
+    text: str
+    model: str
+    finish_reason: str
+    usage: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """An exception in plain words.
+
+    Args:
+        message: for a person.
+        passing: whether trying again can help.
+    """
+
+    message: str
+    passing: bool
+
+
+class Providers:
+    """Clients of the providers, made at first use, one each.
+
+    Args:
+        environ: where keys and addresses are read, by default the environment of the process.
+    """
+
+    def __init__(self, environ: Mapping[str, str] = os.environ) -> None:
+        self._environ = environ
+        self._anthropic: AsyncAnthropic | None = None
+        self._gemini: genai.Client | None = None
+
+    async def ask(self, call: ModelCall) -> Answer:
+        """Ask a model and wait for the whole answer, which streams meanwhile.
+
+        Args:
+            call: the question.
+
+        Raises:
+            ProviderError: there is no key, or the answer is empty or was refused.
+            Exception: whatever the provider's client raises; see :func:`explain`.
+        """
+        answer = await (self._ask_gemini(call) if call.provider == "gemini" else self._ask_claude(call))
+        return _checked(answer, call)
+
+    async def close(self) -> None:
+        """Give the connections back."""
+        if self._anthropic is not None:
+            await self._anthropic.close()
+        if self._gemini is not None:
+            await self._gemini.aio.aclose()
+            self._gemini.close()
+
+    async def _ask_claude(self, call: ModelCall) -> Answer:
+        client = (await self._claude_client()).with_options(
+            timeout=call.timeout_s, max_retries=_CLIENT_ATTEMPTS - 1 if call.client_retries else 0
+        )
+        arguments: dict[str, Any] = {"system": call.system} if call.system else {}
+        async with client.messages.stream(
+            model=call.model,
+            max_tokens=call.budget.max_output_tokens or DEFAULT_MAX_TOKENS,
+            messages=[{"role": "user", "content": call.prompt}],
+            **arguments,
+        ) as stream:
+            message = await stream.get_final_message()
+        text = "".join(block.text for block in message.content if block.type == "text")
+        usage = message.usage
+        return Answer(
+            text,
+            message.model,
+            str(message.stop_reason or ""),
+            _counted(input_tokens=usage.input_tokens, output_tokens=usage.output_tokens),
+        )
+
+    async def _ask_gemini(self, call: ModelCall) -> Answer:
+        client = await self._gemini_client()
+        text: list[str] = []
+        model, reason, usage = call.model, "", None
+        stream = await client.aio.models.generate_content_stream(
+            model=call.model, contents=call.prompt, config=_gemini_config(call)
+        )
+        async for chunk in stream:
+            model, usage = chunk.model_version or model, chunk.usage_metadata or usage
+            feedback = chunk.prompt_feedback
+            if feedback is not None and feedback.block_reason is not None:
+                reason = f"blocked: {feedback.block_reason.value}"
+            for candidate in (chunk.candidates or ())[:1]:
+                reason = str(candidate.finish_reason.value) if candidate.finish_reason else reason
+                parts = (candidate.content.parts if candidate.content else None) or ()
+                text += [part.text for part in parts if part.text and not part.thought]
+        counted = _counted(
+            input_tokens=usage.prompt_token_count if usage else None,
+            output_tokens=usage.candidates_token_count if usage else None,
+            thinking_tokens=usage.thoughts_token_count if usage else None,
+        )
+        return Answer("".join(text), model, reason, counted)
+
+    async def _claude_client(self) -> "AsyncAnthropic":
+        if self._anthropic is None:
+            key = self._key("ANTHROPIC_API_KEY", "Claude")
+            anthropic = await _in_thread(_import_anthropic)
+            self._anthropic = self._anthropic or anthropic.AsyncAnthropic(
+                api_key=key, base_url=self._environ.get("ANTHROPIC_BASE_URL") or None
+            )
+        return self._anthropic
+
+    async def _gemini_client(self) -> "genai.Client":
+        if self._gemini is None:
+            key = self._key("GEMINI_API_KEY", "Gemini")
+            google = await _in_thread(_import_genai)
+            options = google.types.HttpOptions(base_url=self._environ.get("GOOGLE_GEMINI_BASE_URL") or None)
+            # Named outright: with both keys in the environment the client prefers GOOGLE_API_KEY.
+            self._gemini = self._gemini or google.Client(api_key=key, vertexai=False, http_options=options)
+        return self._gemini
+
+    def _key(self, name: str, who: str) -> str:
+        key = self._environ.get(name, "")
+        if not key:
+            raise ProviderError(
+                f"{who} cannot be asked: set {name} in the environment of the runner and start it again"
+            )
+        return key
+
+
+def warm_up() -> None:
+    """Import the clients, which takes a second or two: done behind the back of the first run."""
+    _import_anthropic()
+    _import_genai()
+
+
+def explain(error: BaseException) -> Failure:
+    """Say in plain words what an exception of a model call means, and whether trying again can help.
+
+    Args:
+        error: from :meth:`Providers.ask`.
+    """
+    if isinstance(error, ProviderError):
+        return Failure(str(error), passing=False)
+    if isinstance(error, TimeoutError):
+        return Failure(str(error) or "the time was over", passing=True)
+    status = getattr(error, "status_code", None) or getattr(error, "code", None)
+    module = type(error).__module__.partition(".")[0]
+    if isinstance(status, int):
+        passing = status in (_TOO_MANY_REQUESTS, _REQUEST_TIMEOUT) or status >= _SERVER_ERROR
+        return Failure(f"{_provider(module)} answered {status}: {_message(error)}", passing=passing)
+    if module in {"anthropic", "google", "httpx", "httpx2", "httpcore", "aiohttp"}:
+        return Failure(f"the connection to {_provider(module)} failed: {_message(error)}", passing=True)
+    return Failure(f"{type(error).__name__}: {error}", passing=False)
+
+
+def _provider(module: str) -> str:
+    return {"anthropic": "Claude", "google": "Gemini"}.get(module, "the provider")
+
+
+def _message(error: BaseException) -> str:
+    body = getattr(error, "body", None)
+    inner = body.get("error") if isinstance(body, dict) else None
+    if isinstance(inner, dict) and inner.get("message"):
+        return str(inner["message"])
+    message = str(getattr(error, "message", None) or error or type(error).__name__)
+    cause = str(error.__cause__ or "")
+    return f"{message} ({cause})" if cause and cause != message else message
+
+
+def _checked(answer: Answer, call: ModelCall) -> Answer:
+    reason = answer.finish_reason
+    full = reason.lower() in {"max_tokens", "length"}
+    if answer.text:
+        if full:
+            log.warning("the answer of %s is cut off: the token budget is used up", answer.model)
+        return answer
+    if full:
+        limit = call.budget.max_output_tokens or DEFAULT_MAX_TOKENS
+        advice = "raise token_budget.max_output_tokens"
+        raise ProviderError(f"{answer.model} gave no text: thinking used the budget of {limit} tokens up; {advice}")
+    raise ProviderError(f"{answer.model} gave no text ({reason or 'it named no reason'})")
+
+
+def _counted(**counts: int | None) -> dict[str, int]:
+    return {name: count for name, count in counts.items() if count is not None}
+
+
+def _gemini_config(call: ModelCall) -> Any:
+    from google.genai import types
+
+    budget = call.budget
+    return types.GenerateContentConfig(
+        max_output_tokens=budget.max_output_tokens,
+        temperature=budget.temperature,
+        top_p=budget.top_p,
+        top_k=budget.top_k,
+        system_instruction=call.system or None,
+        http_options=types.HttpOptions(
+            timeout=int(call.timeout_s * 1000),
+            retry_options=types.HttpRetryOptions(attempts=_CLIENT_ATTEMPTS if call.client_retries else 1),
+        ),
+    )
+
+
+async def _in_thread(load: Callable[[], Any]) -> Any:
+    """Import in a daemon thread: the process may end without waiting for it, unlike for a thread of an executor."""
+    loop = asyncio.get_running_loop()
+    loaded: asyncio.Future[Any] = loop.create_future()
+
+    def settle(result: Any, error: BaseException | None) -> None:
+        if loaded.done():
+            return
+        if error is None:
+            loaded.set_result(result)
+        else:
+            loaded.set_exception(error)
+
+    def work() -> None:
+        try:
+            outcome: tuple[Any, BaseException | None] = (load(), None)
+        except BaseException as error:  # noqa: BLE001 - handed over to the waiting task
+            outcome = (None, error)
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            loop.call_soon_threadsafe(settle, *outcome)
+
+    threading.Thread(target=work, name="quarterdeck-import", daemon=True).start()
+    return await loaded
+
+
+def _import_anthropic() -> Any:
+    import anthropic
+
+    return anthropic
+
+
+def _import_genai() -> Any:
+    from google import genai
+
+    return genai

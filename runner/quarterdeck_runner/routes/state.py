@@ -1,0 +1,28 @@
+"""What the routes work with."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from quarterdeck_runner.catalogue import Catalogue
+from quarterdeck_runner.engine import Engine
+from quarterdeck_runner.heartbeats import Heartbeats
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The parts of the runner."""
+
+    engine: Engine
+    catalogue: Catalogue
+    heartbeats: Heartbeats
+
+
+def _parts(request: Request) -> Parts:
+    parts: Parts = request.app.state.parts
+    return parts
+
+
+Runner = Annotated[Parts, Depends(_parts)]
+"""Parameter of a route that needs the runner."""
