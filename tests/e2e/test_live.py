@@ -2,14 +2,14 @@
 
 import json
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from support.browser import DESKTOP, PHONE, TABLET, chromium, open_page
+from support.browser import DESKTOP, PHONE, TABLET, Watched, chromium, open_page
 from support.deck import Deck
 from support.live import progress, wait_for_a_busy_deck
 from support.waiting import eventually
@@ -17,10 +17,27 @@ from support.waiting import eventually
 SIZES = {"desktop": DESKTOP, "tablet": TABLET, "phone": PHONE}
 
 
+Visit = Callable[..., Watched]
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with chromium() as running:
         yield running
+
+
+@pytest.fixture
+def visit(browser: Browser, demo_deck: Deck) -> Iterator[Visit]:
+    """Open a page of the deck; it is closed after the test."""
+    opened: list[Watched] = []
+
+    def open_one(path: str = "", size: tuple[int, int] = DESKTOP) -> Watched:
+        opened.append(open_page(browser, demo_deck.url("ui") + path, size))
+        return opened[-1]
+
+    yield open_one
+    for each in opened:
+        each.page.context.close()
 
 
 def ask(url: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -54,15 +71,15 @@ def status(page: Page, run: str, expected: str) -> None:
     expect(row).to_have_attribute("data-status", expected, timeout=40_000)
 
 
-def test_two_live_runs_move_and_an_answer_streams_in(demo_deck: Deck, browser: Browser, artefacts: Path) -> None:
-    watched = open_page(browser, demo_deck.url("ui"))
+def test_two_live_runs_move_and_an_answer_streams_in(visit: Visit, artefacts: Path) -> None:
+    watched = visit()
     wait_for_a_busy_deck(watched.page)
     watched.page.screenshot(path=artefacts / "deck-live.png")
     assert (watched.console_errors, watched.foreign_requests) == ([], [])
 
 
-def test_a_run_appears_progresses_and_finishes(demo_deck: Deck, browser: Browser) -> None:
-    page = open_page(browser, demo_deck.url("ui")).page
+def test_a_run_appears_progresses_and_finishes(demo_deck: Deck, visit: Visit) -> None:
+    page = visit().page
     run = start_yaml_run(demo_deck)
     status(page, run, "running")
     seen: list[float] = []
@@ -77,8 +94,8 @@ def test_a_run_appears_progresses_and_finishes(demo_deck: Deck, browser: Browser
 
 
 @pytest.mark.parametrize("kind", ["yaml", "python"])
-def test_pause_resume_and_cancel_by_clicking(kind: str, demo_deck: Deck, browser: Browser) -> None:
-    page = open_page(browser, demo_deck.url("ui")).page
+def test_pause_resume_and_cancel_by_clicking(kind: str, demo_deck: Deck, visit: Visit) -> None:
+    page = visit().page
     run = start_yaml_run(demo_deck) if kind == "yaml" else decorated_run(demo_deck)
     status(page, run, "running")
     click(page, run, "pause")
@@ -96,8 +113,8 @@ def test_pause_resume_and_cancel_by_clicking(kind: str, demo_deck: Deck, browser
     eventually(lambda: demo_deck.sql(stored) == "1")
 
 
-def test_a_pipeline_is_started_from_the_dashboard(demo_deck: Deck, browser: Browser) -> None:
-    page = open_page(browser, demo_deck.url("ui")).page
+def test_a_pipeline_is_started_from_the_dashboard(demo_deck: Deck, visit: Visit) -> None:
+    page = visit().page
     page.locator("[data-qd=start-run]").click()
     dialog = page.get_by_role("dialog")
     expect(dialog).to_be_visible()
@@ -109,13 +126,13 @@ def test_a_pipeline_is_started_from_the_dashboard(demo_deck: Deck, browser: Brow
     status(page, run, "running")
 
 
-def test_a_finished_run_opens_by_link_with_prompt_and_answer(demo_deck: Deck, browser: Browser) -> None:
+def test_a_finished_run_opens_by_link_with_prompt_and_answer(demo_deck: Deck, visit: Visit) -> None:
     query = (
         "SELECT RunId FROM otel_traces WHERE IsModelCall AND StatusCode != 'Error' "
         "AND RunId IN (SELECT id FROM pipeline_executions WHERE status = 'completed') LIMIT 1"
     )
     run = eventually(lambda: demo_deck.sql(query), seconds=90)
-    page = open_page(browser, f"{demo_deck.url('ui')}/?run={run}").page
+    page = visit(f"/?run={run}").page
     status(page, run, "completed")
     expect(page.locator("[data-span][data-kind=call]").first).to_be_visible(timeout=20_000)
     page.locator("[data-span][data-kind=call]").first.click()
@@ -124,19 +141,19 @@ def test_a_finished_run_opens_by_link_with_prompt_and_answer(demo_deck: Deck, br
     expect(inspector).to_contain_text("Assistant")
 
 
-def test_an_unknown_run_in_a_link_is_said_to_be_unknown(demo_deck: Deck, browser: Browser) -> None:
-    page = open_page(browser, demo_deck.url("ui") + "/?run=no-such-run").page
+def test_an_unknown_run_in_a_link_is_said_to_be_unknown(visit: Visit) -> None:
+    page = visit("/?run=no-such-run").page
     expect(page.locator("[data-qd=unknown-run]")).to_contain_text("no-such-run", timeout=20_000)
 
 
-def test_the_screen_says_that_the_stand_in_answers(demo_deck: Deck, browser: Browser) -> None:
-    page = open_page(browser, demo_deck.url("ui")).page
+def test_the_screen_says_that_the_stand_in_answers(visit: Visit) -> None:
+    page = visit().page
     expect(page.get_by_text("stand-in", exact=False).first).to_be_visible(timeout=30_000)
 
 
 @pytest.mark.parametrize("name", SIZES)
-def test_nothing_is_cut_off_at_any_size(name: str, demo_deck: Deck, browser: Browser, artefacts: Path) -> None:
-    page = open_page(browser, demo_deck.url("ui"), SIZES[name]).page
+def test_nothing_is_cut_off_at_any_size(name: str, visit: Visit, artefacts: Path) -> None:
+    page = visit(size=SIZES[name]).page
     expect(page.locator("[data-run]").first).to_be_visible(timeout=30_000)
     page.wait_for_timeout(1500)
     page.screenshot(path=artefacts / f"deck-{name}.png")

@@ -24,6 +24,23 @@ PIPELINE = {
     "diagnostics": [],
 }
 
+BROKEN = {
+    "name": "broken",
+    "description": "",
+    "runnable": False,
+    "inputs": [],
+    "steps": [],
+    "diagnostics": [
+        {
+            "severity": "error",
+            "file": "broken.yaml",
+            "line": 7,
+            "column": 13,
+            "message": "there is no step type 'claud'",
+        }
+    ],
+}
+
 
 @pytest.fixture
 def asked() -> list[Any]:
@@ -48,7 +65,7 @@ def runner(asked: list[Any]) -> Iterator[RunnerClient]:
         return JSONResponse({"runs": [{"id": "r1", "status": "running"}]})
 
     async def pipelines(_request: Request) -> Response:
-        return JSONResponse({"pipelines": [PIPELINE]})
+        return JSONResponse({"pipelines": [BROKEN, PIPELINE]})
 
     routes = [
         Route("/v1/pipelines", pipelines),
@@ -108,7 +125,7 @@ def test_the_dialog_starts_a_run_with_its_inputs(runner: RunnerClient, asked: li
     app = AppTest.from_function(page, default_timeout=30).run()
     assert not app.exception
     assert [caption.value for caption in app.caption] == ["Write a brief.", "plan → write"]
-    app.text_area[0].set_value("moons")
+    app.text_input[0].set_value("moons")
     app.button[0].click().run()
     assert not app.exception
     assert asked == [{"pipeline": "brief", "inputs": {"topic": "moons"}}]
@@ -118,10 +135,20 @@ def test_the_dialog_starts_a_run_with_its_inputs(runner: RunnerClient, asked: li
 def test_the_dialog_refuses_an_empty_required_input(runner: RunnerClient, asked: list[Any]) -> None:
     services.use(services.Services(Settings(), runner))
     app = AppTest.from_function(page, default_timeout=30).run()
-    app.text_area[0].set_value("")
+    app.text_input[0].set_value("")
     app.button[0].click().run()
     assert [error.value for error in app.error] == ["topic needs a value"]
     assert asked == []
+
+
+def test_the_dialog_shows_what_is_wrong_with_a_pipeline_that_cannot_run(runner: RunnerClient) -> None:
+    services.use(services.Services(Settings(), runner))
+    app = AppTest.from_function(page, default_timeout=30).run()
+    assert app.selectbox[0].options == ["brief", "broken (cannot run as it is)"]
+    app.selectbox[0].select("broken").run()
+    assert not app.exception
+    assert [code.value for code in app.code] == ["broken.yaml:7: there is no step type 'claud'"]
+    assert len(app.button) == 0
 
 
 def test_the_dialog_says_that_the_runner_is_away() -> None:

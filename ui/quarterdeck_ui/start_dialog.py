@@ -9,6 +9,9 @@ import streamlit as st
 from quarterdeck_ui import services
 from quarterdeck_ui.runner_client import RunnerError
 
+_ONE_LINE = 80
+"""Characters that fit on one line of the dialog."""
+
 
 @st.dialog("Start a run", width="medium")
 def show() -> None:
@@ -20,19 +23,27 @@ def show() -> None:
         st.error(f"Runs cannot be started now: the runner at {error}")
         st.caption("Start it with `quarterdeck up` or `quarterdeck runner`, then open this dialog again.")
         return
-    runnable = {pipeline["name"]: pipeline for pipeline in pipelines if pipeline.get("runnable")}
-    if not runnable:
-        _nothing_runnable(pipelines)
+    if not pipelines:
+        st.info("The runner has no pipeline. Put a YAML file into its pipelines folder; it appears here at once.")
         return
-    name = st.selectbox("Pipeline", list(runnable), key="start-pipeline")
-    _form(runnable[name])
+    by_name = {str(pipeline["name"]): pipeline for pipeline in sorted(pipelines, key=lambda each: not each["runnable"])}
+    chosen = by_name[st.selectbox("Pipeline", list(by_name), format_func=lambda name: _label(by_name[name]))]
+    _problems(chosen)
+    if chosen["runnable"]:
+        _form(chosen)
 
 
-def _nothing_runnable(pipelines: list[dict[str, Any]]) -> None:
-    st.info("The runner has no pipeline to run. Put a YAML file into its pipelines folder; it appears here at once.")
-    for pipeline in pipelines:
-        for found in pipeline.get("diagnostics", []):
-            st.caption(f"{found.get('file')}:{found.get('line')}: {found.get('message')}")
+def _label(pipeline: Mapping[str, Any]) -> str:
+    return str(pipeline["name"]) if pipeline["runnable"] else f"{pipeline['name']} (cannot run as it is)"
+
+
+def _problems(pipeline: Mapping[str, Any]) -> None:
+    """What the runner found in the file, each with its line: nobody should wonder where a pipeline is."""
+    found = [f"{each['file']}:{each['line']}: {each['message']}" for each in pipeline.get("diagnostics", [])]
+    if found:
+        st.code("\n".join(found), language=None, wrap_lines=True)
+    if not pipeline["runnable"]:
+        st.caption("Save the mended file and open this dialog again.")
 
 
 def _form(pipeline: Mapping[str, Any]) -> None:
@@ -59,7 +70,8 @@ def _widget(field: Mapping[str, Any]) -> Any:
             return st.text_area(label, value="" if default is None else json.dumps(default, indent=2), help=hint)
         case _:
             text = "" if default is None else str(default)
-            return st.text_area(label, value=text, help=hint, height=68 if len(text) < 80 else 140)  # noqa: PLR2004 - fits one line
+            draw = st.text_area if len(text) > _ONE_LINE or "\n" in text else st.text_input
+            return draw(label, value=text, help=hint)
 
 
 def _start(pipeline: Mapping[str, Any], raw: Mapping[str, Any]) -> None:
