@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import errno
 import logging
 import signal
 import socket
@@ -14,6 +13,7 @@ import uvicorn
 from pydantic import ValidationError
 from pydantic_settings import CliApp
 
+from quarterdeck.serving import InUseError, PortError, listen, url_of, wrong_settings
 from quarterdeck_collector.settings import Settings
 
 FAILED: Final = 1
@@ -21,10 +21,6 @@ USAGE: Final = 2
 """Exit codes."""
 
 log = logging.getLogger("quarterdeck.collector")
-
-
-class PortInUseError(Exception):
-    """Another program listens on a port."""
 
 
 class _Server(uvicorn.Server):
@@ -48,9 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         settings = CliApp.run(Settings, cli_args=list(sys.argv[1:] if argv is None else argv))
     except ValidationError as error:
-        for problem in error.errors():
-            name = "--" + "-".join(map(str, problem["loc"])).replace("_", "-")
-            print(f"{name}: {problem['msg']}", file=sys.stderr)  # noqa: T201 - answer to a command line
+        print(wrong_settings(error.errors()), file=sys.stderr)  # noqa: T201 - answer to a command line
         return USAGE
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         return runner.run(_run(settings))
@@ -65,42 +59,24 @@ def _loop_factory() -> Any:
 
 
 async def _run(settings: Settings) -> int:
-    from quarterdeck_collector.lock import DirectoryInUseError
     from quarterdeck_collector.migrate import MigrationError
     from quarterdeck_collector.store import StoreError
 
     try:
         with contextlib.ExitStack() as sockets:
-            otlp = sockets.enter_context(_listen(settings.host, settings.otlp_http_port, "otlp-http-port"))
+            otlp = sockets.enter_context(listen(settings.host, settings.otlp_http_port, "otlp-http-port"))
             sql = (
                 None
                 if settings.clickhouse_url
-                else sockets.enter_context(_listen(settings.host, settings.clickhouse_port, "clickhouse-port"))
+                else sockets.enter_context(listen(settings.host, settings.clickhouse_port, "clickhouse-port"))
             )
             return await _serve(settings, otlp, sql)
-    except PortInUseError as error:
+    except PortError as error:
         log.error("%s", error)  # noqa: TRY400 - one line for a person, not a traceback
         return USAGE
-    except (DirectoryInUseError, MigrationError, StoreError) as error:
+    except (InUseError, MigrationError, StoreError) as error:
         log.error("%s", error)  # noqa: TRY400 - as above
         return FAILED
-
-
-def _listen(host: str, port: int, flag: str) -> socket.socket:
-    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-        listener.listen(1024)
-    except OSError as error:
-        listener.close()
-        if error.errno != errno.EADDRINUSE:
-            raise
-        variable = f"QUARTERDECK_{flag.upper().replace('-', '_')}"
-        raise PortInUseError(
-            f"port {port} is in use on {host}; stop that program or choose another with --{flag} / {variable}"
-        ) from None
-    return listener
 
 
 async def _serve(settings: Settings, otlp: socket.socket, sql: socket.socket | None) -> int:
@@ -147,15 +123,10 @@ def _server(app: Any) -> uvicorn.Server:
 
 
 def _announce(otlp: socket.socket, sql: socket.socket | None) -> None:
-    where = f"OTLP on {_url(otlp)}"
+    where = f"OTLP on {url_of(otlp)}"
     if sql is not None:
-        where += f", ClickHouse on {_url(sql)}"
+        where += f", ClickHouse on {url_of(sql)}"
     log.info("listening: %s", where)
-
-
-def _url(listener: socket.socket) -> str:
-    host, port = listener.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 if __name__ == "__main__":

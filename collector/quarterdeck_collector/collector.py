@@ -6,13 +6,13 @@ import logging
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
+from quarterdeck.serving import sole_owner
 from quarterdeck_collector import prices
 from quarterdeck_collector.broker import Broker
 from quarterdeck_collector.commit import Budget, CommitLog
 from quarterdeck_collector.counters import Counters
 from quarterdeck_collector.deliver import DURABLE_EVERY, FIRST_PAUSE, LONGEST_PAUSE, Delivery
 from quarterdeck_collector.live import LiveIntake
-from quarterdeck_collector.lock import sole_owner
 from quarterdeck_collector.migrate import MigrationError, migrate
 from quarterdeck_collector.receive.otlp import LOGS, TRACES, Kind
 from quarterdeck_collector.segments import recover
@@ -81,11 +81,12 @@ class Collector:
         """Run until the block ends.
 
         Raises:
-            DirectoryInUseError: If another collector has the data directory.
+            InUseError: If another collector has the data directory.
             MigrationError: If the embedded store cannot be brought to the current schema.
             StoreError: If the embedded engine cannot be opened.
         """
-        with sole_owner(self.settings.data_dir):
+        folder = self.settings.data_dir
+        with sole_owner(folder / "collector.lock", f"data directory {folder.absolute()}"):
             self._store = await self._open_store()
             try:
                 self._live = LiveIntake(self._store, self.broker)

@@ -6,7 +6,7 @@ from typing import Final
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from quarterdeck.loopback import require_loopback
+from quarterdeck.serving import require_loopback
 
 MEBIBYTE: Final = 1 << 20
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import errno
 import logging
 import signal
 import socket
@@ -15,6 +14,7 @@ from pydantic import ValidationError
 from pydantic_settings import CliApp
 
 import quarterdeck as qd
+from quarterdeck.serving import InUseError, PortError, listen, url_of, wrong_settings
 from quarterdeck_runner.settings import Settings
 
 FAILED: Final = 1
@@ -22,10 +22,6 @@ USAGE: Final = 2
 """Exit codes."""
 
 log = logging.getLogger("quarterdeck.runner")
-
-
-class PortInUseError(Exception):
-    """Another program listens on the port."""
 
 
 class _Server(uvicorn.Server):
@@ -50,9 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         settings = CliApp.run(Settings, cli_args=list(sys.argv[1:] if argv is None else argv))
     except ValidationError as error:
-        for problem in error.errors():
-            name = "--" + "-".join(map(str, problem["loc"])).replace("_", "-")
-            print(f"{name}: {problem['msg'].removeprefix('Value error, ')}", file=sys.stderr)  # noqa: T201 - answer to a command line
+        print(wrong_settings(error.errors()), file=sys.stderr)  # noqa: T201 - answer to a command line
         return USAGE
     # The runner commands others and obeys nobody: no runner URL for its own telemetry.
     qd.init(service_name="quarterdeck-runner", runner_url="")
@@ -64,17 +58,16 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 async def _run(settings: Settings) -> int:
     from quarterdeck_runner.app import create_app
-    from quarterdeck_runner.durability import DatabaseInUseError
 
     try:
-        with _listen(settings.host, settings.runner_port) as listener:
+        with listen(settings.host, settings.runner_port, "runner-port") as listener:
             app = create_app(settings)
             async with app.router.lifespan_context(app):
                 await _serve(app, listener)
-    except PortInUseError as error:
+    except PortError as error:
         log.error("%s", error)  # noqa: TRY400 - one line for a person, not a traceback
         return USAGE
-    except DatabaseInUseError as error:
+    except InUseError as error:
         log.error("%s", error)  # noqa: TRY400 - as above
         return FAILED
     return 0
@@ -95,26 +88,8 @@ async def _serve(app: object, listener: socket.socket) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, lambda: setattr(server, "should_exit", True))
-    host, port = listener.getsockname()[:2]
-    log.info("listening: http://%s:%d", f"[{host}]" if ":" in host else host, port)
+    log.info("listening: %s", url_of(listener))
     await server.serve(sockets=[listener])
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-        listener.listen(1024)
-    except OSError as error:
-        listener.close()
-        if error.errno != errno.EADDRINUSE:
-            raise
-        raise PortInUseError(
-            f"port {port} is in use on {host}; stop that program or choose another with "
-            "--runner-port / QUARTERDECK_RUNNER_PORT"
-        ) from None
-    return listener
 
 
 if __name__ == "__main__":

@@ -5,9 +5,7 @@ DBOS is a singleton of the process, and so is what this module sets up.
 
 import asyncio
 import contextlib
-import fcntl
 import logging
-import os
 import socket
 import sqlite3
 from collections.abc import Iterator
@@ -16,6 +14,8 @@ from pathlib import Path
 from typing import Final
 
 from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer
+
+from quarterdeck.serving import sole_owner
 
 QUEUE: Final = "runs"
 APPLICATION_VERSION: Final = "engine-1"
@@ -28,10 +28,6 @@ _SQLITE: Final = "sqlite:///"
 _NO_TROUBLE: Final = ("ancelled", "outcome was not recorded")
 
 
-class DatabaseInUseError(Exception):
-    """Another runner works on the database; the message names it."""
-
-
 @contextlib.contextmanager
 def database(url: str) -> Iterator[None]:
     """Own the database until the block ends: two processes with one SQLite file would run the same steps twice.
@@ -40,34 +36,16 @@ def database(url: str) -> Iterator[None]:
         url: as SQLAlchemy writes it.
 
     Raises:
-        DatabaseInUseError: another process owns it.
+        InUseError: another process owns it.
     """
     if not url.startswith(_SQLITE):
         yield
         return
     path = Path(url.removeprefix(_SQLITE))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        _acquire(descriptor, path)
+    with sole_owner(path.with_name(path.name + ".lock"), f"the runner's database {path}"):
         with contextlib.closing(sqlite3.connect(path)) as connection:
             connection.execute("PRAGMA journal_mode=WAL")
         yield
-    finally:
-        os.close(descriptor)
-
-
-def _acquire(descriptor: int, path: Path) -> None:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        holder = os.pread(descriptor, 20, 0).decode() or "unknown"
-        raise DatabaseInUseError(
-            f"the runner's database {path} is in use by process {holder}; stop it or choose another with "
-            "--data-dir / QUARTERDECK_DATA_DIR"
-        ) from None
-    os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, str(os.getpid()).encode(), 0)
 
 
 async def launch(url: str, concurrency: int) -> None:

@@ -63,7 +63,7 @@ class Engine:
         """Work until the block ends.
 
         Raises:
-            DatabaseInUseError: another runner owns the database.
+            InUseError: another runner owns the database.
         """
         with durability.database(self._url):
             await asyncio.to_thread(self._store.open)

@@ -132,8 +132,8 @@ def test_a_busy_port_is_said_in_one_line(tmp_path: Path) -> None:
     assert (ended.returncode, ended.stderr) == (
         2,
         (
-            f"quarterdeck.runner: port {port} is in use on 127.0.0.1; stop that program or choose another with "
-            "--runner-port / QUARTERDECK_RUNNER_PORT\n"
+            f"quarterdeck.runner: port {port} is in use on 127.0.0.1 or cannot be opened (Address already in use); "
+            "stop the program that uses it or choose another with --runner-port / QUARTERDECK_RUNNER_PORT\n"
         ),
     )
 

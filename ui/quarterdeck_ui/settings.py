@@ -3,7 +3,7 @@
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from quarterdeck.loopback import require_loopback
+from quarterdeck.serving import require_loopback
 
 
 class Settings(BaseSettings):

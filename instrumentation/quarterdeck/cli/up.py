@@ -22,7 +22,7 @@ from quarterdeck.cli.processes import (
 )
 from quarterdeck.cli.settings import UpOptions, parse
 from quarterdeck.cli.stand_in import examples_folder, missing_keys, stand_in_environment
-from quarterdeck.loopback import require_loopback
+from quarterdeck.serving import require_loopback
 
 _READY_SECONDS = 60.0
 _STAND_IN_PORT = 8790

@@ -1,0 +1,114 @@
+"""What every service does before it serves: refuse wrong settings and open doors, take its port, own its data."""
+
+import contextlib
+import fcntl
+import ipaddress
+import os
+import socket
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+
+class PortError(Exception):
+    """A port cannot be listened on; the message says why and what to do."""
+
+
+class InUseError(Exception):
+    """Another process owns what this one needs; the message names it."""
+
+
+def require_loopback(host: str, danger: str) -> str:
+    """Give ``host`` back if only this machine can reach it.
+
+    Args:
+        host: an address, or ``localhost``.
+        danger: what whoever reaches the service could do, for the message.
+
+    Raises:
+        ValueError: other machines can reach it.
+    """
+    try:
+        local = ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        local = host == "localhost"
+    if not local:
+        raise ValueError(
+            f"{host} can be reached from other machines, and whoever reaches it can {danger}; listen on 127.0.0.1, "
+            "::1 or localhost, and put a proxy that checks who is asking in front"
+        )
+    return host
+
+
+def wrong_settings(problems: Iterable[Mapping[str, Any]]) -> str:
+    """One line per wrong setting, each beginning with its flag.
+
+    Args:
+        problems: pydantic's ``ValidationError.errors()``.
+    """
+    return "\n".join(
+        f"--{'-'.join(map(str, each['loc'])).replace('_', '-')}: {each['msg'].removeprefix('Value error, ')}"
+        for each in problems
+    )
+
+
+def listen(host: str, port: int, flag: str) -> socket.socket:
+    """Take a port.
+
+    Args:
+        host: an address of this machine.
+        port: 0 takes a free one.
+        flag: name of the setting, such as ``runner-port``, for the message.
+
+    Raises:
+        PortError: the port is in use or not allowed.
+    """
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(1024)
+    except OSError as error:
+        listener.close()
+        variable = f"QUARTERDECK_{flag.upper().replace('-', '_')}"
+        raise PortError(
+            f"port {port} is in use on {host} or cannot be opened ({error.strerror}); stop the program that uses it "
+            f"or choose another with --{flag} / {variable}"
+        ) from None
+    return listener
+
+
+def url_of(listener: socket.socket) -> str:
+    """Base URL of a server that listens there."""
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+@contextlib.contextmanager
+def sole_owner(lock: Path, what: str) -> Iterator[None]:
+    """Own something until the block ends; the lock goes with the process, however that ends.
+
+    Args:
+        lock: the lock file; its folder is made if missing.
+        what: what is owned, for the message.
+
+    Raises:
+        InUseError: another process owns it.
+    """
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.pread(descriptor, 20, 0).decode() or "unknown"
+            raise InUseError(
+                f"{what} is in use by process {holder}; stop it or choose another with "
+                "--data-dir / QUARTERDECK_DATA_DIR"
+            ) from None
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+        yield
+        os.ftruncate(descriptor, 0)
+    finally:
+        os.close(descriptor)
