@@ -1,6 +1,7 @@
 """The deck in a real browser, over a real collector."""
 
 import contextlib
+import signal
 import socket
 import subprocess
 import sys
@@ -11,12 +12,12 @@ from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Page, expect
 
 from support.browser import DESKTOP, PHONE, TABLET, Watched, open_page
 from support.collectors import CollectorProcess, collector, launch, wait_for
 from support.deck import free_ports
-from support.scenario import ANSWER, Run, play
+from support.scenario import ANSWER, Part, Run, play
 
 expect.set_options(timeout=20_000)
 
@@ -132,6 +133,80 @@ def test_a_link_to_an_unknown_run_says_so(browser: Browser, deck: Dashboard) -> 
         expect(watched.page.locator('[data-qd="unknown-run"]')).to_have_text("There is no run no-such-run")
 
 
+TALL = "\n\n".join(f"paragraph {n}" for n in range(80))
+
+
+def told(endpoint: str, pipeline: str) -> tuple[Run, Part, Part]:
+    """A live run that writes a long answer."""
+    run = Run(endpoint, pipeline, steps=1)
+    step = run.step("write", 1)
+    call = run.call(step, "claude-haiku-4-5", "a long answer, please")
+    run.chunk(call, TALL)
+    return run, step, call
+
+
+def ended(run: Run, step: Part, call: Part) -> None:
+    run.end_call(call, TALL, (5, 5))
+    run.end_step(step)
+    run.end()
+
+
+def on_screen(page: Page, run: Run, *, following: bool) -> None:
+    """The page shows this run, by itself or because the reader chose it."""
+    row = page.locator('[data-run][aria-selected="true"]')
+    expect(row).to_have_attribute("data-run", run.id)
+    expect(page.locator("[data-run][data-following]")).to_have_count(int(following))
+
+
+def scroll(page: Page, _call: Part) -> None:
+    page.locator('[data-qd="inspector"]').hover()
+    page.mouse.wheel(0, -400)
+
+
+def mark(page: Page, _call: Part) -> None:
+    page.locator('[data-qd="inspector"]').get_by_text("paragraph 79").dblclick()
+
+
+def pin(page: Page, call: Part) -> None:
+    page.locator(f'[data-span="{call.id.hex()}"]').click()
+
+
+def test_the_deck_moves_on_when_the_followed_run_ends_but_never_under_a_reader(
+    browser: Browser, deck: Dashboard, home: CollectorProcess
+) -> None:
+    story = told(home.otlp, "first")
+    with contextlib.ExitStack() as stack:
+        idle, *readers = pages = [stack.enter_context(opened(browser, deck.url)).page for _ in range(4)]
+        for page in pages:
+            on_screen(page, story[0], following=True)
+            expect(page.locator('[data-qd="inspector"]')).to_contain_text("paragraph 79")
+        for page, gesture in zip(readers, (scroll, mark, pin), strict=True):
+            gesture(page, story[2])
+            expect(page.locator('[data-qd="follow-run"]')).to_be_visible()
+        ended(*story)
+        second = told(home.otlp, "second")
+        on_screen(idle, second[0], following=True)
+        idle.wait_for_timeout(1500)  # the others hear of it within a second
+        for page, chosen in zip(readers, (False, False, True), strict=True):
+            on_screen(page, story[0], following=not chosen)
+        readers[0].keyboard.press("Escape")
+        readers[1].get_by_role("button", name="Follow newest").click()
+        readers[2].keyboard.press("Escape")  # lets go of the span, then of the run
+        readers[2].keyboard.press("Escape")
+        for page in readers:
+            on_screen(page, second[0], following=True)
+
+        idle.locator(f'[data-run="{second[0].id}"]').click()
+        on_screen(idle, second[0], following=False)
+        third = Run(home.otlp, "third")
+        ended(*second)
+        on_screen(readers[0], third, following=True)
+        on_screen(idle, second[0], following=False)
+        idle.get_by_role("button", name="Follow newest").click()
+        on_screen(idle, third, following=True)
+        third.end()
+
+
 def test_the_filter_keeps_what_matches(browser: Browser, deck: Dashboard, home: CollectorProcess) -> None:
     play(home.otlp, "kb-refresh", pace=0, ago=50)
     play(home.otlp, "support-triage", pace=0, ago=50)
@@ -184,7 +259,7 @@ def test_an_empty_deck_says_what_to_do_and_outlives_clickhouse(browser: Browser,
             assert first.stop() == 0
             expect(page.locator('[data-banner="clickhouse"]')).to_contain_text("connection refused")
             flags = ["--otlp-http-port", ports[0], "--clickhouse-port", ports[1]]
-            again = launch(tmp_path / "data", *flags)
+            again = launch(tmp_path / "data", tmp_path / "again.log", *flags)
             try:
                 wait_for(lambda: httpx.get(first.otlp + "/readyz").status_code == 200)
                 expect(page.locator('[data-banner="clickhouse"]')).to_have_count(0)
@@ -194,6 +269,22 @@ def test_an_empty_deck_says_what_to_do_and_outlives_clickhouse(browser: Browser,
             finally:
                 again.terminate()
                 again.wait(20)
+
+
+def test_it_leaves_with_success_though_pages_are_open_and_clickhouse_hangs(browser: Browser, tmp_path: Path) -> None:
+    with collector(tmp_path / "data") as hanging, dashboard(tmp_path, hanging.otlp, hanging.clickhouse) as running:
+        run = Run(hanging.otlp, "seen-before-the-end")
+        run.end()
+        pages = [open_page(browser, running.url).page for _ in range(2)]
+        for page in pages:
+            expect(page.locator(f'[data-run="{run.id}"]')).to_be_visible()
+        hanging.process.send_signal(signal.SIGSTOP)
+        time.sleep(1)  # by now the poller waits for an answer, which its own limit would end after 20 s
+        running.process.terminate()
+        assert running.process.wait(10) == 0
+        for page in pages:
+            expect(page.locator('[data-banner="socket"]')).to_contain_text("connection to the dashboard is lost")
+            page.context.close()
 
 
 def test_a_page_of_another_site_gets_no_data(deck: Dashboard) -> None:

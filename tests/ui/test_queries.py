@@ -2,15 +2,18 @@
 
 import json
 import time
+from dataclasses import astuple
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
 from quarterdeck import semconv as s
 from quarterdeck_ui import queries
 from quarterdeck_ui.live_state import fold
-from quarterdeck_ui.queries import RunRow, Store, StoreError
-from support.collectors import CollectorProcess, wait_for
+from quarterdeck_ui.queries import Latency, RunRow, Store, StoreError
+from support import otlp
+from support.collectors import CollectorProcess, collector, wait_for
 from support.scenario import ANSWER, Run, play
 
 
@@ -121,6 +124,27 @@ def test_charts_count_the_calls_by_the_time_they_ended(home: CollectorProcess, s
     charts = queries.performance(store)
     assert all(point.at % charts.bucket == 0 for point in charts.models)
     assert all(0 < point.p50 <= point.p95 for point in charts.latency)
+
+
+def test_the_middle_of_all_calls_is_not_the_middle_of_the_intervals(tmp_path: Path) -> None:
+    with collector(tmp_path / "data") as alone:
+        store = Store(alone.clickhouse, "quarterdeck")
+        assert queries.performance(store).overall == Latency()
+        for ago, count, took in ((100, 9, 1.0), (60, 1, 5.0), (20, 1, 9.0)):
+            for _ in range(count):
+                answered(alone, ago, took)
+        wait_for(lambda: sum(point.calls for point in queries.performance(store).models) == 11)
+        charts = queries.performance(store)
+    assert [(point.p50, point.first_p50) for point in charts.latency] == [(1.0, 0.1), (5.0, 0.5), (9.0, 0.9)]
+    assert astuple(charts.overall) == pytest.approx((1.0, 7.0, 0.1, 0.7))
+
+
+def answered(home: CollectorProcess, ago: float, seconds: float) -> None:
+    """One model call that ended ``ago`` seconds ago; its first chunk came after a tenth of its time."""
+    end = time.time_ns() - int(ago * 1e9)
+    told = {s.OPERATION_NAME: s.OPERATION_CHAT, s.RESPONSE_TIME_TO_FIRST_CHUNK: seconds / 10}
+    span = {"start_time_unix_nano": end - int(seconds * 1e9), "end_time_unix_nano": end, "attributes": told}
+    home.post("/v1/traces", otlp.traces(span).SerializeToString()).raise_for_status()
 
 
 def test_todays_totals_grow_with_a_run(home: CollectorProcess, store: Store) -> None:

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route, WebSocketRoute
 
-from quarterdeck_ui import assets, services
+from quarterdeck_ui import assets, leaving, services
 from quarterdeck_ui.feed import Feed
 from quarterdeck_ui.hub import Hub
 from quarterdeck_ui.poller import Poller
@@ -48,6 +48,7 @@ def application(settings: Settings) -> Any:
     @contextlib.asynccontextmanager
     async def lifespan(_app: Any) -> AsyncIterator[None]:
         services.use(services.Services(settings, runner))
+        leaving.soon()
         async with poller.running():
             yield
         runner.close()

@@ -4,7 +4,7 @@ import { clock, count, money, percent, seconds } from "./format.js";
 import { now, on, state } from "./store.js";
 
 const COLOURS = ["#4c8dff", "#3ecf8e", "#b197fc", "#f5b84b", "#4dd0e1", "#ff8fa3", "#9aa5b5"];
-const PAD = { left: 40, right: 8, top: 8, bottom: 18 };
+const PAD = { left: 40, right: 8, top: 7, bottom: 17 };
 
 const CHARTS = [
   { key: "tokens", title: "Tokens", kind: "bars", wide: true, unit: count },
@@ -37,14 +37,10 @@ function series(data) {
   const calls = data.models.reduce((sum, p) => sum + p.calls, 0);
   const errors = data.models.reduce((sum, p) => sum + p.errors, 0);
   const total = (pick) => data.models.reduce((sum, p) => sum + pick(p), 0);
-  const middle = (key) => {
-    const values = data.latency.map((p) => p[key]).filter((v) => v !== null).sort((a, b) => a - b);
-    return values.length ? values[values.length >> 1] : null;
-  };
   return {
     tokens: { series: by((p) => p.tokens * perMinute), headline: count(total((p) => p.tokens)), note: `in ${count(calls)} calls; bars show tokens per minute` },
-    latency: { series: [line("p95", "#f5b84b", "p95"), line("p50", "#4c8dff", "p50")], headline: seconds(middle("p50")), note: "p50" },
-    first: { series: [line("p95", "#f5b84b", "first_p95"), line("p50", "#3ecf8e", "first_p50")], headline: seconds(middle("first_p50")), note: "p50" },
+    latency: { series: [line("p95", "#f5b84b", "p95"), line("p50", "#4c8dff", "p50")], headline: seconds(data.overall.p50), note: "p50" },
+    first: { series: [line("p95", "#f5b84b", "first_p95"), line("p50", "#3ecf8e", "first_p50")], headline: seconds(data.overall.first_p50), note: "p50" },
     cost: { series: by((p) => p.cost * perMinute), headline: money(total((p) => p.cost)), note: "bars: per min" },
     errors: { series: [{ name: "errors", colour: "#ff6b70", points: [...buckets].map(([at, b]) => [at, b.errors / b.calls]) }], headline: percent(calls ? errors / calls : 0), note: `${errors} of ${count(calls)} calls` },
   };

@@ -5,7 +5,7 @@ import { OPEN } from "./format.js";
 import { header } from "./header.js";
 import { inspector } from "./inspector.js";
 import { runs } from "./runs.js";
-import { close, open, select, state } from "./store.js";
+import { close, followNewest, open, select, state } from "./store.js";
 import { adopt } from "./style.js";
 import { timeline } from "./timeline.js";
 
@@ -28,7 +28,7 @@ function build(host) {
   const actions = {
     start: () => fire("start", {}),
     steer: (run, action) => fire("steer", { run, action }),
-    clear: () => select("", ""),
+    clear: followNewest,
   };
   const panels = Object.fromEntries(Object.entries(QUADRANTS).map(([name, [title]]) => [name, quadrant(name, title)]));
   const tabs = el("nav", { class: "views", role: "tablist", "aria-label": "Views" });

@@ -2,7 +2,7 @@
 import { attr, copy, el, icon, keyed, text } from "./dom.js";
 import { OPEN, count, money, seconds } from "./format.js";
 import { asJson, code, prose } from "./highlight.js";
-import { on, select, state } from "./store.js";
+import { on, reading, select, state } from "./store.js";
 
 const TABS = { conversation: "Conversation", parts: "Template", variables: "Variables", usage: "Usage", input: "Input", output: "Output", config: "Config" };
 const ROLES = { system: "System", user: "User", assistant: "Assistant", model: "Assistant", thinking: "Thinking", tool: "Tool" };
@@ -43,23 +43,31 @@ function streamed(chunks) {
 
 export function inspector(panel) {
   const title = el("span", { class: "what" });
-  const follow = el("button", { type: "button", class: "tiny", hidden: true, "data-qd": "follow", onclick: () => select(state.run, "") }, "Follow newest");
+  const follow = el("button", { type: "button", class: "tiny", hidden: true, "data-qd": "follow", title: "Show the newest call of this run", onclick: () => select(state.run, "") }, "Newest call");
   const copying = el("button", { type: "button", class: "act", "aria-label": "Copy this tab", title: "Copy this tab", "data-qd": "copy", onclick: () => copy(plain, copying) }, icon("copy", 13));
   panel.tools.append(title, follow, copying);
   const tabs = el("div", { class: "tabs", role: "tablist", "aria-label": "Inspector" });
   const page = el("div", { class: "page", role: "tabpanel", tabindex: "0", "data-qd": "inspector" });
-  const jump = el("button", { type: "button", class: "jump", hidden: true, onclick: () => { following = true; page.scrollTop = page.scrollHeight; jump.hidden = true; } }, "↓ Newest text");
+  const jump = el("button", { type: "button", class: "jump", hidden: true, onclick: () => { following = true; page.scrollTop = page.scrollHeight; jump.hidden = true; away = false; busy(); } }, "↓ Newest text");
   const empty = el("div", { class: "empty" });
   panel.body.append(tabs, page, jump, empty);
   let chosen = "conversation";
   let current = "";
   let following = true;
   let plain = "";
+  let touched = false; // scrolling by the reader, not by this page
+  let away = false;
 
   page.addEventListener("scroll", () => {
     following = page.scrollHeight - page.scrollTop - page.clientHeight < 24;
     if (following) jump.hidden = true;
+    if (touched) { away = !(following && growing()); busy(); }
   });
+  for (const gesture of ["wheel", "touchmove", "keydown", "pointerdown"]) page.addEventListener(gesture, () => { touched = true; }, { passive: true });
+
+  const marked = () => (panel.root.getRootNode().getSelection?.() ?? document.getSelection())?.type === "Range";
+  const busy = () => reading(away || marked());
+  document.addEventListener("selectionchange", busy);
 
   const settle = () => { if (following) page.scrollTop = page.scrollHeight; else jump.hidden = !growing(); };
   const node = () => state.detail?.nodes.get(state.shown?.id);
@@ -91,7 +99,8 @@ export function inspector(panel) {
     keyed(tabs, names, (name) => name, (name) => el("button", { type: "button", role: "tab", "data-tab": name, onclick: () => { chosen = name; draw(); } }, TABS[name]), (button, name) => attr(button, "aria-selected", name === tab ? "true" : "false"));
     attr(page, "aria-label", TABS[tab]);
     const signature = `${shown.id}/${tab}`;
-    if (signature !== current) { current = signature; page.replaceChildren(); page.__keyed = new Map(); following = growing(); page.scrollTop = 0; jump.hidden = true; }
+    if (signature !== current) { current = signature; page.replaceChildren(); page.__keyed = new Map(); following = growing(); page.scrollTop = 0; jump.hidden = true; touched = away = false; busy(); }
+    if (!state.reading) away = false;
     PAGES[tab](shown, about);
   }
 
@@ -200,5 +209,5 @@ export function inspector(panel) {
   const watcher = new ResizeObserver(() => { if (following) page.scrollTop = page.scrollHeight; });
   watcher.observe(page);
   draw();
-  return { stop: () => { watcher.disconnect(); offs.forEach((off) => off()); } };
+  return { stop: () => { document.removeEventListener("selectionchange", busy); watcher.disconnect(); offs.forEach((off) => off()); } };
 }

@@ -50,6 +50,7 @@ export function runs(panel, actions) {
       if (p.status.dataset.word !== run.status) {
         p.status.dataset.word = run.status;
         p.status.replaceChildren(icon(run.status, 12), el("b", {}, run.status));
+        attr(p.status, "title", run.status);
       }
       text(p.name, run.name || run.id);
       const detail = [run.step || (run.status === "failed" || run.status === "lost" ? run.error : ""), run.models.join(", ")].filter(Boolean).join("  ·  ");

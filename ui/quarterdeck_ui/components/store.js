@@ -18,6 +18,7 @@ export const state = {
   chosen: "", // the run that the reader asked for; empty: follow the newest
   run: "", // the run on screen
   span: "",
+  reading: false, // the reader is busy with what is on screen: following waits
   detail: null,
   shown: null,
   chunks: [],
@@ -54,11 +55,32 @@ export function select(run, span = "", { keepUrl = false } = {}) {
     for (const [name, value] of [["run", run], ["span", span]]) value ? url.searchParams.set(name, value) : url.searchParams.delete(name);
     window.history[turned ? "pushState" : "replaceState"](window.history.state, "", url);
   }
-  turn(run || newest(), span);
+  turn(run || freshest(), span);
 }
+
+// Go back to the newest run, from wherever the reader is.
+export function followNewest() {
+  state.reading = false;
+  if (state.chosen || state.span) select("", "");
+  else if (freshest() && freshest() !== state.run) turn(freshest(), "");
+  for (const topic of ["selection", "span"]) tell(topic);
+}
+
+// Say whether the reader is busy with the text on screen: scrolled away, or marking some of it.
+export function reading(busy) {
+  if (busy === state.reading) return;
+  state.reading = busy;
+  look();
+  follow();
+  tell("selection");
+}
+
+// The span that has to stay: the one that was asked for, or the one that is being read.
+const held = () => state.span || (state.reading ? (state.shown?.id ?? "") : "");
 
 function turn(run, span) {
   const turned = run !== state.run;
+  state.reading = false;
   if (turned) state.detail = null;
   if (turned || span !== state.shown?.id) { state.shown = null; state.chunks = []; }
   Object.assign(state, { run, span });
@@ -66,23 +88,26 @@ function turn(run, span) {
   for (const topic of ["selection", "detail", "span"]) tell(topic);
 }
 
+// Open runs come first in the order, then the newest.
+const freshest = () => (state.runs.has(state.order[0]) ? state.order[0] : "");
+
 // The run to follow: the one on screen while it is open and for a moment after, then the newest open one.
 function newest() {
   const shown = state.runs.get(state.run);
   if (shown && (OPEN.has(shown.status) || now() - shown.ended < LINGER_MS)) return shown.id;
-  const first = state.runs.get(state.order[0]);
+  const first = state.runs.get(freshest());
   if (first && OPEN.has(first.status)) return first.id;
   return shown && state.order.length && now() - shown.ended < now() - (first?.ended ?? 0) ? shown.id : (first?.id ?? "");
 }
 
 function follow() {
-  if (state.chosen) return;
+  if (state.chosen || state.reading) return;
   const run = newest();
   if (run !== state.run) turn(run, "");
 }
 
 function look() {
-  if (socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify({ run: state.run, span: state.span }));
+  if (socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify({ run: state.run, span: held() }));
 }
 
 const take = {
@@ -112,7 +137,7 @@ const take = {
     tell("detail");
   },
   span(m) {
-    if (m.run !== state.run || (state.span && m.id !== state.span)) return;
+    if (m.run !== state.run || (held() && m.id !== held())) return;
     if (state.shown?.id !== m.id) state.chunks = [];
     state.shown = m;
     tell("span");

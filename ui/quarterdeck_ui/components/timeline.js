@@ -27,7 +27,7 @@ function tree(nodes) {
 
 export function timeline(panel, actions) {
   const following = el("span", { class: "tally", role: "status" });
-  const release = el("button", { type: "button", class: "tiny", hidden: true, "data-qd": "follow-run", title: "Clear the selection (Esc)", onclick: actions.clear }, "Follow newest");
+  const release = el("button", { type: "button", class: "tiny", hidden: true, "data-qd": "follow-run", title: "Go to the newest run and move on with it (Esc)", onclick: actions.clear }, "Follow newest");
   panel.tools.append(following, release);
   const status = el("span", { class: "status" });
   const name = el("span", { class: "title" });
@@ -157,8 +157,8 @@ export function timeline(panel, actions) {
 
   function draw() {
     const run = state.detail?.run ?? (state.run ? state.runs.get(state.run) : null);
-    text(following, !state.chosen && run ? "following the newest run" : "");
-    release.hidden = !state.chosen;
+    text(following, state.chosen || !run ? "" : state.reading ? "stays here while you read" : "following the newest run");
+    release.hidden = !state.chosen && !state.reading;
     const missing = state.run && state.detail?.found === false;
     about.hidden = flow.hidden = !run || missing;
     empty.hidden = Boolean(run) && !missing;

@@ -1,7 +1,7 @@
 import math
 from dataclasses import dataclass
 
-from quarterdeck_ui.queries.store import Store
+from quarterdeck_ui.queries.store import Row, Store
 
 WINDOW_S = 900
 """How far back the charts look."""
@@ -34,6 +34,16 @@ class LatencyPoint:
 
 
 @dataclass(frozen=True, slots=True)
+class Latency:
+    """Latency and time to first chunk of all calls of the window, seconds; None without such calls."""
+
+    p50: float | None = None
+    p95: float | None = None
+    first_p50: float | None = None
+    first_p95: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Performance:
     """The last :data:`WINDOW_S` seconds in steps of :data:`BUCKET_S`; an interval without calls has no point."""
 
@@ -41,6 +51,7 @@ class Performance:
     bucket: int = BUCKET_S
     models: tuple[ModelPoint, ...] = ()
     latency: tuple[LatencyPoint, ...] = ()
+    overall: Latency = Latency()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +73,19 @@ def performance(store: Store, window: int = WINDOW_S, bucket: int = BUCKET_S) ->
         )
         for row in store.ask("calls_by_model", window=window, bucket=bucket)
     )
-    latency = tuple(
-        LatencyPoint(row["Bucket"], row["P50"], row["P95"], _known(row["FirstP50"]), _known(row["FirstP95"]))
-        for row in store.ask("latency", window=window, bucket=bucket)
-    )
-    return Performance(window, bucket, models, latency)
+    latency, overall = _latency(store.ask("latency", window=window, bucket=bucket))
+    return Performance(window, bucket, models, latency, overall)
+
+
+def _latency(rows: list[Row]) -> tuple[tuple[LatencyPoint, ...], Latency]:
+    points, overall = [], Latency()
+    for row in rows:
+        first = _known(row["FirstP50"]), _known(row["FirstP95"])
+        if row["IsWhole"]:
+            overall = Latency(_known(row["P50"]), _known(row["P95"]), *first)
+        else:
+            points.append(LatencyPoint(row["Bucket"], row["P50"], row["P95"], *first))
+    return tuple(points), overall
 
 
 def today(store: Store) -> Today:
