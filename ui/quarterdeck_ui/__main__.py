@@ -4,13 +4,13 @@ import contextlib
 import logging
 import os
 import signal
-import socket
 import sys
 from collections.abc import Sequence
 
 from pydantic import ValidationError
 from pydantic_settings import CliApp
 
+from quarterdeck.serving import PortError, listen, wrong_settings
 from quarterdeck_ui.settings import Settings
 
 
@@ -29,11 +29,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         settings = CliApp.run(Settings, cli_args=list(sys.argv[1:] if argv is None else argv))
     except ValidationError as error:
-        for problem in error.errors():
-            sys.stderr.write(f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}\n")
+        sys.stderr.write(wrong_settings(error.errors()) + "\n")
         return 2
-    if reason := _port_taken(settings.host, settings.ui_port):
-        sys.stderr.write(reason + "\n")
+    try:
+        listen(settings.host, settings.ui_port, "ui-port").close()  # Streamlit takes the port itself, a moment later
+    except PortError as error:
+        sys.stderr.write(f"{error}\n")
         return 2
     logging.getLogger("quarterdeck.ui").info("listening: dashboard on http://%s:%d", settings.host, settings.ui_port)
     _serve(settings)
@@ -48,20 +49,6 @@ def _serve(settings: Settings) -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with contextlib.suppress(KeyboardInterrupt):
         application(settings).run(config=streamlit_config(settings))
-
-
-def _port_taken(host: str, port: int) -> str:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            return (
-                f"port {port} is in use or cannot be opened on {host} ({error.strerror}); stop that program or choose "
-                "another with --ui-port / QUARTERDECK_UI_PORT"
-            )
-    return ""
 
 
 if __name__ == "__main__":

@@ -34,15 +34,15 @@ class RunRow:
 
 def recent_runs(store: Store, today: date, limit: int = 100) -> list[RunRow]:
     """The newest runs, newest first: of two days if they fill the limit, else of any age."""
-    rows = store.ask("runs_recent", since=today - timedelta(days=1), limit=limit)
+    rows = store.ask("runs", since=today - timedelta(days=1), run="", limit=limit)
     if len(rows) < limit:
-        rows = store.ask("runs_recent", since=_EPOCH, limit=limit)
+        rows = store.ask("runs", since=_EPOCH, run="", limit=limit)
     return [_run(row) for row in rows]
 
 
 def run_by_id(store: Store, run_id: str) -> RunRow | None:
     """One run of any age, or None if no span of it is stored."""
-    return next((_run(row) for row in store.ask("run_by_id", run=run_id)), None)
+    return next((_run(row) for row in store.ask("runs", since=_EPOCH, run=run_id, limit=1)), None)
 
 
 def _run(row: Row) -> RunRow:

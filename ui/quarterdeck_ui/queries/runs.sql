@@ -1,4 +1,4 @@
--- One run by its id, however old.
+-- The newest runs since a day, or one run by its id; rows of one run may still be unmerged, hence the grouping.
 SELECT
     RunId,
     max(r.TraceId) AS Trace,
@@ -21,5 +21,8 @@ SELECT
     groupUniqArrayArray(r.Models) AS ModelNames,
     max(r.StandIn) AS IsStandIn
 FROM runs AS r
-WHERE r.RunId = {run:String}
+WHERE r.Day >= {since:Date} AND ({run:String} = '' OR r.RunId = {run:String})
 GROUP BY RunId
+HAVING {run:String} != '' OR Pipeline != '' OR Calls > 0
+ORDER BY StartNs DESC
+LIMIT {limit:UInt32}
