@@ -11,6 +11,7 @@ from quarterdeck_collector.broker import server_sent_events
 from quarterdeck_collector.collector import Collector
 from quarterdeck_collector.receive import http
 from quarterdeck_collector.settings import Settings
+from quarterdeck_collector.store import StoreError
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -44,7 +45,11 @@ async def _live(
     """Follow live events as they arrive (server-sent events)."""
     collector: Collector = request.app.state.collector
     subscription = collector.broker.subscribe()
-    backlog = [] if last_event_id is None else await collector.live.since(last_event_id, run)
+    try:
+        backlog = [] if last_event_id is None else await collector.live.since(last_event_id, run)
+    except StoreError as error:
+        collector.broker.unsubscribe(subscription)
+        return PlainTextResponse(f"earlier events cannot be read: {error}\n", 503, {"Retry-After": http.RETRY_AFTER})
 
     async def stream() -> AsyncIterator[str]:
         try:

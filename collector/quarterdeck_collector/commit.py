@@ -130,6 +130,9 @@ class CommitLog:
             self._seen.pop(item.key, None)
             self._budget.used -= len(item.data)
             item.done.set_exception(SpoolFullError(f"cannot write to {self._folder}: {error.strerror}"))
+        # The timer may have found this commit under way: what was acknowledged before must not wait for better times.
+        if self._due is not None and asyncio.get_running_loop().time() >= self._due:
+            self._seal()
 
     def _acknowledge(self, batch: list[_Waiting]) -> None:
         for item in batch:

@@ -143,7 +143,7 @@ class Delivery:
                 try:
                     self._insert_file(single, f"{segment.token}-{number}")
                 except StoreError as error:
-                    if error.unavailable:
+                    if not error.bad_data:
                         raise
                     refused += self._kind.count_bytes(bytes(body))
                     _set_aside(single, f"{segment.path.stem}-{number}", error)

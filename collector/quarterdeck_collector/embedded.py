@@ -20,7 +20,7 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from quarterdeck_collector.result_encoding import compress, compressed, decompress
-from quarterdeck_collector.sql_guard import DENIED, Refused, check
+from quarterdeck_collector.sql_guard import DENIED, Refused, check, check_setting
 from quarterdeck_collector.store import EmbeddedStore, StoreError
 
 READERS: Final = 4
@@ -84,8 +84,8 @@ class Question:
 
     @property
     def text(self) -> str:
-        """The query for chDB, odd bytes kept."""
-        return self.sql.decode(errors="surrogateescape")
+        """The query for chDB."""
+        return self.sql.decode()
 
     @property
     def streamed(self) -> bool:
@@ -123,6 +123,8 @@ async def _answer(request: Request, store: EmbeddedStore, limits: Limits, reader
             return PlainTextResponse("Ok.\n", headers=headers)
         if not _SETTINGS_PROBE.fullmatch(question.sql):
             check(question.sql)
+        for name, value in question.settings.items():
+            check_setting(name, value)
         result = await to_thread.run_sync(_run, store, question, limits, limiter=readers)
     except Refused as error:
         return _failure(str(error), error.code, headers)

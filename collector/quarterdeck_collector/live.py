@@ -12,14 +12,20 @@ from typing import Any, Final
 from quarterdeck import semconv
 from quarterdeck_collector.broker import Broker, Event
 from quarterdeck_collector.nested import to_json, to_python
-from quarterdeck_collector.store import Store
+from quarterdeck_collector.store import Store, StoreError
 from quarterdeck_collector.threads import offload
 
 PAUSE: Final = 0.1
 """Seconds between two inserts: what arrives meanwhile goes together."""
 
+PATIENCE: Final = 1.0
+"""Seconds that a stopping collector waits for the last insert."""
+
 TABLE: Final = "live_events"
 _NANOSECONDS: Final = 1_000_000_000
+_LARGEST: Final = 2**64 - 1
+_LAST: Final = 2**63 - 1
+_DIGITS: Final = 30
 _COLUMNS: Final = {
     semconv.RUN_ID: "RunId",
     semconv.PIPELINE_NAME: "PipelineName",
@@ -65,11 +71,13 @@ def _row(record: Any, resource: dict[str, str]) -> Event:
 
 
 def _integer(value: str) -> int:
-    return int(value) if value.isdigit() else 0
+    return min(int(value[:_DIGITS]), _LARGEST) if value.isascii() and value.isdigit() else 0
 
 
 def _timestamp(nanoseconds: int) -> str:
-    return f"{nanoseconds // _NANOSECONDS}.{nanoseconds % _NANOSECONDS:09d}"
+    """Write a time as ClickHouse reads it: ten digits before the point, nothing after the year 2262."""
+    seconds, rest = divmod(min(nanoseconds, _LAST), _NANOSECONDS)
+    return f"{seconds:010d}.{rest:09d}"
 
 
 def text(value: Any) -> str:
@@ -135,7 +143,7 @@ class LiveIntake:
         self._batch: asyncio.Future[None] | None = None
         self._position = 0
         self._last_insert = 0.0
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._flusher: asyncio.Task[None] | None = None
 
     async def accept(self, events: list[Event]) -> None:
         """Return when ``events`` are in the table.
@@ -149,25 +157,34 @@ class LiveIntake:
         self._events += events
         if self._batch is None:
             self._batch = asyncio.get_running_loop().create_future()
-            task = asyncio.create_task(self._flush(self._batch))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+        if self._flusher is None:
+            self._flusher = asyncio.create_task(self._flush_all())
         await asyncio.shield(self._batch)
 
-    async def _flush(self, batch: "asyncio.Future[None]") -> None:
+    async def _flush_all(self) -> None:
+        """Insert batch after batch: one at a time, or a slow ClickHouse would get ever more."""
         loop = asyncio.get_running_loop()
-        await asyncio.sleep(max(0.0, self._last_insert + PAUSE - loop.time()))
-        self._last_insert = loop.time()
-        events, self._events, self._batch = self._events, [], None
+        try:
+            while (batch := self._batch) is not None:
+                await asyncio.sleep(max(0.0, self._last_insert + PAUSE - loop.time()))
+                self._last_insert = loop.time()
+                events, self._events, self._batch = self._events, [], None
+                await self._insert(events, batch)
+        finally:
+            self._flusher = None
+
+    async def _insert(self, events: list[Event], batch: "asyncio.Future[None]") -> None:
         for event in events:
             self._position = max(self._position + 1, time.time_ns())
             event["Position"] = self._position
         self._broker.publish(events)
         try:
             await offload(self._store.insert_rows, TABLE, events)
+        except asyncio.CancelledError:
+            _fail(batch, StoreError("the collector is stopping", 0))
+            raise
         except Exception as error:  # noqa: BLE001 - every waiting request gets it
-            batch.set_exception(error)
-            batch.exception()
+            _fail(batch, error)
         else:
             batch.set_result(None)
 
@@ -183,8 +200,19 @@ class LiveIntake:
         return await offload(self._store.json_rows, sql)
 
     async def close(self) -> None:
-        """Wait for the inserts under way."""
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        """Wait for the inserts under way, not for long: a ClickHouse that hangs must not hold up the exit."""
+        if self._flusher is not None:
+            _, late = await asyncio.wait({self._flusher}, timeout=PATIENCE)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+        if self._batch is not None and not self._batch.done():
+            _fail(self._batch, StoreError("the collector is stopping", 0))
+
+
+def _fail(batch: "asyncio.Future[None]", error: Exception) -> None:
+    batch.set_exception(error)
+    batch.exception()  # looked at, should every request have gone away
 
 
 def _quoted(value: str) -> str:

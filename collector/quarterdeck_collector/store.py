@@ -46,6 +46,7 @@ _BAD_DATA_CODES: Final = frozenset(
 )
 _CODE: Final = re.compile(r"[Cc]ode: ?(\d+)")
 _LENGTH: Final = 400
+_ANSWER_SECONDS: Final = 60
 
 
 class StoreError(Exception):
@@ -252,7 +253,11 @@ class ServerStore(Store):
         with self._lock:
             if self._client is None:
                 self._client = clickhouse_connect.get_client(
-                    dsn=self._url, autogenerate_session_id=False, connect_timeout=3, query_retries=0
+                    dsn=self._url,
+                    autogenerate_session_id=False,
+                    connect_timeout=3,
+                    send_receive_timeout=_ANSWER_SECONDS,
+                    query_retries=0,
                 )
             return self._client
 
@@ -299,7 +304,7 @@ class ServerStore(Store):
 
     @override
     def close(self) -> None:
-        with self._lock:
-            client, self._client = self._client, None
+        # Not under the lock: a thread may hold it for as long as a server that hangs takes to answer.
+        client, self._client = self._client, None
         if client is not None:
             client.close()

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 from opentelemetry import trace
 from opentelemetry.trace import SpanContext
 
-from quarterdeck.export import Health, quietly
+from quarterdeck.clean import clean_resource
+from quarterdeck.export import HELD_BYTES, REQUEST_BYTES, weight_of
+from quarterdeck.health import Health, Verdict, quietly
 from quarterdeck.redaction import Redactor
 
 if TYPE_CHECKING:
@@ -48,28 +50,54 @@ class Channel:
         self._queue: deque[LogRecord] = deque()
         self._exporter: LogRecordExporter | None = None
         self._sending = threading.Lock()
+        self._counting = threading.RLock()
+        self.waiting_bytes = 0
 
     def __bool__(self) -> bool:
         return bool(self._queue)
 
     def put(self, record: "LogRecord") -> None:
         """Queue a record; when full, the oldest makes room."""
-        if len(self._queue) >= QUEUE_RECORDS:
-            self._queue.popleft()
-            self._health.drop(1)
-        self._queue.append(record)
+        weight = weight_of(record.attributes)
+        with self._counting:
+            while self._queue and (len(self._queue) >= QUEUE_RECORDS or self.waiting_bytes + weight > HELD_BYTES):
+                self.waiting_bytes -= weight_of(self._queue.popleft().attributes)
+                self._health.drop(1)
+            self._queue.append(record)
+            self.waiting_bytes += weight
+
+    def _take(self) -> "list[LogRecord]":
+        batch: list[LogRecord] = []
+        size = 0
+        with self._counting:
+            while self._queue and len(batch) < _BATCH_RECORDS and size < REQUEST_BYTES:
+                batch.append(self._queue.popleft())
+                size += weight_of(batch[-1].attributes)
+            self.waiting_bytes -= size
+        return batch
+
+    def _put_back(self, batch: "list[LogRecord]") -> None:
+        with self._counting:
+            self._queue.extendleft(reversed(batch))
+            self.waiting_bytes += sum(weight_of(record.attributes) for record in batch)
 
     def send(self) -> bool:
         """Send what is queued; what cannot be delivered stays queued."""
+        sent = True
         with self._sending:
             while self._queue:
-                batch = [self._queue.popleft() for _ in range(min(_BATCH_RECORDS, len(self._queue)))]
-                if not self._deliver(batch):
-                    self._queue.extendleft(reversed(batch))
+                batch = self._take()
+                verdict = self._deliver(batch)
+                if verdict is not None and verdict.final:
+                    self._health.refused(len(batch), verdict)
+                    sent = False
+                elif verdict is not None:
+                    self._put_back(batch)
                     return False
-        return True
+        return sent
 
-    def _deliver(self, batch: "Sequence[LogRecord]") -> bool:
+    def _deliver(self, batch: "Sequence[LogRecord]") -> Verdict | None:
+        """Send one request; None if it was taken, else why not."""
         from opentelemetry.sdk._logs import ReadableLogRecord
         from opentelemetry.sdk._logs.export import LogRecordExportResult
         from opentelemetry.sdk.util.instrumentation import InstrumentationScope
@@ -77,11 +105,12 @@ class Channel:
         if self._exporter is None:
             self._exporter = self._make_exporter()
         scope = InstrumentationScope(self._scope)
-        records = [ReadableLogRecord(self._clean(record), self._resource, scope) for record in batch]
-        with quietly(self._health):
+        resource = clean_resource(self._resource, self._redactor)
+        records = [ReadableLogRecord(self._clean(record), resource, scope) for record in batch]
+        with quietly(self._health) as verdict:
             ok = self._exporter.export(records) is LogRecordExportResult.SUCCESS
-        self._health.report(self._scope, ok=ok)
-        return ok
+        self._health.report(self._scope, ok=ok or verdict.final)
+        return None if ok else verdict
 
     def _clean(self, record: "LogRecord") -> "LogRecord":
         record.attributes = self._redactor.attributes(record.attributes)
@@ -99,6 +128,9 @@ class Channel:
         """Drop everything, in a forked child: the parent sends it."""
         self._queue.clear()
         self._sending = threading.Lock()
+        self._counting = threading.RLock()
+        self.waiting_bytes = 0
+        self._exporter = None
 
 
 def otlp_log_exporter(endpoint: str) -> "LogRecordExporter":

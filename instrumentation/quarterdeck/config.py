@@ -18,7 +18,7 @@ from opentelemetry.sdk.trace import SpanLimits, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import SpanExporter
 from opentelemetry.trace import Tracer
 
-from quarterdeck import semconv
+from quarterdeck import semconv, termination, threads
 from quarterdeck.capture import MODES, Capture, Mode, from_environment
 from quarterdeck.channel import Channel, otlp_log_exporter
 from quarterdeck.context import StampProcessor
@@ -27,13 +27,12 @@ from quarterdeck.export import (
     REFUSED_EXIT_S,
     CleanBatchProcessor,
     CleanExporter,
-    Health,
     LazyExporter,
     Relay,
-    install_hush,
     otlp_span_exporter,
 )
 from quarterdeck.guard import guarded
+from quarterdeck.health import Health, install_hush
 from quarterdeck.live import EndProcessor, Live
 from quarterdeck.logs import Bridge
 from quarterdeck.redaction import Hook, Redactor
@@ -46,7 +45,9 @@ log: Final = logging.getLogger("quarterdeck")
 DEFAULT_ENDPOINT: Final = "http://127.0.0.1:4318"
 _MAX_ATTRIBUTES: Final = 4_096
 _MAX_EVENTS: Final = 1_024
+_LAST: Final = -100
 _EXIT_S: Final = 5.0
+_TERMINATED_S: Final = 2.0
 
 
 class ConfigError(ValueError):
@@ -77,7 +78,7 @@ class State:
     """What ``init`` set up."""
 
     settings: Settings
-    exporters: tuple[SpanExporter, ...]
+    exporters: tuple[SpanExporter | str, ...]
     provider: TracerProvider
     health: Health
     batches: list[CleanBatchProcessor] = field(default_factory=list)
@@ -97,7 +98,7 @@ def init(
     service_name: str | None = None,
     runner_url: str | None = None,
     capture: Mode | None = None,
-    exporters: Sequence[SpanExporter] = (),
+    exporters: Sequence[SpanExporter | str] = (),
     resource_attributes: Mapping[str, Any] | None = None,
 ) -> None:
     """Start sending telemetry; calling it again with the same arguments changes nothing.
@@ -109,7 +110,8 @@ def init(
         runner_url: base URL of the runner, to be paused, resumed and cancelled from there; default
             ``QUARTERDECK_RUNNER_URL``, else no control.
         capture: ``full``, ``hash`` or ``off``; default ``QUARTERDECK_CAPTURE``, else ``full``.
-        exporters: further OpenTelemetry span exporters; they receive the same redacted spans.
+        exporters: further OpenTelemetry span exporters, or base URLs of OTLP/HTTP collectors such as
+            ``"http://jaeger:4318"``; they receive the same redacted spans, and nothing live.
         resource_attributes: further resource attributes.
 
     Raises:
@@ -127,12 +129,12 @@ def init(
         _instrument_providers()
 
 
-def begin(settings: Settings, exporters: tuple[SpanExporter, ...], senders: Senders | None = None) -> None:
+def begin(settings: Settings, exporters: tuple[SpanExporter | str, ...], senders: Senders | None = None) -> None:
     """Set everything up from resolved settings.
 
     Args:
         settings: what to do.
-        exporters: further span exporters.
+        exporters: further span exporters or base URLs.
         senders: how to reach the collector; OTLP/HTTP by default.
     """
     global _state  # noqa: PLW0603 - the one place where the SDK keeps state
@@ -158,7 +160,8 @@ def flush(timeout_s: float = 5) -> bool:
     def work() -> None:
         with guarded("flush"):
             sent = [batch.force_flush() for batch in state.batches]
-            done.append(all(sent) and (state.live is None or state.live.flush()))
+            sent.append(state.live is None or state.live.flush())
+            done.append(all(sent))
 
     worker = threading.Thread(target=work, name="quarterdeck-flush", daemon=True)
     worker.start()
@@ -177,6 +180,8 @@ def shutdown(timeout_s: float = _EXIT_S) -> None:
     if state is None:
         return
     with guarded("shut telemetry down"):
+        threads.remove()
+        termination.remove()
         if state.bridge is not None:
             state.bridge.remove()
         if state.control is not None:
@@ -259,9 +264,15 @@ def _resolve(
     )
 
 
-def _checked_exporters(exporters: Sequence[SpanExporter]) -> tuple[SpanExporter, ...]:
-    if isinstance(exporters, SpanExporter) or not all(isinstance(item, SpanExporter) for item in exporters):
-        raise ConfigError("exporters must be a sequence of opentelemetry.sdk.trace.export.SpanExporter")
+def _checked_exporters(exporters: Sequence[SpanExporter | str]) -> tuple[SpanExporter | str, ...]:
+    single = isinstance(exporters, (SpanExporter, str))
+    if single or not all(isinstance(item, (SpanExporter, str)) for item in exporters):
+        raise ConfigError("exporters must be a sequence of opentelemetry.sdk.trace.export.SpanExporter or base URLs")
+    for url in (item for item in exporters if isinstance(item, str)):
+        if not _is_http(url):
+            raise ConfigError(
+                f"exporters must be a sequence of exporters or of URLs like 'http://jaeger:4318', not {url!r}"
+            )
     return tuple(exporters)
 
 
@@ -273,10 +284,15 @@ def _default_endpoint() -> str:
 
 def _base_url(url: str, what: str) -> str:
     base = url.strip().rstrip("/").removesuffix("/v1/traces").removesuffix("/v1/logs").rstrip("/")
-    if base and (urlsplit(base).scheme not in {"http", "https"} or not urlsplit(base).netloc):
+    if base and not _is_http(base):
         log.warning("the %s URL %r is no http(s) URL: nothing is sent there", what, url)
         return ""
     return base
+
+
+def _is_http(url: str) -> bool:
+    parts = urlsplit(url.strip())
+    return parts.scheme in {"http", "https"} and bool(parts.netloc)
 
 
 def _default_service_name() -> str:
@@ -287,7 +303,7 @@ def _default_service_name() -> str:
     return script if script and script != "__main__" else "python"
 
 
-def _start(settings: Settings, exporters: tuple[SpanExporter, ...], senders: Senders) -> State:
+def _start(settings: Settings, exporters: tuple[SpanExporter | str, ...], senders: Senders) -> State:
     install_hush()
     provider = _provider(settings)
     state = State(settings, exporters, provider, Health(settings.endpoint))
@@ -295,18 +311,25 @@ def _start(settings: Settings, exporters: tuple[SpanExporter, ...], senders: Sen
     if settings.endpoint:
         state.live = _start_live(state, functools.partial(senders.logs, settings.endpoint))
         targets.append(EndProcessor(state.live))
-        sender = LazyExporter(functools.partial(senders.spans, settings.endpoint))
-        state.batches.append(_batches(sender, state.health))
-    state.batches += [_batches(exporter, Health(type(exporter).__name__)) for exporter in exporters]
+        state.batches.append(_to_url(settings.endpoint, senders, state.health))
+    for target in exporters:
+        url = _base_url(target, "exporter") if isinstance(target, str) else ""
+        state.batches.append(_to_url(url, senders, Health(url)) if isinstance(target, str) else _batches(target))
     _relay(provider).targets = (*targets, *state.batches)
     if settings.runner_url:
         state.control = Control(settings.runner_url, settings.service_name)
     _register_hooks()
+    threads.install()
+    termination.install(functools.partial(shutdown, _TERMINATED_S))
     return state
 
 
-def _batches(exporter: SpanExporter, health: Health) -> CleanBatchProcessor:
-    return CleanBatchProcessor(CleanExporter(exporter, _redactor, health))
+def _batches(exporter: SpanExporter, health: Health | None = None) -> CleanBatchProcessor:
+    return CleanBatchProcessor(CleanExporter(exporter, _redactor, health or Health(type(exporter).__name__)))
+
+
+def _to_url(url: str, senders: Senders, health: Health) -> CleanBatchProcessor:
+    return _batches(LazyExporter(functools.partial(senders.spans, url)), health)
 
 
 def _start_live(state: State, make: "Callable[[], LogRecordExporter]") -> Live:
@@ -351,10 +374,16 @@ def _instrument_providers() -> None:
 
 
 def _after_fork() -> None:
-    if _state is not None and _state.live is not None:
-        _state.live.after_fork()
-    if _state is not None and _state.control is not None:
-        _state.control.after_fork()
+    termination.forget()
+    if _state is None:
+        return
+    for part in (*_state.batches, _state.live, _state.control):
+        if part is not None:
+            part.after_fork()
+    # Processes of multiprocessing end without atexit.
+    if "multiprocessing.util" in sys.modules:
+        util = sys.modules["multiprocessing.util"]
+        util.register_after_fork(_redactor, lambda _: util.Finalize(None, shutdown, exitpriority=_LAST))
 
 
 @functools.cache

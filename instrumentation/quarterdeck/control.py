@@ -1,6 +1,7 @@
 """Obey pause, resume and cancel from the runner; without a runner nothing changes."""
 
 import asyncio
+import http.client
 import json
 import logging
 import os
@@ -17,7 +18,8 @@ log: Final = logging.getLogger("quarterdeck")
 HEARTBEAT_S: Final = 1.0
 _TIMEOUT_S: Final = 2.0
 _PAUSE_POLL_S: Final = 0.05
-_ENDED: Final = ("completed", "failed", "cancelled")
+_MAX_ENDED: Final = 1_000
+"""How many ended runs wait for a runner that does not answer."""
 
 
 class RunCancelled(BaseException):
@@ -139,7 +141,7 @@ class Control:
         """Report the terminal status once, then no more."""
         with self._lock:
             if self._runs.pop(run.id, None) is not None:
-                self._ended.append(self._describe(run))
+                self._ended = [*self._ended[-_MAX_ENDED + 1 :], self._describe(run)]
         self._wake.set()
 
     def close(self) -> None:
@@ -157,9 +159,12 @@ class Control:
     def _work(self) -> None:
         pid = os.getpid()
         while not self._stopping and pid == os.getpid():
-            self._wake.wait(HEARTBEAT_S if self._runs else None)
+            self._wake.wait(HEARTBEAT_S if self._runs or self._ended else None)
             self._wake.clear()
             with guarded("talk to the runner"):
+                self._beat()
+        if self._ended and pid == os.getpid():
+            with guarded("tell the runner about the last runs"):
                 self._beat()
 
     def _beat(self) -> None:
@@ -171,7 +176,7 @@ class Control:
         reply = self._post({"service": self._service, "runs": [*runs, *ended]})
         if reply is None:
             with self._lock:
-                self._ended = ended + self._ended
+                self._ended = (ended + self._ended)[-_MAX_ENDED:]
             return
         for run_id, command in reply.get("commands", {}).items():
             found = self._runs.get(run_id)
@@ -185,7 +190,7 @@ class Control:
         try:
             with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as response:  # noqa: S310 - as above
                 reply = json.load(response)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, http.client.HTTPException) as error:
             if not self._away:
                 log.info("the runner at %s does not answer (%s); the run goes on without control", self._url, error)
             self._away = True

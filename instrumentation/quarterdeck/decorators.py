@@ -10,6 +10,9 @@ from collections.abc import AsyncGenerator, Callable, Generator
 from types import TracebackType
 from typing import Any, Final, Generic, ParamSpec, TypeVar, cast, overload
 
+from opentelemetry.context import get_current
+
+from quarterdeck import config
 from quarterdeck.context import Run, Step
 from quarterdeck.execution import (
     Execution,
@@ -23,12 +26,11 @@ from quarterdeck.execution import (
     source_version,
 )
 from quarterdeck.guard import guarded
+from quarterdeck.values import MAX_ITEMS, MAX_TEXT_BYTES, Budget, plain
 
 P = ParamSpec("P")
 R = TypeVar("R")
 Handle = TypeVar("Handle", Run, Step)
-
-_MAX_YIELDED: Final = 10_000
 
 Opened = Execution[Run] | Execution[Step]
 Open = Callable[[Any], Opened]
@@ -57,7 +59,7 @@ class Block(Generic[Handle]):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._entered.pop().__exit__(kind, error, traceback)
+        self._left().__exit__(kind, error, traceback)
 
     async def __aenter__(self) -> Handle:
         await boundary_async()
@@ -66,7 +68,15 @@ class Block(Generic[Handle]):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._entered.pop().__exit__(kind, error, traceback)
+        self._left().__exit__(kind, error, traceback)
+
+    def _left(self) -> Opened:
+        # One block may be entered by many tasks and threads at once: what is left is what is current here.
+        context = get_current()
+        entered = tuple(reversed(self._entered))
+        found = next((execution for execution in entered if execution.context is context), entered[0])
+        self._entered.remove(found)
+        return found
 
     def _enter(self) -> Handle:
         execution = safely(self._open_for(None), None)
@@ -309,19 +319,33 @@ class _Yielded:
     """The first items a generator gave, as its output: texts are joined, as streams of words are."""
 
     def __init__(self) -> None:
-        self._items: list[Any] = []
+        self._texts: list[str] = []
+        self._others: list[Any] = []
+        self._budget = Budget()
+        self._characters = 0
         self._count = 0
+        self._wanted = config.capture().mode != "off"
 
     def add(self, item: Any) -> None:
         self._count += 1
-        if self._count <= _MAX_YIELDED:
-            self._items.append(item)
+        if not self._wanted:
+            return
+        if isinstance(item, str) and not self._others:
+            if self._characters <= 2 * MAX_TEXT_BYTES:
+                self._texts.append(item)
+                self._characters += len(item)
+        elif len(self._texts) + len(self._others) < MAX_ITEMS and self._budget.left > 0:
+            # As text, not as the object: a stream of large things would stay in memory.
+            with guarded("capture an item"):
+                self._others.append(plain(item, self._budget))
 
     def record(self, execution: Opened) -> None:
-        if self._items and all(isinstance(item, str) for item in self._items):
-            execution.output("".join(self._items))
-        else:
-            execution.output(self._items)
+        if self._texts and not self._others:
+            execution.output("".join(self._texts))
+            return
+        kept = [*self._texts, *self._others]
+        missing = self._count - len(kept)
+        execution.output([*kept, f"… {missing} more of {self._count}"] if missing and self._wanted else kept)
 
 
 _SHAPES: Final[tuple[tuple[Callable[[Any], bool], Callable[..., Callable[..., Any]]], ...]] = (

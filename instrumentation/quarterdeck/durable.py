@@ -22,9 +22,8 @@ from quarterdeck.config import capture as capture_policy
 from quarterdeck.config import deliver
 from quarterdeck.config import live as live_channel
 from quarterdeck.context import Run, context_with
-from quarterdeck.execution import error_type
+from quarterdeck.failures import error_type, summary
 from quarterdeck.guard import guarded
-from quarterdeck.values import cut
 
 _STARTED: "Final[dict[str, Run]]" = {}
 """Runs that this process has begun and not finished."""
@@ -181,7 +180,7 @@ def _span_name(run: RunIdentity) -> str:
 
 def _span_status(status: str, error: BaseException | None) -> Status:
     if error is not None:
-        return Status(StatusCode.ERROR, cut(f"{type(error).__name__}: {error}", 4_096))
+        return Status(StatusCode.ERROR, summary(error))
     return Status(StatusCode.ERROR) if status == "failed" else Status()
 
 

@@ -13,15 +13,13 @@ from typing import Any, Final, Generic, Self, TypeVar
 
 from opentelemetry import trace
 from opentelemetry.context import Context, attach, detach
-from opentelemetry.trace import Span, Status, StatusCode
+from opentelemetry.trace import Span
 
-from quarterdeck import config, live, semconv
+from quarterdeck import config, failures, live, semconv, termination
 from quarterdeck.context import Run, Step, context_with, current_run, current_step
 from quarterdeck.control import Gate, RunCancelled
 from quarterdeck.guard import guarded
-from quarterdeck.values import cut
 
-_MAX_MESSAGE_BYTES: Final = 4_096
 _CANCELLED: Final = (asyncio.CancelledError, RunCancelled, KeyboardInterrupt)
 
 Handle = TypeVar("Handle", Run, Step)
@@ -51,7 +49,7 @@ class StepSpec:
     input: Any = None
 
 
-@dataclass
+@dataclass(eq=False)
 class Execution(Generic[Handle]):
     """A span in progress and the handle that user code sees.
 
@@ -72,6 +70,9 @@ class Execution(Generic[Handle]):
     settle: Callable[[str], None] = lambda _status: None
     gate: Gate | None = None
     _token: Any = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        termination.opened(id(self), lambda: self.finish(RunCancelled("the program was terminated")))
 
     @contextmanager
     def active(self) -> Iterator[None]:
@@ -101,12 +102,15 @@ class Execution(Generic[Handle]):
 
     def finish(self, error: BaseException | None) -> None:
         """End the span with the status that ``error`` implies."""
-        with guarded("end a span"):
-            status = _status(error)
-            if status == "failed" and error is not None:
-                _record_failure(self.span, error)
+        termination.closed(id(self))
+        status = _status(error)
+        with guarded("record the end of a span"):
             self.span.set_attribute(self.status_key, status)
+            if status == "failed" and error is not None:
+                failures.record(self.span, error, failures.error_type(error))
+        with guarded("tell the end of a span"):
             self.settle(status)
+        with guarded("end a span"):
             self.span.end()
 
     def translate(self, error: BaseException | None) -> None:
@@ -124,18 +128,6 @@ def _status(error: BaseException | None) -> str:
     if isinstance(error, SystemExit) and error.code in {None, 0}:
         return "completed"
     return "cancelled" if isinstance(error, _CANCELLED) else "failed"
-
-
-def _record_failure(span: Span, error: BaseException) -> None:
-    span.set_attribute(semconv.ERROR_TYPE, error_type(error))
-    span.record_exception(error)
-    span.set_status(Status(StatusCode.ERROR, cut(f"{type(error).__name__}: {error}", _MAX_MESSAGE_BYTES)))
-
-
-def error_type(error: BaseException) -> str:
-    """Name an exception's class the OpenTelemetry way: with its module unless it is built in."""
-    kind = type(error)
-    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
 
 
 def new_run_id() -> str:

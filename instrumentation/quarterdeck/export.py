@@ -1,21 +1,18 @@
-"""Everything on the way out: redaction, outages, size; one warning per outage, whatever is behind it."""
+"""Everything on the way out: redaction, outages, size."""
 
-import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from opentelemetry.sdk.trace import Event, ReadableSpan, Span, SpanProcessor
+from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
-from opentelemetry.trace import Status
 
+from quarterdeck.clean import clean_span
 from quarterdeck.guard import guarded
+from quarterdeck.health import Health, Verdict, quietly, wait_patiently
 from quarterdeck.redaction import Redactor
-
-log: Final = logging.getLogger("quarterdeck")
 
 SCHEDULE_MS: Final = 250
 QUEUE_SPANS: Final = 16_384
@@ -28,116 +25,17 @@ TIMEOUT_S: Final = 10.0
 REFUSED_EXIT_S: Final = 0.3
 """How long the end of a program waits for a collector that does not listen."""
 
-_SPAN_OVERHEAD_BYTES: Final = 500
-_NOISY_LOGGERS: Final = (
-    "opentelemetry.exporter.otlp.common.http",
-    "opentelemetry.exporter.otlp.proto.http._log_exporter",
-    "opentelemetry.exporter.otlp.proto.http.trace_exporter",
-    "opentelemetry.sdk._shared_internal",
-)
-
-
-class _Hush(logging.Filter):
-    """Keep OpenTelemetry's own complaints quiet on threads where we complain ourselves."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._local = threading.local()
-
-    @contextmanager
-    def listening(self, told: Callable[[logging.LogRecord], None]) -> Iterator[None]:
-        before = getattr(self._local, "told", None)
-        self._local.told = told
-        try:
-            yield
-        finally:
-            self._local.told = before
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        told = getattr(self._local, "told", None)
-        if told is not None:
-            told(record)
-        return told is None
-
-
-_hush: Final = _Hush()
-
-
-def install_hush() -> None:
-    """Hook the filter into OpenTelemetry's exporters; adding it again changes nothing."""
-    for name in _NOISY_LOGGERS:
-        logging.getLogger(name).addFilter(_hush)
-
-
-class Health:
-    """Whether an endpoint answers; tells the user once per outage and once when it is over.
-
-    Args:
-        endpoint: the address, for the log line. Spans, events and logs of one endpoint share one object.
-    """
-
-    def __init__(self, endpoint: str) -> None:
-        self._endpoint = endpoint
-        self._lock = threading.Lock()
-        self._failing: set[str] = set()
-        self._said_dropped = False
-        self.dropped = 0
-        self.on_refused: Callable[[], None] = _wait_patiently
-
-    @property
-    def away(self) -> bool:
-        """Whether the newest request of some kind failed."""
-        return bool(self._failing)
-
-    def report(self, signal: str, *, ok: bool) -> None:
-        """Note the outcome of one request of ``signal``: ``spans`` or the scope of log records."""
-        with self._lock:
-            before = self.away
-            (self._failing.discard if ok else self._failing.add)(signal)
-            after, dropped = self.away, self.dropped
-        if before and not after:
-            log.info("%s answers again; %d records were dropped meanwhile", self._endpoint, dropped)
-        elif after and not before:
-            log.warning(
-                "cannot deliver telemetry to %s; it is kept for a while and sent when the collector answers "
-                "(start one with `quarterdeck up`); your program is not affected",
-                self._endpoint,
-            )
-
-    def drop(self, count: int) -> None:
-        """Count records that are lost; says so once, unless an outage already explains it."""
-        with self._lock:
-            self.dropped += count
-            say = not self.away and not self._said_dropped
-            self._said_dropped = self._said_dropped or say
-        if say:
-            log.warning("telemetry is produced faster than %s takes it: records are dropped", self._endpoint)
-
-    def complain(self, record: logging.LogRecord) -> None:
-        """Take over a complaint of OpenTelemetry's exporters and batch processors."""
-        if str(record.msg).startswith("Queue full"):
-            self.drop(1)
-        # An exception for a reason means nobody listens there; an overloaded collector has a status to tell.
-        transient = str(record.msg).startswith("Transient error") and isinstance(record.args, tuple)
-        if transient and any(isinstance(argument, Exception) for argument in record.args or ()):
-            self.on_refused()
-
-
-def _wait_patiently() -> None:
-    """Let the exporter try again as often as it likes."""
-
-
-@contextmanager
-def quietly(health: Health) -> Iterator[None]:
-    """Send OpenTelemetry's complaints of the block to ``health`` instead of the log."""
-    with _hush.listening(health.complain):
-        yield
+_OVERHEAD_BYTES: Final = 500
 
 
 @dataclass(frozen=True)
 class _Batch:
     spans: Sequence[ReadableSpan]
     size: int
+
+
+def _nobody_counts(_spans: Sequence[ReadableSpan]) -> None:
+    """Nobody keeps count of what waits."""
 
 
 class CleanExporter(SpanExporter):
@@ -155,24 +53,52 @@ class CleanExporter(SpanExporter):
         self.health = health
         self._held: deque[_Batch] = deque()
         self._lock = threading.Lock()
+        self._lost = False
+        self.on_taken: Callable[[Sequence[ReadableSpan]], None] = _nobody_counts
+
+    def after_fork(self) -> None:
+        """Start afresh in a forked child: the parent sends what is held, on the connections it has."""
+        self._lock = threading.Lock()
+        self._held = deque()
+        self.health.after_fork()
+        if isinstance(self._inner, LazyExporter):
+            self._inner.after_fork()
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Send what was held, then these spans."""
+        self.on_taken(spans)
         with self._lock:
             self._held.extend(_portions(clean_span(span, self._redactor) for span in spans))
             return self._send_held()
 
     def _send_held(self) -> SpanExportResult:
+        outcome = SpanExportResult.SUCCESS
         while self._held:
             result = SpanExportResult.FAILURE
-            with guarded("export spans"), quietly(self.health):
+            with quietly(self.health) as verdict, guarded("export spans"):
                 result = self._inner.export(self._held[0].spans)
-            self.health.report("spans", ok=result is SpanExportResult.SUCCESS)
-            if result is not SpanExportResult.SUCCESS:
+            ok = result is SpanExportResult.SUCCESS
+            self.health.report("spans", ok=ok or verdict.final)
+            if not ok and not verdict.final:
                 self._forget_oldest()
                 return result
-            self._held.popleft()
-        return SpanExportResult.SUCCESS
+            batch = self._held.popleft()
+            if not ok:
+                outcome = result
+                self._refused(batch, verdict)
+        return outcome
+
+    def _refused(self, batch: _Batch, verdict: Verdict) -> None:
+        """Drop what the endpoint will never take; of a request that is too large, try the halves."""
+        half = len(batch.spans) // 2
+        if verdict.too_large and half:
+            parts = (batch.spans[:half], batch.spans[half:])
+            self._held.extendleft(
+                replace(batch, spans=spans, size=sum(map(_weigh, spans))) for spans in reversed(parts)
+            )
+        else:
+            self._lost = True
+            self.health.refused(len(batch.spans), verdict)
 
     def _forget_oldest(self) -> None:
         while len(self._held) > 1 and sum(batch.size for batch in self._held) > HELD_BYTES:
@@ -185,15 +111,19 @@ class CleanExporter(SpanExporter):
 
     def shutdown(self) -> None:
         """Try once more what is held, then close the exporter."""
-        if not self.health.away:
-            with self._lock:
+        # Whoever was away may be back: one try, which the timer of CleanBatchProcessor.close cuts short if not.
+        if self._lock.acquire(timeout=REFUSED_EXIT_S if self.health.away else TIMEOUT_S):
+            try:
                 self._send_held()
+            finally:
+                self._lock.release()
         self.abort()
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         """Send what is held."""
         with self._lock:
-            sent = self._send_held() is SpanExportResult.SUCCESS
+            sent = self._send_held() is SpanExportResult.SUCCESS and not self._lost
+            self._lost = False
         return sent and self._inner.force_flush(timeout_millis) is not False
 
 
@@ -202,6 +132,10 @@ class CleanBatchProcessor(BatchSpanProcessor):
 
     def __init__(self, exporter: CleanExporter) -> None:
         self._clean = exporter
+        self._counting = threading.RLock()
+        self._waiting_spans = 0
+        self.waiting_bytes = 0
+        exporter.on_taken = self._taken
         super().__init__(
             exporter,
             max_queue_size=QUEUE_SPANS,
@@ -210,9 +144,32 @@ class CleanBatchProcessor(BatchSpanProcessor):
         )
 
     def on_end(self, span: ReadableSpan) -> None:
-        """Queue an ended span."""
+        """Queue an ended span, if there is room: large spans fill it sooner than many."""
+        context = span.get_span_context()
+        if context is None or not context.trace_flags.sampled:
+            return
+        weight = _weigh(span)
+        with self._counting:
+            full = self._waiting_spans >= QUEUE_SPANS or self.waiting_bytes + weight > HELD_BYTES
+            if not full:
+                self._waiting_spans += 1
+                self.waiting_bytes += weight
+        if full:
+            self._clean.health.drop(1)
+            return
         with quietly(self._clean.health):
             super().on_end(span)
+
+    def _taken(self, spans: Sequence[ReadableSpan]) -> None:
+        with self._counting:
+            self._waiting_spans -= len(spans)
+            self.waiting_bytes -= sum(map(_weigh, spans))
+
+    def after_fork(self) -> None:
+        """Start afresh in a forked child."""
+        self._counting = threading.RLock()
+        self._waiting_spans = self.waiting_bytes = 0
+        self._clean.after_fork()
 
     def force_flush(self, timeout_millis: int | None = None) -> bool:
         """Send everything that has ended; false when something could not be delivered."""
@@ -228,7 +185,7 @@ class CleanBatchProcessor(BatchSpanProcessor):
             stop: Callable[[], None] = super().shutdown
             stop()
         timer.cancel()
-        health.on_refused = _wait_patiently
+        health.on_refused = wait_patiently
 
     def _give_up_soon(self) -> None:
         _later(REFUSED_EXIT_S, self._clean.abort)
@@ -297,42 +254,16 @@ class LazyExporter(SpanExporter):
         """Nothing is buffered here."""
         return timeout_millis >= 0
 
-
-def clean_span(span: ReadableSpan, redactor: Redactor) -> ReadableSpan:
-    """Give ``span`` itself when it holds no secret, else a copy without them."""
-    attributes = redactor.attributes(span.attributes)
-    events = [_clean_event(event, redactor) for event in span.events]
-    description = span.status.description
-    said = redactor.text("status", description) if description else description
-    same_events = all(a is b for a, b in zip(events, span.events, strict=True))
-    if attributes is span.attributes and same_events and said == description:
-        return span
-    return ReadableSpan(
-        name=span.name,
-        context=span.get_span_context(),
-        parent=span.parent,
-        resource=span.resource,
-        attributes=attributes,
-        events=events,
-        links=span.links,
-        kind=span.kind,
-        status=Status(span.status.status_code, said),
-        start_time=span.start_time,
-        end_time=span.end_time,
-        instrumentation_scope=span.instrumentation_scope,
-    )
-
-
-def _clean_event(event: Event, redactor: Redactor) -> Event:
-    attributes = redactor.attributes(event.attributes)
-    return event if attributes is event.attributes else Event(event.name, attributes, event.timestamp)
+    def after_fork(self) -> None:
+        """Make another one in a forked child: connections cannot be shared."""
+        self._inner = None
 
 
 def _portions(spans: Iterable[ReadableSpan]) -> Iterator[_Batch]:
     portion: list[ReadableSpan] = []
     size = 0
     for span in spans:
-        weight = _weight(span.attributes)
+        weight = _weigh(span)
         if portion and size + weight > REQUEST_BYTES:
             yield _Batch(portion, size)
             portion, size = [], 0
@@ -342,6 +273,11 @@ def _portions(spans: Iterable[ReadableSpan]) -> Iterator[_Batch]:
         yield _Batch(portion, size)
 
 
-def _weight(attributes: Mapping[str, Any] | None) -> int:
+def _weigh(span: ReadableSpan) -> int:
+    return weight_of(span.attributes) + sum(weight_of(event.attributes) for event in span.events)
+
+
+def weight_of(attributes: Mapping[str, Any] | None) -> int:
+    """About how many bytes a span, event or record with these attributes takes."""
     texts = (value for value in (attributes or {}).values() if isinstance(value, str))
-    return _SPAN_OVERHEAD_BYTES + sum(map(len, texts))
+    return _OVERHEAD_BYTES + sum(map(len, texts))

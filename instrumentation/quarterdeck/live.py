@@ -220,7 +220,8 @@ class Live:
     def flush(self) -> bool:
         """Send every event and log record that is due."""
         self._look()
-        return self._events.send() and self._logs.send()
+        told, logged = self._events.send(), self._logs.send()
+        return told and logged
 
     def close(self, timeout_s: float) -> None:
         """Send what is left and stop, within ``timeout_s`` seconds."""

@@ -6,7 +6,6 @@ OpenTelemetry's SDK deprecates its own handler in favour of a contrib package, h
 import logging
 import threading
 import time
-import traceback
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,6 +13,7 @@ from opentelemetry.context import get_current
 
 from quarterdeck.channel import Channel
 from quarterdeck.context import identity_of, run_in, step_in
+from quarterdeck.failures import described
 from quarterdeck.guard import guarded
 from quarterdeck.live import Live
 from quarterdeck.values import cut
@@ -105,10 +105,5 @@ def _attributes(record: logging.LogRecord) -> dict[str, Any]:
         "code.function.name": record.funcName,
     }
     if record.exc_info and record.exc_info[1] is not None:
-        error = record.exc_info[1]
-        found |= {
-            "exception.type": type(error).__qualname__,
-            "exception.message": str(error),
-            "exception.stacktrace": cut("".join(traceback.format_exception(error))),
-        }
+        found |= described(record.exc_info[1])
     return found

@@ -9,17 +9,20 @@ from quarterdeck.guard import guarded
 Hook = Callable[[str, str], str]
 """``hook(attribute_name, text) -> text``; called after the built-in rules."""
 
+# Where a word begins; what comes before may be the escape of a JSON text: ``"\nsk-…"``.
+_BEGIN: Final = r"(?:(?<![A-Za-z0-9_])|(?<=\\[nrtbf])|(?<=\\u[0-9A-Fa-f]{4}))"
 _SECRETS: Final = re.compile(
     r"(?P<private_key>-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----.*?(?:-----END [A-Z0-9 ]*PRIVATE KEY-----|\Z))"
     r"|(?P<anthropic_key>sk-ant-[A-Za-z0-9_\-]{8,})"
     r"|(?P<google_key>AIza[A-Za-z0-9_\-]{30,})"
     r"|(?P<google_token>ya29\.[A-Za-z0-9_\-.]{20,})"
-    r"|(?P<api_key>\bsk-[A-Za-z0-9_\-]{20,})"
-    r"|(?P<aws_key>\b(?:AKIA|ASIA)[A-Z0-9]{16}\b)"
-    r"|(?P<github_token>\b(?:gh[pousr]_[A-Za-z0-9]{30,}|github_pat_[A-Za-z0-9_]{30,}))"
-    r"|(?P<slack_token>\bxox[abprs]-[A-Za-z0-9\-]{10,})"
-    r"|(?P<jwt>\beyJ[A-Za-z0-9_\-]{10,}\.eyJ[A-Za-z0-9_\-]{10,}\.[A-Za-z0-9_\-]{10,})"
-    r"|(?P<bearer>(?i:\bbearer)\s+[A-Za-z0-9_\-.=+/~]{16,})",
+    rf"|(?=[sAgxe]){_BEGIN}(?:"
+    r"(?P<api_key>sk-[A-Za-z0-9_\-]{20,})"
+    r"|(?P<aws_key>(?:AKIA|ASIA)[A-Z0-9]{16}(?![A-Za-z0-9_]))"
+    r"|(?P<github_token>gh[pousr]_[A-Za-z0-9]{30,}|github_pat_[A-Za-z0-9_]{30,})"
+    r"|(?P<slack_token>xox[abprs]-[A-Za-z0-9\-]{10,})"
+    r"|(?P<jwt>eyJ[A-Za-z0-9_\-]{10,}\.eyJ[A-Za-z0-9_\-]{10,}\.[A-Za-z0-9_\-]{10,}))"
+    r"|(?P<bearer>(?i:bearer)\s+[A-Za-z0-9_\-.=+/~]{16,})",
     re.DOTALL,
 )
 

@@ -97,6 +97,12 @@ def test_readers_cannot_write(running: CollectorProcess, sql: str) -> None:
         "SELECT 1 INTO OUTFILE '/tmp/x'",
         "SELECT 1; KILL QUERY WHERE 1",
         "select * from file('/etc/passwd')",
+        "SELECT 1 AS a$$, file('/etc/passwd') AS b$$",
+        "SELECT 1 AS a$x$ INTO OUTFILE '/tmp/x' -- $x$",
+        "SELECT 1 // '\n, file('/etc/passwd') // '",
+        "SELECT file\u200b('/etc/passwd')",
+        "SELECT file\ufeff('/etc/passwd')",
+        "DESCRIBE \u2060 url\u2060('http://127.0.0.1:1/x')",
     ],
 )
 def test_nothing_outside_the_store_is_reached(running: CollectorProcess, sql: str) -> None:
@@ -105,6 +111,31 @@ def test_nothing_outside_the_store_is_reached(running: CollectorProcess, sql: st
     answer = httpx.post(running.clickhouse, content=sql)
     assert answer.status_code >= 400
     assert "root:" not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("format_template_resultset", "/etc/passwd"),
+        ("format_schema", "/etc/passwd:Message"),
+        ("output_format_schema", "/tmp/x"),  # noqa: S108 - nothing is written there
+        ("additional_result_filter", "throwIf(1, file('/etc/passwd'))"),
+        ("additional_table_filters", "{'runs': 'throwIf(1, file(\\'/etc/passwd\\'))'}"),
+        ("filter", "length(file('/etc/passwd')) > 0"),
+        ("dialect", "kusto"),
+    ],
+)
+def test_a_setting_cannot_name_files_or_carry_code(running: CollectorProcess, name: str, value: str) -> None:
+    answer = httpx.post(running.clickhouse, params={name: value}, content="SELECT 1 FORMAT Template")
+
+    assert (answer.status_code, answer.headers["X-ClickHouse-Exception-Code"]) == (403, "497")
+    assert "root:" not in answer.text
+
+
+def test_a_query_that_is_no_text_is_refused(running: CollectorProcess) -> None:
+    answer = httpx.post(running.clickhouse, content=b"SELECT '\xff'")
+
+    assert (answer.status_code, answer.headers["X-ClickHouse-Exception-Code"]) == (400, "62")
 
 
 @pytest.mark.parametrize(
@@ -124,7 +155,8 @@ def test_table_functions_that_leave_the_store_are_refused(running: CollectorProc
         "SELECT 1 AS `a;b`",
         "WITH 1 AS x SELECT x;",
         "-- hi\n(SELECT 1)",
-        "SELECT 'it\u2019s'",
+        "SELECT 'it\u2019s $5 // $5'",
+        "SELECT 1 AS `é`, 4 / 2 /* \u200b */",
     ],
 )
 def test_harmless_text_passes(running: CollectorProcess, sql: str) -> None:

@@ -125,7 +125,19 @@ def test_automatic_function_calling_works_and_the_callers_config_is_untouched(
             model=MODEL, contents='[[tool:get_weather:{"city":"Ulm"}]]', config=configuration
         )
     assert configuration.tools == before
-    spans = telemetry.normal_spans()
+    tools = [span for span in telemetry.normal_spans() if span["name"] == "execute_tool get_weather"]
+    assert tools[0] | {"parent": None} == {
+        "name": "execute_tool get_weather",
+        "parent": None,
+        "status": "UNSET",
+        "attributes": {
+            semconv.OPERATION_NAME: "execute_tool",
+            semconv.TOOL_NAME: "get_weather",
+            semconv.TOOL_CALL_ARGUMENTS: '{"city":"Ulm"}',
+            semconv.TOOL_CALL_RESULT: '"rain in Ulm"',
+        },
+    }
+    spans = [span for span in telemetry.normal_spans() if span not in tools]
     assert {span["name"] for span in spans} == {f"generate_content {MODEL}"}
     assert output_of(spans[0])[0] | {"id": None} == {
         "type": "tool_call",

@@ -5,8 +5,8 @@ import zlib
 from collections.abc import AsyncIterator, Callable
 from typing import Any, Final
 
-OFFLOAD_BYTES: Final = 64 * 1024
-"""Bodies above this are inflated in a thread."""
+OFFLOAD_BYTES: Final = 16 * 1024
+"""Bodies above this are inflated, or parsed from JSON, in a thread."""
 
 
 class BodyTooLargeError(Exception):
@@ -21,12 +21,13 @@ class UnknownEncodingError(Exception):
     """A Content-Encoding that the collector does not read."""
 
 
-async def read(chunks: AsyncIterator[bytes], limit: int) -> bytes:
+async def read(chunks: AsyncIterator[bytes], limit: int, reserve: Callable[[int], None]) -> bytes:
     """Collect a request body.
 
     Args:
         chunks: Pieces as they arrive.
         limit: Largest number of bytes.
+        reserve: Told of every piece before the next is read; may refuse by raising.
 
     Raises:
         BodyTooLargeError: As soon as there are more.
@@ -37,6 +38,7 @@ async def read(chunks: AsyncIterator[bytes], limit: int) -> bytes:
         size += len(chunk)
         if size > limit:
             raise BodyTooLargeError
+        reserve(len(chunk))
         parts.append(chunk)
     return b"".join(parts)
 

@@ -1,11 +1,12 @@
 """OTLP over HTTP."""
 
-import contextlib
-from collections.abc import Iterator
-from typing import Any, Final
+import asyncio
+from collections.abc import Callable
+from typing import Any, Final, Self
 
 from fastapi import APIRouter, Request, Response
 from google.protobuf.message import Message  # type: ignore[import-untyped]  # ships no types
+from starlette.requests import ClientDisconnect
 
 from quarterdeck_collector import live
 from quarterdeck_collector.collector import Collector
@@ -73,20 +74,25 @@ async def _answer(request: Request, kind: Kind) -> Response:
 async def _take(collector: Collector, request: Request, kind: Kind, media: str) -> Message:
     if media not in (otlp.PROTOBUF, otlp.JSON):
         raise RefusalError(415, otlp.INVALID_ARGUMENT, f"send {otlp.PROTOBUF} or {otlp.JSON}, not {media or 'nothing'}")
-    raw = await _body(collector, request)
-    with _inflight(collector, len(raw)):
+    with _Reservation(collector) as reservation:
+        raw = await _body(collector, request, reservation.grow)
         try:
-            message, body = otlp.parse(kind, raw, media)
+            if media == otlp.JSON and len(raw) > bodies.OFFLOAD_BYTES:
+                message, body = await asyncio.to_thread(otlp.parse, kind, raw, media)
+            else:
+                message, body = otlp.parse(kind, raw, media)
         except otlp.BadRequestError as error:
             raise RefusalError(400, otlp.INVALID_ARGUMENT, str(error)) from error
         return await _keep(collector, kind, message, body)
 
 
-async def _body(collector: Collector, request: Request) -> bytes:
+async def _body(collector: Collector, request: Request, reserve: Callable[[int], None]) -> bytes:
     limit = collector.settings.max_body_bytes
     try:
-        data = await bodies.read(request.stream(), limit)
-        return await bodies.inflate(data, request.headers.get("content-encoding", ""), limit)
+        data = await bodies.read(request.stream(), limit, reserve)
+        whole = await bodies.inflate(data, request.headers.get("content-encoding", ""), limit)
+    except ClientDisconnect:
+        raise RefusalError(400, otlp.INVALID_ARGUMENT, "the request ended before its body") from None
     except bodies.BodyTooLargeError:
         text = f"the request is larger than {limit} bytes; send smaller batches or raise --max-body-bytes"
         raise RefusalError(413, otlp.INVALID_ARGUMENT, text) from None
@@ -95,17 +101,30 @@ async def _body(collector: Collector, request: Request) -> bytes:
     except bodies.UnknownEncodingError as error:
         text = f"unknown Content-Encoding {error}; use gzip, deflate, zstd or none"
         raise RefusalError(415, otlp.INVALID_ARGUMENT, text) from error
+    reserve(max(0, len(whole) - len(data)))
+    return whole
 
 
-@contextlib.contextmanager
-def _inflight(collector: Collector, size: int) -> Iterator[None]:
-    if collector.inflight_bytes and collector.inflight_bytes + size > collector.settings.max_inflight_bytes:
-        raise RefusalError(503, otlp.UNAVAILABLE, "too many requests at once; try again")
-    collector.inflight_bytes += size
-    try:
-        yield
-    finally:
-        collector.inflight_bytes -= size
+class _Reservation:
+    """What one request takes of the memory for requests, from its first byte to its answer."""
+
+    def __init__(self, collector: Collector) -> None:
+        self._collector = collector
+        self._size = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def grow(self, size: int) -> None:
+        """Take ``size`` bytes more; a request that is alone always may."""
+        total = self._collector.inflight_bytes
+        if total > self._size and total + size > self._collector.settings.max_inflight_bytes:
+            raise RefusalError(503, otlp.UNAVAILABLE, "too many requests at once; try again")
+        self._collector.inflight_bytes += size
+        self._size += size
+
+    def __exit__(self, *_: object) -> None:
+        self._collector.inflight_bytes -= self._size
 
 
 async def _keep(collector: Collector, kind: Kind, message: Any, body: bytes) -> Message:

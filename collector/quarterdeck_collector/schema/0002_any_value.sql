@@ -42,3 +42,10 @@ CREATE OR REPLACE FUNCTION quarterdeck_is_payload ${on_cluster} AS attribute ->
     )
     OR length(((attribute).value).string_value) > 4096
     OR length(((attribute).value).json_value) > 4096;
+
+-- Times after 2262, which DateTime64(9) cannot hold, become its last one: sums of Timestamp and Duration then never
+-- overflow, and one such span does not cost its request.
+CREATE OR REPLACE FUNCTION quarterdeck_nanoseconds ${on_cluster} AS at -> toUInt64(least(at, 9223372036854775807));
+
+CREATE OR REPLACE FUNCTION quarterdeck_time ${on_cluster} AS at ->
+    fromUnixTimestamp64Nano(toInt64(quarterdeck_nanoseconds(at)), 'UTC');

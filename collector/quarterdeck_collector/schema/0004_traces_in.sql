@@ -29,7 +29,7 @@ CREATE TABLE IF NOT EXISTS ${db}.otlp_traces_in ${on_cluster} (
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS ${db}.otlp_traces_in_mv ${on_cluster} TO ${db}.otel_traces${L} AS
 SELECT
-    fromUnixTimestamp64Nano(toInt64(span.start_time_unix_nano), 'UTC') AS Timestamp,
+    quarterdeck_time(span.start_time_unix_nano) AS Timestamp,
     lower(hex(span.trace_id)) AS TraceId,
     lower(hex(span.span_id)) AS SpanId,
     lower(hex(span.parent_span_id)) AS ParentSpanId,
@@ -47,10 +47,10 @@ SELECT
         quarterdeck_types(arrayFilter(a -> quarterdeck_is_payload(a), span.attributes))
     ) AS SpanAttributeTypes,
     span.flags AS TraceFlags,
-    if(span.end_time_unix_nano >= span.start_time_unix_nano, span.end_time_unix_nano - span.start_time_unix_nano, 0) AS Duration,
+    if(span.end_time_unix_nano >= span.start_time_unix_nano, quarterdeck_nanoseconds(span.end_time_unix_nano) - quarterdeck_nanoseconds(span.start_time_unix_nano), 0) AS Duration,
     transform(span.status.code, [1, 2], ['Ok', 'Error'], 'Unset') AS StatusCode,
     span.status.message AS StatusMessage,
-    arrayMap(e -> fromUnixTimestamp64Nano(toInt64(e.time_unix_nano), 'UTC'), span.events) AS `Events.Timestamp`,
+    arrayMap(e -> quarterdeck_time(e.time_unix_nano), span.events) AS `Events.Timestamp`,
     span.events.name AS `Events.Name`,
     arrayMap(e -> quarterdeck_map(e.attributes), span.events) AS `Events.Attributes`,
     arrayMap(l -> lower(hex(l.trace_id)), span.links) AS `Links.TraceId`,

@@ -56,7 +56,7 @@ CREATE TABLE IF NOT EXISTS ${db}.otlp_logs_in ${on_cluster} (
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS ${db}.otlp_logs_in_mv ${on_cluster} TO ${db}.otel_logs${L} AS
 SELECT
-    fromUnixTimestamp64Nano(toInt64(if(record.time_unix_nano != 0, record.time_unix_nano, record.observed_time_unix_nano)), 'UTC') AS Timestamp,
+    quarterdeck_time(if(record.time_unix_nano != 0, record.time_unix_nano, record.observed_time_unix_nano)) AS Timestamp,
     lower(hex(record.trace_id)) AS TraceId,
     lower(hex(record.span_id)) AS SpanId,
     toUInt8(bitAnd(record.flags, 255)) AS TraceFlags,

@@ -8,10 +8,9 @@ from urllib.parse import urlsplit
 
 from opentelemetry import trace
 from opentelemetry.context import attach, detach
-from opentelemetry.trace import SpanKind, Status, StatusCode
+from opentelemetry.trace import SpanKind
 
-from quarterdeck import config, live, semconv
-from quarterdeck.execution import error_type
+from quarterdeck import config, failures, live, semconv
 from quarterdeck.guard import guarded
 from quarterdeck.prompt import remembered
 from quarterdeck.values import cut, to_json
@@ -152,7 +151,5 @@ class Call:
         with guarded("end the span of a model call"):
             self.span.set_attributes({key: value for key, value in attributes.items() if value is not None})
             if isinstance(error, Exception):
-                self.span.set_attribute(semconv.ERROR_TYPE, kind or error_type(error))
-                self.span.record_exception(error)
-                self.span.set_status(Status(StatusCode.ERROR, cut(f"{type(error).__name__}: {error}", 4_096)))
+                failures.record(self.span, error, kind or failures.error_type(error))
         self.span.end()

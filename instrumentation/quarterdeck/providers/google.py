@@ -9,10 +9,12 @@ import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from typing import Any, Final
 
+from google.genai import _extra_utils as extra_utils
 from google.genai import errors, models, types
 
 from quarterdeck import semconv
 from quarterdeck.guard import guarded
+from quarterdeck.providers import google_tools
 from quarterdeck.providers.call import Call, Parts, content_attributes, output_messages
 from quarterdeck.providers.google_messages import (
     answer_attributes,
@@ -46,6 +48,15 @@ def instrument() -> None:
             wrapper = functools.wraps(original)(wrap(original))
             setattr(wrapper, _MARK, True)
             setattr(owner, name, wrapper)
+    for name, observe in (
+        ("invoke_function_from_dict_args", google_tools.wrap),
+        ("invoke_function_from_dict_args_async", google_tools.wrap_async),
+    ):
+        call = getattr(extra_utils, name, None)
+        if call is not None and not hasattr(call, _MARK):
+            observed = observe(call)
+            setattr(observed, _MARK, True)
+            setattr(extra_utils, name, observed)
 
 
 class _Observed:
