@@ -43,9 +43,12 @@ _hush: Final = _Hush()
 
 
 def install_hush() -> None:
-    """Hook the filter into OpenTelemetry's exporters; adding it again changes nothing."""
+    """Hook the filter into OpenTelemetry's exporters; hooking it again changes nothing."""
     for name in _NOISY_LOGGERS:
-        logging.getLogger(name).addFilter(_hush)
+        filters = logging.getLogger(name).filters
+        if _hush not in filters:
+            # Before the exporters' own filter, which hides repeated complaints: each tells the fate of a request.
+            filters.insert(0, _hush)
 
 
 class Health:
