@@ -122,7 +122,7 @@ def test_every_span_inside_carries_the_ids_of_run_and_step_other_libraries_too(t
     def outer() -> None:
         run = qd.current_run()
         assert run is not None
-        with qd.step("inner") as step, trace.get_tracer("another.library").start_as_current_span("theirs"):
+        with qd.step("inner") as step, trace.get_tracer("another.package").start_as_current_span("theirs"):
             assert qd.current_step() is step
             seen.update(run=run.id, step=step.id)
 
