@@ -148,12 +148,12 @@ def test_spans_waiting_for_an_exporter_are_bounded_in_bytes() -> None:
     qd.init("", exporters=[memory])
     (batch,) = config._state.batches  # type: ignore[union-attr]  # init has just started it
     with batch._clean._lock:
-        for _ in range(300):
+        for _ in range(600):
             with qd.pipeline("big", input="x" * 250_000):
                 pass
         assert batch.waiting_bytes < 70_000_000
     assert qd.flush()
-    assert 200 < len(memory.kept()) < 300
+    assert 200 < len(memory.kept()) < 600  # what waits, and at most as much that was under way
     assert batch.waiting_bytes == 0
 
 

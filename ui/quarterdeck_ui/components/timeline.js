@@ -91,7 +91,8 @@ export function timeline(panel, actions) {
     const p = element.parts;
     // what never ended in a run that is over ended with it
     const cut = told.end === null && !OPEN.has(run.status);
-    if (cut && element.told !== told) element.cut = { ...told, status: "lost", end: Math.max(told.start, run.ended ?? told.start) };
+    if (element.told !== told) element.cut = null;
+    if (cut) element.cut ??= { ...told, status: "lost", end: Math.max(told.start, run.ended ?? told.start) };
     element.told = told;
     const node = cut ? element.cut : told;
     const end = node.end ?? now();
