@@ -35,7 +35,7 @@ PAYLOAD = ("gen_ai.input.messages", "gen_ai.output.messages")
 
 
 def requests(spans: int, per_request: int) -> list[bytes]:
-    """Make the load: runs of 20 spans, a third of them model calls with prompts of 1 to 3 KB."""
+    """Make the load: runs of 20 spans, 2.4 KB each on average, a third of them model calls."""
     chance = random.Random(1)  # noqa: S311 - a load, no secret
     made = []
     for _ in range(spans // per_request):
@@ -61,8 +61,8 @@ def _run(chance: random.Random) -> Iterator[dict[str, Any]]:
                 "gen_ai.response.model": "claude-sonnet-4-5-20250929",
                 "gen_ai.usage.input_tokens": chance.randrange(4000),
                 "gen_ai.usage.output_tokens": chance.randrange(800),
-                "gen_ai.input.messages": " ".join(chance.choices(WORDS, k=chance.randrange(200, 600))),
-                "gen_ai.output.messages": " ".join(chance.choices(WORDS, k=chance.randrange(40, 300))),
+                "gen_ai.input.messages": " ".join(chance.choices(WORDS, k=chance.randrange(600, 1200))),
+                "gen_ai.output.messages": " ".join(chance.choices(WORDS, k=chance.randrange(100, 500))),
             }
         yield {
             "trace_id": trace,

@@ -58,8 +58,8 @@ def _expected(provider: str, model: str, when: datetime, tokens: tuple[int, int,
 
 def _costs(store: EmbeddedStore, ingest: Ingest, *spans: dict[str, Any]) -> list[float | None]:
     prices.load(store)
-    ingest(otlp.traces(*({**span, "name": f"{number:03d}"} for number, span in enumerate(spans))))
-    return [row["Cost"] for row in store.json_rows("SELECT Cost FROM $otel_traces ORDER BY SpanName")]
+    ingest(otlp.traces(*({**span, "span_id": number.to_bytes(8)} for number, span in enumerate(spans, start=1))))
+    return [row["Cost"] for row in store.json_rows("SELECT Cost FROM $model_calls ORDER BY SpanId")]
 
 
 def test_costs_agree_with_genai_prices(store: EmbeddedStore, ingest: Ingest) -> None:
@@ -81,7 +81,7 @@ def test_a_span_that_is_no_model_call_costs_nothing_even_with_usage(store: Embed
     span = _call("anthropic", "claude-haiku-4-5", DAY, (10, 0, 0, 1))
     span["attributes"][semconv.OPERATION_NAME] = "invoke_agent"
 
-    assert _costs(store, ingest, span) == [None]
+    assert _costs(store, ingest, span) == []
 
 
 def test_prices_are_loaded_once_and_hand_made_ones_stay(store: EmbeddedStore) -> None:

@@ -9,6 +9,7 @@ import pytest
 from quarterdeck import semconv
 from quarterdeck_collector import prices
 from quarterdeck_collector.migrate import SCHEMA, MigrationError, migrate
+from quarterdeck_collector.segments import frame
 from quarterdeck_collector.store import EmbeddedStore
 from support import otlp
 from support.collectors import Ingest
@@ -96,7 +97,8 @@ RECORDED = (
 def _record_run(store: EmbeddedStore, ingest: Ingest) -> None:
     prices.load(store)
     for span in RECORDED:  # spans of a run come in many batches
-        ingest(otlp.traces(span, resource={semconv.PROVIDER_STAND_IN: True}))
+        resource = {semconv.PROVIDER_STAND_IN: True, "deployment.environment.name": "test"}
+        ingest(otlp.traces(span, resource=resource))
 
 
 def test_the_whole_row_of_a_model_call(store: EmbeddedStore, ingest: Ingest) -> None:
@@ -131,7 +133,11 @@ def test_the_whole_row_of_a_model_call(store: EmbeddedStore, ingest: Ingest) -> 
         "SpanName": "chat claude-sonnet-4-5",
         "SpanKind": "Client",
         "ServiceName": "tests",
-        "ResourceAttributes": {"service.name": "tests", semconv.PROVIDER_STAND_IN: "true"},
+        "ResourceAttributes": {
+            "service.name": "tests",
+            semconv.PROVIDER_STAND_IN: "true",
+            "deployment.environment.name": "test",
+        },
         "ScopeName": "quarterdeck",
         "ScopeVersion": "",
         "SpanAttributes": attributes,
@@ -148,7 +154,42 @@ def test_the_whole_row_of_a_model_call(store: EmbeddedStore, ingest: Ingest) -> 
         "SpanAttributeTypes": "ssssssssssiiiiiad|ss",
         "TraceFlags": 1,
         "Payload": {semconv.INPUT_MESSAGES: '[{"role":"user"}]', semconv.OUTPUT_MESSAGES: '[{"role":"assistant"}]'},
+        "ResourceAttributeTypes": "sbs",
+        "ResourceSchemaUrl": "",
+        "ScopeAttributes": {},
+        "ScopeAttributeTypes": "",
+        "ScopeSchemaUrl": "",
+        "EventAttributeTypes": ["i"],
+        "LinkAttributeTypes": ["s"],
+        "LinkFlags": [0],
+        "DroppedAttributesCount": 0,
+        "DroppedEventsCount": 0,
+        "DroppedLinksCount": 0,
         "RunId": "run-1",
+        "PipelineName": "digest",
+        "PipelineVersion": "v1",
+        "StepId": "0000000000000002",
+        "StepName": "summarise",
+        "Environment": "test",
+        "Operation": "chat",
+        "ErrorType": "",
+        "IsModelCall": 1,
+    }
+
+
+def test_what_a_model_call_used_and_cost(store: EmbeddedStore, ingest: Ingest) -> None:
+    _record_run(store, ingest)
+
+    (row,) = store.json_rows("SELECT * FROM $model_calls WHERE SpanId = '0000000000000003'")
+    assert row.pop("CallId") > 0
+    assert row == {
+        "Timestamp": "2026-01-01 00:00:03.000000000",
+        "RunId": "run-1",
+        "TraceId": "000102030405060708090a0b0c0d0e0f",
+        "SpanId": "0000000000000003",
+        "ParentSpanId": "0000000000000002",
+        "ServiceName": "tests",
+        "Environment": "test",
         "PipelineName": "digest",
         "PipelineVersion": "v1",
         "StepId": "0000000000000002",
@@ -163,12 +204,88 @@ def test_the_whole_row_of_a_model_call(store: EmbeddedStore, ingest: Ingest) -> 
         "CacheReadTokens": 400,
         "CacheWriteTokens": 200,
         "ReasoningTokens": 7,
+        "PriceModel": "claude-sonnet-4-5",
+        "Cost": 0.00357,  # 400 x 3 + 400 x 0.3 + 200 x 3.75 + 100 x 15 USD per million
+        "IsUnpriced": 0,
+        "Duration": 14 * SECOND,
         "TimeToFirstChunk": 0.25,
         "FinishReason": "stop",
+        "IsError": 0,
         "ErrorType": "",
-        "IsModelCall": 1,
-        "Cost": 0.00357,  # 400 x 3 + 400 x 0.3 + 200 x 3.75 + 100 x 15 USD per million
+        "StandIn": 1,
     }
+
+
+@pytest.mark.parametrize("table", ["llm_1m", "llm_1h"])
+def test_calls_add_up_by_minute_and_by_hour(store: EmbeddedStore, ingest: Ingest, table: str) -> None:
+    _record_run(store, ingest)
+
+    quantiles = "quantilesBFloat16Merge(0.5, 0.95, 0.99)"
+    rows = store.json_rows(
+        f"SELECT Time, Model, sum(Calls) AS calls, sum(InputTokens) AS input, sum(Cost) AS cost, "  # noqa: S608
+        f"sum(UnpricedCalls) AS unpriced, {quantiles}(DurationQuantiles)[1] AS p50 "
+        f"FROM ${table} GROUP BY Time, Model ORDER BY Model"
+    )
+    same = {"Time": "2026-01-01 00:00:00", "calls": 1}
+    assert rows == [
+        {**same, "Model": "claude-sonnet-4-5-20250929", "input": 1000, "cost": 0.00357, "unpriced": 0, "p50": 14},
+        {**same, "Model": "mystery-1", "input": 5, "cost": 0, "unpriced": 1, "p50": 12},
+    ]
+
+
+def test_errors_that_differ_in_numbers_only_are_one_group(store: EmbeddedStore, ingest: Ingest) -> None:
+    def failed(number: int, message: str) -> dict[str, Any]:
+        return _span(number, 9, "s", {semconv.ERROR_TYPE: "E"}, status={"code": 2, "message": message})
+
+    ingest(otlp.traces(failed(1, "request 17 failed"), failed(2, "request 4 failed"), failed(3, "other")))
+
+    rows = store.rows("SELECT ErrorType, Message, sum(Errors) FROM $error_groups GROUP BY 1, 2 ORDER BY 3 DESC")
+    assert rows == [["E", "request 17 failed", "2"], ["E", "other", "1"]]
+
+
+def _two_tellings(outer: dict[str, Any], inner: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    call = {semconv.OPERATION_NAME: semconv.OPERATION_CHAT, semconv.USAGE_INPUT_TOKENS: 10}
+    return _span(2, 1, "outer", call | outer), _span(3, 2, "inner", call | inner)
+
+
+@pytest.mark.parametrize("apart", [False, True])
+@pytest.mark.parametrize("response", [{semconv.RESPONSE_ID: "msg_1"}, {}])
+def test_two_nested_spans_of_one_call_count_once(
+    store: EmbeddedStore, ingest: Ingest, apart: bool, response: dict[str, Any]
+) -> None:
+    outer, inner = _two_tellings(response, response)
+    for batch in ([inner], [outer]) if apart else ([outer, inner],):
+        ingest(otlp.traces(*batch))
+
+    assert store.rows("SELECT SpanId, InputTokens FROM $model_calls") == [["0000000000000003", "10"]]
+    assert store.rows("SELECT sum(ModelCalls), sum(InputTokens) FROM $runs") == [["1", "10"]]
+    assert store.rows("SELECT sum(Calls) FROM $llm_1h") == [["1"]]
+
+
+@pytest.mark.parametrize("apart", [False, True])
+def test_two_spans_side_by_side_with_one_response_id_count_once(
+    store: EmbeddedStore, ingest: Ingest, apart: bool
+) -> None:
+    call = {
+        semconv.OPERATION_NAME: semconv.OPERATION_CHAT,
+        semconv.RESPONSE_ID: "msg_1",
+        semconv.USAGE_INPUT_TOKENS: 10,
+    }
+    spans = [_span(number, 1, "call", call) for number in (2, 3)]
+    for batch in ([spans[0]], [spans[1]]) if apart else (spans,):
+        ingest(otlp.traces(*batch))
+
+    assert store.rows("SELECT count(), sum(InputTokens) FROM $model_calls") == [["1", "10"]]
+
+
+def test_a_retried_insert_counts_its_calls_once(store: EmbeddedStore, tmp_path: Path) -> None:
+    path = tmp_path / "s.otlp"
+    path.write_bytes(frame(otlp.traces(*_two_tellings({}, {semconv.RESPONSE_ID: "msg_1"})).SerializeToString()))
+    for _ in range(3):
+        store.insert_otlp("otlp_traces_in", path, "ExportTraceServiceRequest", "same")
+
+    assert store.rows("SELECT count() FROM $model_calls") == [["1"]]
+    assert store.rows("SELECT sum(Calls) FROM $llm_1m") == [["1"]]
 
 
 def test_the_whole_row_of_a_run(store: EmbeddedStore, ingest: Ingest) -> None:
@@ -184,6 +301,7 @@ def test_the_whole_row_of_a_run(store: EmbeddedStore, ingest: Ingest) -> None:
         "PipelineVersion": "v1",
         "RootName": "invoke_workflow digest",
         "ServiceName": "tests",
+        "Environment": "test",
         "Start": "2026-01-01 00:00:01.000000000",
         "End": "2026-01-01 00:00:19.000000000",
         "RootSeen": 1,
@@ -257,7 +375,7 @@ def test_a_foreign_trace_is_a_run_of_its_own(store: EmbeddedStore, ingest: Inges
     ingest(otlp.traces(_span(1, 0, "root", {}), _span(2, 1, "llm", attributes)))
 
     columns = ("RunId", "PipelineName", "RootName", "Status", "ModelCalls", "InputTokens", "OutputTokens", "Models")
-    (row,) = store.json_rows("SELECT * FROM $runs")
+    (row,) = store.json_rows("SELECT * FROM $runs FINAL")
     assert [{column: row[column] for column in columns}] == [
         {
             "RunId": TRACE.hex(),
@@ -283,19 +401,21 @@ def test_rows_of_the_stock_exporter_fill_our_columns_too(store: EmbeddedStore) -
         "(now64(9), 't', 's', '', '', 'n', 'Client', 'svc', {}, '', '', "
         "{'gen_ai.operation.name': 'chat', 'gen_ai.system': 'anthropic', "
         "'gen_ai.request.model': 'claude-haiku-4-5', "
-        "'gen_ai.usage.prompt_tokens': '1000', 'gen_ai.usage.completion_tokens': '10', 'quarterdeck.run.id': 'R'}, "
+        "'gen_ai.usage.prompt_tokens': '1000', 'gen_ai.usage.completion_tokens': '10', 'quarterdeck.run.id': 'R', "
+        "'gen_ai.input.messages': 'hi'}, "
         "5, 'Ok', '', [], [], [], [], [], [], [])"
     )
 
-    assert store.rows("SELECT RunId, Provider, InputTokens, OutputTokens, Cost FROM $otel_traces") == [
+    assert store.rows("SELECT RunId, Operation, IsModelCall, PromptText FROM $otel_traces") == [
+        ["R", "chat", "1", "hi"]
+    ]
+    assert store.rows("SELECT RunId, Provider, InputTokens, OutputTokens, Cost FROM $model_calls") == [
         ["R", "anthropic", "1000", "10", "0.00105"]
     ]
-    assert store.rows("SELECT RunId, Cost FROM $runs") == [["R", "0.00105"]]
+    assert store.rows("SELECT RunId, sum(Cost) FROM $runs GROUP BY RunId") == [["R", "0.00105"]]
 
 
 def test_one_token_is_stored_once_in_every_table(store: EmbeddedStore, tmp_path: Path) -> None:
-    from quarterdeck_collector.segments import frame
-
     path = tmp_path / "s.otlp"
     path.write_bytes(frame(otlp.traces(*RECORDED).SerializeToString()))
     for _ in range(3):
@@ -317,10 +437,10 @@ def test_migrations_run_once(empty_store: EmbeddedStore) -> None:
 
 def test_an_edited_migration_is_refused(empty_store: EmbeddedStore, schema: Path) -> None:
     migrate(empty_store, schema)
-    with (schema / "0006_runs.sql").open("a") as file:
+    with (schema / "0008_derived.sql").open("a") as file:
         file.write("SELECT 1;\n")
 
-    with pytest.raises(MigrationError, match="0006_runs was edited after it was applied"):
+    with pytest.raises(MigrationError, match="0008_derived was edited after it was applied"):
         migrate(empty_store, schema)
 
 

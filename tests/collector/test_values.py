@@ -127,7 +127,13 @@ def test_a_log_record_keeps_body_attributes_and_types(store: EmbeddedStore, inge
         "LogAttributes": {"quarterdeck.run.id": "R", "quarterdeck.step.name": "S", "n": "1"},
         "EventName": "happened",
         "LogAttributeTypes": "ssi|i",
+        "ResourceAttributeTypes": "ss",
+        "ScopeAttributeTypes": "",
+        "ObservedTimestamp": "1970-01-01 00:00:00.000000000",
+        "LogFlags": 0,
+        "DroppedAttributesCount": 0,
         "RunId": "R",
+        "StepId": "",
         "StepName": "S",
         "PipelineName": "",
     }

@@ -24,7 +24,7 @@ def today_utc() -> datetime:
 def stored(store: Store, run_id: str) -> RunRow:
     def look() -> RunRow | None:
         row = queries.run_by_id(store, run_id)
-        return row if row and row.ended else None
+        return row if row and row.ended and row.calls else None  # the tables of one insert fill one after the other
 
     found: RunRow = wait_for(look)
     return found

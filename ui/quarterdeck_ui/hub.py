@@ -38,11 +38,19 @@ class Detail:
     spans: tuple[Span, ...] = ()
     nodes: tuple[Node, ...] = ()
     truncated: bool = False
+    reads: int = 0
+    """How often the trace was read since the run ended."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether the run has ended."""
+        return bool(self.found and self.run is not None and not self.run.open)
 
     @property
     def settled(self) -> bool:
-        """Whether the run has ended, so that its trace changes no more."""
-        return bool(self.found and self.run is not None and not self.run.open)
+        """Whether the trace changes no more. ClickHouse fills the tables of one insert one after the other: of a trace
+        that is read in that moment the calls may lack their tokens."""
+        return self.ended and self.reads > 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,7 +105,9 @@ class Poller:
             settled = known is not None and known.settled and run_id not in now.live
             if known is None or (everything and not settled):
                 spans, run = await asyncio.to_thread(self._trace, run_id, now)
-                self._hub.details.put(run_id, _detail(run_id, spans, run, self._hub.snapshot))
+                detail = _detail(run_id, spans, run, self._hub.snapshot)
+                reads = known.reads + 1 if known and known.ended else 1
+                self._hub.details.put(run_id, replace(detail, reads=reads))
             elif known.found and not settled:
                 self._hub.details.put(run_id, _refreshed(run_id, known, now))
         if any(self._hub.details.get(run_id) != known for run_id, known in before.items()):

@@ -20,26 +20,48 @@ CREATE TABLE IF NOT EXISTS ${db}.model_prices_src ${on_cluster} (
 ) ENGINE = ${R}ReplacingMergeTree(Updated)
 ORDER BY (Provider, Model, ValidFrom);
 
+-- Rates are USD per million tokens of input, cache read, cache write and output; TierRates hold for requests with more
+-- than TierAbove input tokens.
 CREATE DICTIONARY IF NOT EXISTS ${db}.model_prices ${on_cluster} (
     Provider String,
     Model String,
     ValidFrom Date,
     ValidTo Date,
-    InputPrice Float64,
-    CacheReadPrice Float64,
-    CacheWritePrice Float64,
-    OutputPrice Float64,
+    Rates Array(Float64),
     TierAbove UInt64,
-    TierInputPrice Float64,
-    TierCacheReadPrice Float64,
-    TierCacheWritePrice Float64,
-    TierOutputPrice Float64
+    TierRates Array(Float64)
 )
 PRIMARY KEY Provider, Model
 SOURCE(CLICKHOUSE(
-    QUERY 'SELECT Provider, Model, ValidFrom, ValidTo, InputPrice, CacheReadPrice, CacheWritePrice, OutputPrice, TierAbove, TierInputPrice, TierCacheReadPrice, TierCacheWritePrice, TierOutputPrice FROM ${db}.model_prices_src FINAL'
+    QUERY 'SELECT Provider, Model, ValidFrom, ValidTo, [InputPrice, CacheReadPrice, CacheWritePrice, OutputPrice] AS Rates, if(TierAbove = 0, toUInt64(-1), TierAbove) AS TierAbove, [TierInputPrice, TierCacheReadPrice, TierCacheWritePrice, TierOutputPrice] AS TierRates FROM ${db}.model_prices_src FINAL'
     ${dict_auth}
 ))
 LAYOUT(COMPLEX_KEY_RANGE_HASHED())
 RANGE(MIN ValidFrom MAX ValidTo)
 LIFETIME(MIN 300 MAX 600);
+
+-- The first name of the model (in lower case) that has a price: as it is, without path, without date, without '-preview'.
+CREATE OR REPLACE FUNCTION quarterdeck_price_model ${on_cluster} AS (provider, model, at) -> arrayFirst(
+    name -> dictHas('${db}.model_prices', (provider, name), toDate(at)),
+    [
+        model,
+        replaceRegexpOne(model, '^.*/', ''),
+        replaceRegexpAll(model, '^.*/|(-latest|-[0-9]{3}|-[0-9]{2}-[0-9]{2,4}|[-@]20[0-9]{2}-?[0-9]{2}-?[0-9]{2})$', ''),
+        replaceRegexpAll(model, '^.*/|-(preview|exp)(-[0-9-]+)?$', '')
+    ]
+);
+
+-- USD of one call; NULL where the price is not known or nothing was used. Tokens are those of (input, cache read, cache
+-- write, output), input with both kinds of cached ones.
+CREATE OR REPLACE FUNCTION quarterdeck_cost ${on_cluster} AS (provider, price_model, at, input, cache_read, cache_write, output) -> if(
+    price_model = '' OR input + output = 0,
+    NULL,
+    arrayDotProduct(
+        [toFloat64(input - least(cache_read + cache_write, input)), toFloat64(cache_read), toFloat64(cache_write), toFloat64(output)],
+        if(
+            input > dictGetOrDefault('${db}.model_prices', 'TierAbove', (provider, price_model), toDate(at), 0),
+            dictGetOrDefault('${db}.model_prices', 'TierRates', (provider, price_model), toDate(at), [0., 0., 0., 0.]),
+            dictGetOrDefault('${db}.model_prices', 'Rates', (provider, price_model), toDate(at), [0., 0., 0., 0.])
+        )
+    ) / 1e6
+);

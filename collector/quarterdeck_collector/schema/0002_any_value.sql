@@ -30,19 +30,6 @@ CREATE OR REPLACE FUNCTION quarterdeck_map ${on_cluster} AS attributes ->
 CREATE OR REPLACE FUNCTION quarterdeck_types ${on_cluster} AS attributes ->
     arrayStringConcat(CAST(arrayMap(pair -> ((pair).value).value, attributes), 'Array(String)'));
 
--- Bulky values live in the Payload column, so that lists never read them.
-CREATE OR REPLACE FUNCTION quarterdeck_is_payload ${on_cluster} AS attribute ->
-    (attribute).key IN (
-        'gen_ai.input.messages', 'gen_ai.output.messages', 'gen_ai.system_instructions',
-        'gen_ai.tool.definitions', 'gen_ai.tool.call.arguments', 'gen_ai.tool.call.result',
-        'gen_ai.prompt', 'gen_ai.completion', 'input.value', 'output.value',
-        'quarterdeck.run.input', 'quarterdeck.run.output', 'quarterdeck.pipeline.config',
-        'quarterdeck.step.input', 'quarterdeck.step.output',
-        'quarterdeck.prompt.template', 'quarterdeck.prompt.variables', 'quarterdeck.prompt.parts'
-    )
-    OR length(((attribute).value).string_value) > 4096
-    OR length(((attribute).value).json_value) > 4096;
-
 -- Times after 2262, which DateTime64(9) cannot hold, become its last one: sums of Timestamp and Duration then never
 -- overflow, and one such span does not cost its request.
 CREATE OR REPLACE FUNCTION quarterdeck_nanoseconds ${on_cluster} AS at -> toUInt64(least(at, 9223372036854775807));

@@ -1,4 +1,4 @@
--- Types with names: the text of each fragment replaces ${name} in the migrations.
+-- Texts with names: the text of each fragment replaces ${name} in the migrations.
 
 -- fragment case
 Enum8('?' = 0, 's' = 1, 'b' = 2, 'i' = 3, 'd' = 4, 'a' = 5, 'k' = 6, 'x' = 7, 'j' = 20)
@@ -17,4 +17,4 @@ Tuple(
 )
 
 -- fragment attributes
-Array(Tuple(key String, value ${any_value}))
+Array(Tuple(key LowCardinality(String), value ${any_value}))

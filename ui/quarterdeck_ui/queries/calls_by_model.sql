@@ -3,12 +3,11 @@ SELECT
     toUnixTimestamp(toStartOfInterval(addNanoseconds(Timestamp, Duration), toIntervalSecond({bucket:UInt32}))) AS Bucket,
     Model,
     count() AS Calls,
-    countIf(ErrorType != '' OR StatusCode = 'Error') AS Errors,
+    sum(IsError) AS Errors,
     sum(InputTokens + OutputTokens) AS Tokens,
     sum(Cost) AS CostUsd
-FROM otel_traces
-WHERE IsModelCall
-    AND Timestamp > now64(9) - toIntervalSecond({window:UInt32}) - INTERVAL 1 HOUR
+FROM model_calls
+WHERE Timestamp > now64(9) - toIntervalSecond({window:UInt32}) - INTERVAL 1 HOUR
     AND addNanoseconds(Timestamp, Duration) > now64(9) - toIntervalSecond({window:UInt32})
 GROUP BY Bucket, Model
 ORDER BY Bucket, Model

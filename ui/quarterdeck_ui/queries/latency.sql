@@ -7,9 +7,8 @@ SELECT
     quantileExactInclusive(0.95)(Duration / 1e9) AS P95,
     quantileExactInclusiveIf(0.5)(TimeToFirstChunk, TimeToFirstChunk > 0) AS FirstP50,
     quantileExactInclusiveIf(0.95)(TimeToFirstChunk, TimeToFirstChunk > 0) AS FirstP95
-FROM otel_traces
-WHERE IsModelCall
-    AND Timestamp > now64(9) - toIntervalSecond({window:UInt32}) - INTERVAL 1 HOUR
+FROM model_calls
+WHERE Timestamp > now64(9) - toIntervalSecond({window:UInt32}) - INTERVAL 1 HOUR
     AND addNanoseconds(Timestamp, Duration) > now64(9) - toIntervalSecond({window:UInt32})
 GROUP BY GROUPING SETS ((Bucket), ())
 ORDER BY IsWhole, Bucket

@@ -23,4 +23,5 @@ CREATE TABLE IF NOT EXISTS ${db}.live_events ${on_cluster} (
 PARTITION BY toDate(toDateTime(intDiv(Position, 1000000000)))
 ORDER BY Position
 TTL toDateTime(intDiv(Position, 1000000000)) + INTERVAL 1 DAY
-SETTINGS index_granularity = 1024;
+-- Small inserts, several a second: merged ten at a time instead of every few.
+SETTINGS index_granularity = 1024, min_parts_to_merge_at_once = 10, ttl_only_drop_parts = 1;

@@ -20,7 +20,13 @@ CREATE TABLE IF NOT EXISTS ${db}.otel_logs${L} ${on_cluster} (
 
     -- one letter per LogAttributes key, '|', one for the body
     LogAttributeTypes LowCardinality(String) CODEC(ZSTD(1)),
+    ResourceAttributeTypes LowCardinality(String) CODEC(ZSTD(1)),
+    ScopeAttributeTypes LowCardinality(String) CODEC(ZSTD(1)),
+    ObservedTimestamp DateTime64(9) DEFAULT Timestamp CODEC(Delta(8), ZSTD(1)),
+    LogFlags UInt32 DEFAULT TraceFlags CODEC(ZSTD(1)), -- TraceFlags are its lowest eight bits
+    DroppedAttributesCount UInt32 CODEC(ZSTD(1)),
     RunId String DEFAULT if(LogAttributes['quarterdeck.run.id'] != '', LogAttributes['quarterdeck.run.id'], TraceId) CODEC(ZSTD(1)),
+    StepId String DEFAULT LogAttributes['quarterdeck.step.id'] CODEC(ZSTD(1)),
     StepName LowCardinality(String) DEFAULT LogAttributes['quarterdeck.step.name'] CODEC(ZSTD(1)),
     PipelineName LowCardinality(String) DEFAULT LogAttributes['quarterdeck.pipeline.name'] CODEC(ZSTD(1)),
 
@@ -45,6 +51,7 @@ CREATE TABLE IF NOT EXISTS ${db}.otlp_logs_in ${on_cluster} (
                 severity_text String,
                 body ${any_value},
                 attributes ${attributes},
+                dropped_attributes_count UInt32,
                 flags UInt32,
                 trace_id String,
                 span_id String,
@@ -72,18 +79,26 @@ SELECT
     scope_attributes AS ScopeAttributes,
     quarterdeck_map(record.attributes) AS LogAttributes,
     record.event_name AS EventName,
-    concat(quarterdeck_types(record.attributes), '|', toString(record.body.value)) AS LogAttributeTypes
+    concat(quarterdeck_types(record.attributes), '|', toString(record.body.value)) AS LogAttributeTypes,
+    resource_types AS ResourceAttributeTypes,
+    scope_types AS ScopeAttributeTypes,
+    quarterdeck_time(record.observed_time_unix_nano) AS ObservedTimestamp,
+    record.flags AS LogFlags,
+    record.dropped_attributes_count AS DroppedAttributesCount
 FROM (
     SELECT
         resource,
+        resource_types,
         resource_schema_url,
         scoped.scope AS scope,
         scoped.schema_url AS scope_schema_url,
         quarterdeck_map(scoped.scope.attributes) AS scope_attributes,
+        quarterdeck_types(scoped.scope.attributes) AS scope_types,
         arrayJoin(scoped.log_records) AS record
     FROM (
         SELECT
             quarterdeck_map(whole.resource.attributes) AS resource,
+            quarterdeck_types(whole.resource.attributes) AS resource_types,
             whole.schema_url AS resource_schema_url,
             arrayJoin(whole.scope_logs) AS scoped
         FROM (SELECT arrayJoin(resource_logs) AS whole FROM ${db}.otlp_logs_in)

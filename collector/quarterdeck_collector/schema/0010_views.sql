@@ -47,12 +47,12 @@ SELECT
     s.StepId AS id,
     s.RunId AS pipeline_execution_id,
     any(s.StepName) AS step_name,
-    anyIf(s.Provider, s.IsModelCall) AS provider,
+    any(c.Provider) AS provider,
     minIf(s.Timestamp, s.SpanId = s.StepId) AS started_at,
     maxIf(s.Timestamp + toIntervalNanosecond(s.Duration), s.SpanId = s.StepId) AS completed_at,
-    argMinIf(s.Payload['gen_ai.input.messages'], s.Timestamp, s.Payload['gen_ai.input.messages'] != '') AS prompt_text,
-    argMaxIf(s.Payload['gen_ai.output.messages'], s.Timestamp, s.Payload['gen_ai.output.messages'] != '') AS response_text,
-    sumIf(s.InputTokens + s.OutputTokens, s.IsModelCall) AS tokens_used,
+    argMinIf(s.PromptText, s.Timestamp, s.PromptText != '') AS prompt_text,
+    argMaxIf(s.ResponseText, s.Timestamp, s.ResponseText != '') AS response_text,
+    any(c.Tokens) AS tokens_used,
     maxIf(s.Duration, s.SpanId = s.StepId) / 1e6 AS duration_ms,
     multiIf(
         countIf(s.SpanId = s.StepId) = 0, 'running',
@@ -62,6 +62,12 @@ SELECT
         'completed'
     ) AS status
 FROM ${db}.otel_traces AS s
+LEFT JOIN (
+    SELECT RunId, StepId, any(Provider) AS Provider, sum(InputTokens) + sum(OutputTokens) AS Tokens
+    FROM ${db}.model_calls
+    WHERE StepId != ''
+    GROUP BY RunId, StepId
+) AS c ON c.RunId = s.RunId AND c.StepId = s.StepId
 WHERE s.StepId != ''
 GROUP BY s.StepId, s.RunId;
 
@@ -75,15 +81,14 @@ SELECT
     if(sum(calls) = 0, 0, sum(failed_calls) / sum(calls)) AS error_rate
 FROM (
     SELECT
-        toStartOfMinute(t.Timestamp) AS timestamp,
+        m.Time AS timestamp,
         toUInt64(0) AS running,
-        sum(t.InputTokens + t.OutputTokens) AS tokens,
-        sum(ifNull(t.Cost, 0)) AS cost,
-        sum(t.Duration) / 1e6 AS call_ms,
-        count() AS calls,
-        countIf(t.StatusCode = 'Error') AS failed_calls
-    FROM ${db}.otel_traces AS t
-    WHERE t.IsModelCall
+        sum(m.InputTokens) + sum(m.OutputTokens) AS tokens,
+        sum(m.Cost) AS cost,
+        sum(m.Duration) / 1e6 AS call_ms,
+        sum(m.Calls) AS calls,
+        sum(m.Errors) AS failed_calls
+    FROM ${db}.llm_1m AS m
     GROUP BY timestamp
 
     UNION ALL

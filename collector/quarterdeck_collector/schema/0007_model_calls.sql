@@ -1,0 +1,109 @@
+-- One row per model call, in the words of the GenAI conventions whatever dialect it came in: the table that tokens, costs
+-- and latencies are counted from. Where one instrumentation wraps another (OpenInference around the Anthropic SDK's own
+-- spans, say), two spans tell of one call and the inner one stays: a span with a model call inside is not counted, and
+-- of two spans with one response id only one.
+-- The view goes step by step, since an expression that is used twice is analysed twice, at every insert.
+
+CREATE TABLE IF NOT EXISTS ${db}.model_calls${L} ${on_cluster} (
+    Timestamp DateTime64(9) CODEC(Delta(8), ZSTD(1)),
+    RunId String CODEC(ZSTD(1)),
+    TraceId String CODEC(ZSTD(1)),
+    SpanId String CODEC(ZSTD(1)),
+    ParentSpanId String CODEC(ZSTD(1)),
+    CallId UInt64 CODEC(ZSTD(1)), -- hash of the trace id with the response id, or with the span id where there is none
+    ServiceName LowCardinality(String) CODEC(ZSTD(1)),
+    Environment LowCardinality(String) CODEC(ZSTD(1)),
+    PipelineName LowCardinality(String) CODEC(ZSTD(1)),
+    PipelineVersion LowCardinality(String) CODEC(ZSTD(1)),
+    StepId String CODEC(ZSTD(1)),
+    StepName LowCardinality(String) CODEC(ZSTD(1)),
+    Operation LowCardinality(String) CODEC(ZSTD(1)),
+    Provider LowCardinality(String) CODEC(ZSTD(1)),
+    RequestModel LowCardinality(String) CODEC(ZSTD(1)),
+    Model LowCardinality(String) CODEC(ZSTD(1)), -- of the response, else of the request
+    ResponseId String CODEC(ZSTD(1)),
+    InputTokens UInt64 CODEC(T64, ZSTD(1)), -- with cached ones
+    OutputTokens UInt64 CODEC(T64, ZSTD(1)), -- with reasoning
+    CacheReadTokens UInt64 CODEC(T64, ZSTD(1)),
+    CacheWriteTokens UInt64 CODEC(T64, ZSTD(1)),
+    ReasoningTokens UInt64 CODEC(T64, ZSTD(1)),
+    PriceModel LowCardinality(String) CODEC(ZSTD(1)), -- the name under which the price was found; '' where there is none
+    Cost Nullable(Float64) CODEC(ZSTD(1)), -- USD; NULL where the price is not known or no usage was reported
+    IsUnpriced UInt8 CODEC(ZSTD(1)), -- a call that failed before it used a token is not one whose price is unknown
+    Duration UInt64 CODEC(T64, ZSTD(1)), -- nanoseconds
+    TimeToFirstChunk Nullable(Float64) CODEC(ZSTD(1)), -- seconds
+    FinishReason LowCardinality(String) CODEC(ZSTD(1)),
+    IsError UInt8 CODEC(ZSTD(1)),
+    ErrorType LowCardinality(String) CODEC(ZSTD(1)),
+    StandIn UInt8 CODEC(ZSTD(1)),
+    INDEX idx_run_id RunId TYPE bloom_filter(0.001) GRANULARITY 1,
+    INDEX idx_ts Timestamp TYPE minmax GRANULARITY 1
+) ENGINE = ${R}MergeTree
+PARTITION BY toDate(Timestamp)
+ORDER BY (toStartOfHour(Timestamp), RunId, Timestamp)
+SETTINGS index_granularity = 1024, ttl_only_drop_parts = 1, non_replicated_deduplication_window = 10000;
+
+-- The newest calls, in memory: the two spans of one call mostly arrive together, but may come in two inserts.
+CREATE TABLE IF NOT EXISTS ${db}.recent_calls ${on_cluster} (CallId UInt64, SpanId String, ParentSpanId String)
+ENGINE = Memory
+SETTINGS min_rows_to_keep = 10000, max_rows_to_keep = 50000;
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS ${db}.model_calls_mv ${on_cluster} TO ${db}.model_calls${L} AS
+SELECT
+    Timestamp, RunId, TraceId, SpanId, ParentSpanId, CallId, ServiceName, Environment, PipelineName, PipelineVersion,
+    StepId, StepName, Operation, Provider, RequestModel, Model, ResponseId,
+    InputTokens, OutputTokens, CacheReadTokens, CacheWriteTokens, ReasoningTokens,
+    PriceModel, Cost,
+    Cost IS NULL AND NOT (IsError AND InputTokens + OutputTokens = 0) AS IsUnpriced,
+    Duration, TimeToFirstChunk, FinishReason, IsError, ErrorType, StandIn
+FROM (
+SELECT *, quarterdeck_cost(Provider, PriceModel, Timestamp, InputTokens, CacheReadTokens, CacheWriteTokens, OutputTokens) AS Cost
+FROM (
+SELECT
+    *,
+    quarterdeck_output_tokens(Canonical, Usage, RawUsage, Provider, InputTokens) AS OutputTokens,
+    quarterdeck_price_model(Provider, ModelName, Timestamp) AS PriceModel
+FROM (
+SELECT
+    *,
+    lower(Model) AS ModelName,
+    quarterdeck_provider(Canonical, Model) AS Provider,
+    cityHash64(TraceId, firstNonDefault(ResponseId, SpanId)) AS CallId,
+    quarterdeck_input_tokens(Canonical, Usage, RawUsage) AS InputTokens,
+    quarterdeck_cache_read_tokens(Canonical, Usage, RawUsage) AS CacheReadTokens,
+    quarterdeck_cache_write_tokens(Canonical, Usage, RawUsage) AS CacheWriteTokens,
+    quarterdeck_reasoning_tokens(Canonical, Usage, RawUsage) AS ReasoningTokens
+FROM (
+SELECT
+    *,
+    JSONExtractKeysAndValues(Canonical['langfuse.observation.usage_details'], 'UInt64') AS Usage,
+    quarterdeck_raw_usage(Canonical, Payload, ScopeName) AS RawUsage,
+    firstNonDefault(Canonical['gen_ai.request.model'], Canonical['model_name']) AS RequestModel,
+    firstNonDefault(Canonical['gen_ai.response.model'], Canonical['gen_ai.request.model'], Canonical['model_name']) AS Model,
+    quarterdeck_response_id(Canonical, Payload, ScopeName) AS ResponseId,
+    quarterdeck_time_to_first_chunk(Canonical, Timestamp) AS TimeToFirstChunk,
+    quarterdeck_finish_reason(Canonical) AS FinishReason
+FROM (
+SELECT
+    Timestamp, RunId, TraceId, SpanId, ParentSpanId, ServiceName, Environment, PipelineName, PipelineVersion,
+    StepId, StepName, Operation, Duration, ErrorType, Payload, ScopeName,
+    quarterdeck_canonical(SpanAttributes) AS Canonical,
+    StatusCode = 'Error' OR ErrorType != '' AS IsError,
+    ResourceAttributes['quarterdeck.provider.stand_in'] = 'true' AS StandIn
+FROM ${db}.otel_traces${L}
+WHERE IsModelCall
+    AND SpanId NOT IN (SELECT ParentSpanId FROM ${db}.otel_traces${L} WHERE IsModelCall) -- of this insert
+    AND SpanId NOT IN (SELECT ParentSpanId FROM ${db}.recent_calls)
+))))
+-- Logfire sends two spans for a streamed call, the first when the stream begins: without id and usage
+WHERE NOT (startsWith(ScopeName, 'logfire.') AND ResponseId = '' AND NOT IsError)
+    AND (
+        CallId NOT IN (SELECT CallId FROM ${db}.recent_calls)
+        OR (CallId, SpanId) IN (SELECT CallId, SpanId FROM ${db}.recent_calls) -- the same span again: a retried insert
+    )
+ORDER BY startsWith(ScopeName, 'com.anthropic.sdk') DESC, ScopeName = 'quarterdeck' DESC, InputTokens + OutputTokens DESC
+LIMIT 1 BY CallId
+);
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS ${db}.recent_calls_mv ${on_cluster} TO ${db}.recent_calls AS
+SELECT CallId, SpanId, ParentSpanId FROM ${db}.model_calls${L};
