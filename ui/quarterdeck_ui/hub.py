@@ -48,8 +48,11 @@ class Detail:
 
     @property
     def settled(self) -> bool:
-        """Whether the trace changes no more. ClickHouse fills the tables of one insert one after the other: of a trace
-        that is read in that moment the calls may lack their tokens."""
+        """Whether the trace changes no more.
+
+        ClickHouse fills the tables of one insert one after the other: of a trace that is read in that moment the calls
+        may lack their tokens.
+        """
         return self.ended and self.reads > 1
 
 
