@@ -53,6 +53,7 @@ class Collector:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.counters = Counters()
+        self.redaction = settings.redaction()
         self.budget = Budget(settings.spool_max_bytes)
         self.broker = Broker()
         self.checks = {name: Check() for name in ("clickhouse", "spool", "prices")}

@@ -13,6 +13,8 @@ HELP: Final = {
     "replayed_items": "Spans or records found on disk at the start.",
     "stored_items": "Spans or records inserted into ClickHouse.",
     "refused_items": "Spans or records that ClickHouse can never take; their requests lie in segments/rejected.",
+    "redacted": "Secrets replaced before a request was kept, by rule.",
+    "redaction_timeouts": "Searches that took too long, by rule; their texts were withheld.",
     "unsupported_items": "Data points of a signal that is not stored yet; reported back as rejected.",
 }
 """accepted + replayed = stored + spooled + refused, for each signal."""

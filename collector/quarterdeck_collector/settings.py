@@ -1,12 +1,16 @@
 """Everything that can be set on the collector: flag, then environment variable, then default."""
 
+import re
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from pydantic import Field, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from quarterdeck.serving import require_loopback
+
+if TYPE_CHECKING:
+    from quarterdeck_collector.redaction import Redaction
 
 MEBIBYTE: Final = 1 << 20
 
@@ -51,6 +55,44 @@ class Settings(BaseSettings):
     query_max_bytes: int = Field(
         2_000_000_000, gt=0, description="Memory that one query over the ClickHouse HTTP interface may take."
     )
+
+    redact: Annotated[tuple[str, ...], NoDecode] = Field(
+        ("secrets",),
+        description="What is replaced in every request: secrets, email, card (several with commas), or none.",
+    )
+    redact_file: Path | None = Field(None, description="TOML file with your own patterns and attribute keys to redact.")
+
+    @field_validator("redact", mode="before")
+    @classmethod
+    def _rule_names(cls, value: Any) -> Any:
+        names = re.split(r"[\s,]+", value.strip()) if isinstance(value, str) else value
+        return tuple(name for name in names if name not in ("none", ""))
+
+    @field_validator("redact")
+    @classmethod
+    def _rules_exist(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        from quarterdeck_collector.redaction import from_settings
+
+        from_settings(names, None)
+        return names
+
+    @field_validator("redact_file")
+    @classmethod
+    def _rules_can_be_used(cls, file: Path | None) -> Path | None:
+        from quarterdeck_collector.redaction import from_settings
+
+        from_settings((), file)
+        return file
+
+    def redaction(self) -> "Redaction":
+        """Make the redaction rules.
+
+        Raises:
+            RuleError: If they cannot be used.
+        """
+        from quarterdeck_collector.redaction import from_settings
+
+        return from_settings(self.redact, self.redact_file)
 
     @field_validator("host")
     @classmethod

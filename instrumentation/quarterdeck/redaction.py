@@ -1,7 +1,8 @@
 """What never leaves the process: keys, tokens and whatever the user's hook removes."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from quarterdeck.guard import guarded
@@ -9,31 +10,92 @@ from quarterdeck.guard import guarded
 Hook = Callable[[str, str], str]
 """``hook(attribute_name, text) -> text``; called after the built-in rules."""
 
+
+@dataclass(frozen=True)
+class Secret:
+    """One kind of secret.
+
+    Args:
+        kind: what the marker calls it.
+        literals: each match begins with one of these.
+        pattern: the secret, in ASCII and without looking around: it also reads raw UTF-8 bytes.
+        word: whether it counts only where a word begins.
+        rest: what else belongs to it or must follow, in text only.
+    """
+
+    kind: str
+    literals: tuple[str, ...]
+    pattern: str
+    word: bool = False
+    rest: str = ""
+
+
+SECRETS: Final = (
+    Secret(
+        "private_key",
+        ("-----BEGIN ",),
+        r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----",
+        rest=r".*?(?:-----END [A-Z0-9 ]*PRIVATE KEY-----|\Z)",
+    ),
+    Secret("anthropic_key", ("sk-ant-",), r"sk-ant-[A-Za-z0-9_\-]{8,}"),
+    Secret("google_key", ("AIza",), r"AIza[A-Za-z0-9_\-]{30,}"),
+    Secret("google_token", ("ya29.",), r"ya29\.[A-Za-z0-9_\-.]{20,}"),
+    Secret("bearer", ("bearer", "Bearer", "BEARER"), r"(?:bearer|Bearer|BEARER)[ \t\r\n]+[A-Za-z0-9_\-.=+/~]{16,}"),
+    Secret("api_key", ("sk-",), r"sk-[A-Za-z0-9_\-]{20,}", word=True),
+    Secret("aws_key", ("AKIA", "ASIA"), r"(?:AKIA|ASIA)[A-Z0-9]{16}", word=True, rest=r"(?![A-Za-z0-9_])"),
+    Secret(
+        "github_token",
+        ("ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_"),
+        r"(?:gh[pousr]_[A-Za-z0-9]{30,}|github_pat_[A-Za-z0-9_]{30,})",
+        word=True,
+    ),
+    Secret("slack_token", ("xoxa-", "xoxb-", "xoxp-", "xoxr-", "xoxs-"), r"xox[abprs]-[A-Za-z0-9\-]{10,}", word=True),
+    # The first part is bounded, or a long run of its characters would be read to its end from each of its words.
+    Secret(
+        "jwt",
+        ("eyJ",),
+        r"eyJ[A-Za-z0-9_\-]{10,1000}\.eyJ[A-Za-z0-9_\-]{10,}\.[A-Za-z0-9_\-]{10,}",
+        word=True,
+    ),
+    Secret("quarterdeck_token", ("qdt_",), r"qdt_[A-Za-z0-9_\-]{16,}", word=True),
+)
+"""Every kind of secret that is known, the more telling name first."""
+
 # Where a word begins; what comes before may be the escape of a JSON text: ``"\nsk-…"``.
 _BEGIN: Final = r"(?:(?<![A-Za-z0-9_])|(?<=\\[nrtbf])|(?<=\\u[0-9A-Fa-f]{4}))"
-_SECRETS: Final = re.compile(
-    r"(?P<private_key>-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----.*?(?:-----END [A-Z0-9 ]*PRIVATE KEY-----|\Z))"
-    r"|(?P<anthropic_key>sk-ant-[A-Za-z0-9_\-]{8,})"
-    r"|(?P<google_key>AIza[A-Za-z0-9_\-]{30,})"
-    r"|(?P<google_token>ya29\.[A-Za-z0-9_\-.]{20,})"
-    rf"|(?=[sAgxe]){_BEGIN}(?:"
-    r"(?P<api_key>sk-[A-Za-z0-9_\-]{20,})"
-    r"|(?P<aws_key>(?:AKIA|ASIA)[A-Z0-9]{16}(?![A-Za-z0-9_]))"
-    r"|(?P<github_token>gh[pousr]_[A-Za-z0-9]{30,}|github_pat_[A-Za-z0-9_]{30,})"
-    r"|(?P<slack_token>xox[abprs]-[A-Za-z0-9\-]{10,})"
-    r"|(?P<jwt>eyJ[A-Za-z0-9_\-]{10,}\.eyJ[A-Za-z0-9_\-]{10,}\.[A-Za-z0-9_\-]{10,}))"
-    r"|(?P<bearer>(?i:bearer)\s+[A-Za-z0-9_\-.=+/~]{16,})",
-    re.DOTALL,
-)
-
-_HINTS: Final = ("sk-", "AIza", "earer", "EARER", "PRIVATE KEY", "AKIA", "ASIA", "gh", "xox", "eyJ", "ya29.")
 
 
-def scrub(text: str) -> str:
-    """Replace every known kind of secret in ``text`` by ``[redacted:KIND]``."""
+def _any_of(secrets: Iterable[Secret]) -> str:
+    return "|".join(f"(?P<{secret.kind}>{secret.pattern}{secret.rest})" for secret in secrets)
+
+
+def _assemble() -> re.Pattern[str]:
+    words = [secret for secret in SECRETS if secret.word]
+    first = "".join(sorted({literal[0] for secret in words for literal in secret.literals}))
+    anywhere = _any_of(secret for secret in SECRETS if not secret.word)
+    return re.compile(rf"{anywhere}|(?=[{first}]){_BEGIN}(?:{_any_of(words)})", re.DOTALL)
+
+
+_SECRETS: Final = _assemble()
+_HINTS: Final = tuple(literal for secret in SECRETS for literal in secret.literals if literal != "sk-ant-")
+
+
+def scrub(text: str, found: list[str] | None = None) -> str:
+    """Replace every known kind of secret in ``text`` by ``[redacted:KIND]``.
+
+    Args:
+        text: what may hold secrets.
+        found: gets the kind of each that was replaced.
+    """
     if not any(hint in text for hint in _HINTS):
         return text
-    return _SECRETS.sub(lambda match: f"[redacted:{match.lastgroup}]", text)
+
+    def marker(match: re.Match[str]) -> str:
+        if found is not None:
+            found.append(str(match.lastgroup))
+        return f"[redacted:{match.lastgroup}]"
+
+    return _SECRETS.sub(marker, text)
 
 
 class Redactor:

@@ -14,6 +14,7 @@ from quarterdeck_collector.commit import SpoolFullError
 from quarterdeck_collector.receive import body as bodies
 from quarterdeck_collector.receive import otlp
 from quarterdeck_collector.receive.otlp import Kind
+from quarterdeck_collector.redaction import cleaned
 from quarterdeck_collector.store import StoreError
 
 RETRY_AFTER: Final = "5"
@@ -83,6 +84,7 @@ async def _take(collector: Collector, request: Request, kind: Kind, media: str) 
                 message, body = otlp.parse(kind, raw, media)
         except otlp.BadRequestError as error:
             raise RefusalError(400, otlp.INVALID_ARGUMENT, str(error)) from error
+        message, body = await cleaned(collector.redaction, collector.counters, kind, message, body)
         return await _keep(collector, kind, message, body)
 
 
