@@ -30,7 +30,7 @@ SECRET = "sk-ant-api03-abcdefghijklmnop"  # noqa: S105 - a fake
 def _spans() -> list[dict[str, Any]]:
     """Make spans with ten attributes, a third of them with a prompt of 2 to 4 KB."""
     chance = random.Random(1)  # noqa: S311 - a load, no secret
-    words = [*["the", "right", "answer", "light", "disk", "caught", "bearing", "of"] * 150, "task-force", "risk-averse"]
+    words = [*["the", "right", "answer", "light", "disk", "caught", "holding", "of"] * 150, "task-force", "risk-averse"]
     made = []
     for number in range(SPANS):
         attributes: dict[str, Any] = {f"custom.key_{key}": f"value {chance.random()}" for key in range(10)}
