@@ -59,6 +59,7 @@ def _loop_factory() -> Any:
 
 
 async def _run(settings: Settings) -> int:
+    from quarterdeck_collector.forward.targets import TargetError, refuse_own_addresses
     from quarterdeck_collector.migrate import MigrationError
     from quarterdeck_collector.store import StoreError
 
@@ -70,8 +71,9 @@ async def _run(settings: Settings) -> int:
                 if settings.clickhouse_url
                 else sockets.enter_context(listen(settings.host, settings.clickhouse_port, "clickhouse-port"))
             )
+            refuse_own_addresses(settings.targets(), [otlp, *([sql] if sql else [])])
             return await _serve(settings, otlp, sql)
-    except PortError as error:
+    except (PortError, TargetError) as error:
         log.error("%s", error)  # noqa: TRY400 - one line for a person, not a traceback
         return USAGE
     except (InUseError, MigrationError, StoreError) as error:

@@ -9,6 +9,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse, StreamingResponse
 
 from quarterdeck_collector.broker import server_sent_events
 from quarterdeck_collector.collector import Collector
+from quarterdeck_collector.counters import Gauges
 from quarterdeck_collector.receive import http
 from quarterdeck_collector.settings import Settings
 from quarterdeck_collector.store import StoreError
@@ -67,9 +68,9 @@ async def _health() -> dict[str, str]:
 
 
 async def _ready(request: Request) -> JSONResponse:
-    """Say whether every part works."""
+    """Say whether every part works that ingest needs."""
     checks = request.app.state.collector.readiness()
-    ready = all(check.ok for check in checks.values())
+    ready = all(check.ok for check in checks.values() if check.required)
     body = {
         "status": "ok" if ready else "unavailable",
         "checks": {name: asdict(check) for name, check in checks.items()},
@@ -81,14 +82,18 @@ async def _metrics(request: Request) -> PlainTextResponse:
     """Give the counters in Prometheus text."""
     collector: Collector = request.app.state.collector
     streams = collector.streams.items()
-    gauges = {
+    gauges: Gauges = {
         "spooled_items": (
             "Spans or records on disk and not in ClickHouse.",
-            {name: float(stream.commits.open_items + stream.delivery.waiting_items) for name, stream in streams},
+            {
+                (("signal", name),): float(stream.commits.open_items + stream.delivery.waiting_items)
+                for name, stream in streams
+            },
         ),
         "waiting_segments": (
             "Sealed segments not in ClickHouse.",
-            {name: float(stream.delivery.waiting_segments) for name, stream in streams},
+            {(("signal", name),): float(stream.delivery.waiting_segments) for name, stream in streams},
         ),
+        **collector.forwarding.gauges(),
     }
     return PlainTextResponse(collector.counters.render(gauges), media_type="text/plain; version=0.0.4")

@@ -12,15 +12,19 @@ from quarterdeck_collector.broker import Broker
 from quarterdeck_collector.commit import Budget, CommitLog
 from quarterdeck_collector.counters import Counters
 from quarterdeck_collector.deliver import DURABLE_EVERY, FIRST_PAUSE, LONGEST_PAUSE, Delivery
+from quarterdeck_collector.forward.forwarding import Forwarding
 from quarterdeck_collector.live import LiveIntake
 from quarterdeck_collector.migrate import MigrationError, migrate
 from quarterdeck_collector.receive.otlp import LOGS, TRACES, Kind
-from quarterdeck_collector.segments import recover
+from quarterdeck_collector.segments import Segment, recover
 from quarterdeck_collector.settings import Settings
 from quarterdeck_collector.store import EmbeddedStore, ServerStore, Store, StoreError
 from quarterdeck_collector.threads import offload
 
 log = logging.getLogger("quarterdeck.collector")
+
+KINDS = (TRACES, LOGS)
+"""Signals that are kept."""
 
 DRAIN_SECONDS = 3.0
 """How long a stopping collector inserts what is on disk; the rest waits there for the next start."""
@@ -28,10 +32,17 @@ DRAIN_SECONDS = 3.0
 
 @dataclass
 class Check:
-    """One part of readiness."""
+    """One part of readiness.
+
+    Args:
+        ok: Whether it works.
+        reason: Why not.
+        required: Whether the collector is ready only if it does.
+    """
 
     ok: bool = False
     reason: str = "starting"
+    required: bool = True
 
 
 @dataclass
@@ -62,6 +73,7 @@ class Collector:
         self.inflight_bytes = 0
         self._store: Store | None = None
         self._live: LiveIntake | None = None
+        self._forwarding: Forwarding | None = None
 
     @property
     def store(self) -> Store:
@@ -77,6 +89,13 @@ class Collector:
             raise RuntimeError("the collector is not running")
         return self._live
 
+    @property
+    def forwarding(self) -> Forwarding:
+        """What goes on to other endpoints; only inside :meth:`running`."""
+        if self._forwarding is None:
+            raise RuntimeError("the collector is not running")
+        return self._forwarding
+
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Run until the block ends.
@@ -91,8 +110,10 @@ class Collector:
             self._store = await self._open_store()
             try:
                 self._live = LiveIntake(self._store, self.broker)
-                self.streams = {kind.name: self._stream(kind) for kind in (TRACES, LOGS)}
+                self.streams = {kind.name: self._stream(kind) for kind in KINDS}
+                self._forwarding = Forwarding(self.settings, KINDS, self.counters)
                 self._replay()
+                self._forwarding.start()
                 async with self._background():
                     yield
             finally:
@@ -113,12 +134,17 @@ class Collector:
     def _stream(self, kind: Kind) -> Stream:
         settings = self.settings
         delivery = Delivery(kind, f"otlp_{kind.name}_in", self.store, self.counters, self._release)
+
+        def hand_over(segment: Segment) -> None:
+            self.forwarding.offer(kind, segment)  # first: delivery may remove it
+            delivery.put(segment)
+
         commits = CommitLog(
             settings.segments_dir / kind.name,
             self.budget,
             settings.segment_max_bytes,
             settings.segment_max_age,
-            delivery.put,
+            hand_over,
         )
         return Stream(kind, commits, delivery)
 
@@ -133,6 +159,7 @@ class Collector:
                     stream.commits.remember(body)
                 self.budget.used += segment.size
                 self.counters.add("replayed_items", segment.items, signal=stream.kind.name)
+                self.forwarding.offer(stream.kind, segment, again=True)
                 stream.delivery.put(segment)
 
     @contextlib.asynccontextmanager
@@ -152,7 +179,7 @@ class Collector:
                 stream.delivery.close()
             if not ready.done():
                 ready.cancel()
-            await self._drain(deliveries)
+            await asyncio.gather(self._drain(deliveries), self.forwarding.close(DRAIN_SECONDS))
             await asyncio.gather(ready, checkpoints, *deliveries, return_exceptions=True)
 
     async def _drain(self, deliveries: list[asyncio.Task[None]]) -> None:
@@ -213,4 +240,6 @@ class Collector:
             checks["clickhouse"] = Check(reason="inserts fail; segments wait on disk")
         if self.budget.used >= self.budget.limit:
             checks["spool"] = Check(reason=f"{self.budget.used} bytes wait for ClickHouse")
+        for target, problem in self.forwarding.problems().items():
+            checks[f"forward {target}"] = Check(ok=not problem, reason=problem, required=False)
         return checks

@@ -4,6 +4,9 @@ from collections import Counter
 from typing import Final, Literal
 
 Signal = Literal["traces", "logs", "metrics", "live"]
+Labels = tuple[tuple[str, str], ...]
+Gauges = dict[str, tuple[str, dict[Labels, float]]]
+"""Values of the moment: name to (help, {labels: value})."""
 
 HELP: Final = {
     "requests": "OTLP requests answered, by HTTP status.",
@@ -13,18 +16,23 @@ HELP: Final = {
     "replayed_items": "Spans or records found on disk at the start.",
     "stored_items": "Spans or records inserted into ClickHouse.",
     "refused_items": "Spans or records that ClickHouse can never take; their requests lie in segments/rejected.",
+    "forward_queued_items": "Spans, records or data points linked for a target, or found linked at the start.",
+    "forwarded_items": "Spans, records or data points that a target has taken.",
+    "forward_dropped_items": "Spans, records or data points that a target will not get, by reason.",
+    "forward_withheld_items": "Live events, which no target gets.",
     "redacted": "Secrets replaced before a request was kept, by rule.",
     "redaction_timeouts": "Searches that took too long, by rule; their texts were withheld.",
     "unsupported_items": "Data points of a signal that is not stored yet; reported back as rejected.",
 }
-"""accepted + replayed = stored + spooled + refused, for each signal."""
+"""accepted + replayed = stored + spooled + refused, for each signal;
+forward_queued = forwarded + forward_dropped + forward_withheld + forward_waiting, for each target and signal."""
 
 
 class Counters:
     """Counts of this process; touched by the event loop's thread only."""
 
     def __init__(self) -> None:
-        self._values: Counter[tuple[str, tuple[tuple[str, str], ...]]] = Counter()
+        self._values: Counter[tuple[str, Labels]] = Counter()
 
     def add(self, name: str, amount: int = 1, **labels: str) -> None:
         """Count ``amount`` more of ``name``, a key of :data:`HELP`."""
@@ -34,11 +42,11 @@ class Counters:
         """Give the count so far."""
         return self._values[name, tuple(sorted(labels.items()))]
 
-    def render(self, gauges: dict[str, tuple[str, dict[str, float]]]) -> str:
+    def render(self, gauges: Gauges) -> str:
         """Write the Prometheus text format.
 
         Args:
-            gauges: Values of the moment: name to (help, {signal: value}).
+            gauges: Values of the moment.
         """
         lines: list[str] = []
         for name, text in HELP.items():
@@ -52,9 +60,9 @@ class Counters:
         for name, (text, values) in gauges.items():
             full = f"quarterdeck_collector_{name}"
             lines += [f"# HELP {full} {text}", f"# TYPE {full} gauge"]
-            lines += [f'{full}{{signal="{signal}"}} {value:g}' for signal, value in values.items()]
+            lines += [f"{full}{{{_labels(labels)}}} {value:.15g}" for labels, value in values.items()]
         return "\n".join(lines) + "\n"
 
 
-def _labels(labels: tuple[tuple[str, str], ...]) -> str:
+def _labels(labels: Labels) -> str:
     return ",".join(f'{key}="{value}"' for key, value in labels)

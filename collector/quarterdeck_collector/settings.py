@@ -10,9 +10,12 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from quarterdeck.serving import require_loopback
 
 if TYPE_CHECKING:
+    from quarterdeck_collector.forward.targets import Target
     from quarterdeck_collector.redaction import Redaction
 
 MEBIBYTE: Final = 1 << 20
+_NEXT_URL: Final = re.compile(r"[\s,]+(?=[a-z]+://)")
+"""A comma may also be a part of a URL."""
 
 
 class Settings(BaseSettings):
@@ -56,11 +59,44 @@ class Settings(BaseSettings):
         2_000_000_000, gt=0, description="Memory that one query over the ClickHouse HTTP interface may take."
     )
 
+    forward: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        repr=False,
+        description="OTLP endpoints that get all clean spans, logs and metrics too, with spaces between them: "
+        "http://jaeger:4318, grpcs://host?header.authorization=Bearer%20…&max_value_bytes=2048&signals=traces,logs.",
+    )
+    forward_max_bytes: int = Field(
+        1024 * MEBIBYTE,
+        gt=0,
+        description="Bytes that may wait on disk for each of them; above it the oldest are dropped.",
+    )
+    ui_url: str = Field(
+        "http://127.0.0.1:8501", description="Dashboard that trimmed values of forwarded spans link to."
+    )
     redact: Annotated[tuple[str, ...], NoDecode] = Field(
         ("secrets",),
         description="What is replaced in every request: secrets, email, card (several with commas), or none.",
     )
     redact_file: Path | None = Field(None, description="TOML file with your own patterns and attribute keys to redact.")
+
+    @field_validator("forward", mode="before")
+    @classmethod
+    def _endpoints(cls, value: Any) -> Any:
+        return _NEXT_URL.split(value.strip()) if isinstance(value, str) else value
+
+    @field_validator("forward")
+    @classmethod
+    def _targets_can_be_used(cls, urls: tuple[str, ...]) -> tuple[str, ...]:
+        from quarterdeck_collector.forward.targets import parse_targets
+
+        parse_targets(urls)
+        return urls
+
+    def targets(self) -> "tuple[Target, ...]":
+        """Give the endpoints to forward to."""
+        from quarterdeck_collector.forward.targets import parse_targets
+
+        return parse_targets(self.forward)
 
     @field_validator("redact", mode="before")
     @classmethod

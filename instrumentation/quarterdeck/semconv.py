@@ -29,6 +29,12 @@ RUN_INPUT: Final = "quarterdeck.run.input"
 RUN_OUTPUT: Final = "quarterdeck.run.output"
 """What the run returned, as a JSON string."""
 
+RUN_URL: Final = "quarterdeck.run.url"
+"""Where the dashboard shows the run; on forwarded spans and records of which something was trimmed."""
+
+TRIMMED: Final = "quarterdeck.trimmed"
+"""Keys whose values were trimmed for the endpoint that a span or record was forwarded to."""
+
 PIPELINE_NAME: Final = "quarterdeck.pipeline.name"
 """Name of the pipeline definition; stamped on every span inside the run."""
 
