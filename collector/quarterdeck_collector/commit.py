@@ -14,6 +14,9 @@ from quarterdeck_collector.segments import OpenSegment, Segment, frame
 REMEMBERED_REQUESTS: Final = 50_000
 """How many request bodies are known by hash, to store a client's retry once."""
 
+TIMER_STEP: Final = 0.002
+"""Seconds that uvloop's timers, which count milliseconds, may be early: nobody would ask again."""
+
 
 class SpoolFullError(Exception):
     """Nothing more can be kept on disk for now."""
@@ -131,7 +134,7 @@ class CommitLog:
             self._budget.used -= len(item.data)
             item.done.set_exception(SpoolFullError(f"cannot write to {self._folder}: {error.strerror}"))
         # The timer may have found this commit under way: what was acknowledged before must not wait for better times.
-        if self._due is not None and asyncio.get_running_loop().time() >= self._due:
+        if self._is_due():
             self._seal()
 
     def _acknowledge(self, batch: list[_Waiting]) -> None:
@@ -143,13 +146,17 @@ class CommitLog:
         if self._due is None:
             self._due = now + self._max_age
             asyncio.get_running_loop().call_at(self._due, self._seal_if_due)
-        if now >= self._due or (self._segment is not None and self._segment.size >= self._max_bytes):
+        if self._is_due() or (self._segment is not None and self._segment.size >= self._max_bytes):
             self._seal()
 
     def _seal_if_due(self) -> None:
-        due = self._due is not None and asyncio.get_running_loop().time() >= self._due
-        if due and self._commits is None:  # else the disk thread holds the file, and the commit under way will seal
+        if (
+            self._is_due() and self._commits is None
+        ):  # else the disk thread holds the file, and the commit under way will seal
             self._seal()
+
+    def _is_due(self) -> bool:
+        return self._due is not None and asyncio.get_running_loop().time() + TIMER_STEP >= self._due
 
     def _seal(self) -> None:
         self._due = None

@@ -3,6 +3,7 @@
 import asyncio
 import email.utils
 import gzip
+import logging
 import time
 from typing import Final
 
@@ -28,6 +29,7 @@ class HttpTransport(Transport):
 
     def __init__(self, target: Target) -> None:
         self._target = target
+        logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs each request
         headers = {"content-type": PROTOBUF, "user-agent": "quarterdeck-collector", **dict(target.headers)}
         if target.compress:
             headers["content-encoding"] = "gzip"
