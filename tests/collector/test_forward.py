@@ -1,6 +1,7 @@
 """Forwarding by a real collector to targets that are well, slow, away, or of another opinion."""
 
 import re
+import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -249,6 +250,19 @@ def test_a_kill_loses_nothing_for_a_target_that_was_away_and_repeats_nothing_for
     # What was under way when the kill came may arrive again: at most one request for each kill.
     assert [name for number, name in enumerate(names_at(well)) if name not in names_at(well)[:number]] == names
     assert len(names_at(well)) <= len(names) + 3 * 3
+
+
+def test_a_target_may_come_up_later(tmp_path: Path) -> None:
+    target = Receiver()
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with collector(tmp_path / "data", *AWAY, "--forward", f"grpc://127.0.0.1:{port}", ready=False) as running:
+        names = Deck(running, target, target, {}).send({})
+        wait_for(lambda: "will try again: gRPC UNAVAILABLE" in running.log.read_text())
+        with target.serve_grpc(port):
+            wait_for(lambda: arrived(target, names))
+            assert running.stop() == 0
 
 
 def test_a_full_spool_drops_the_oldest_and_says_so(tmp_path: Path) -> None:

@@ -71,6 +71,7 @@ def test_a_folder_keeps_its_name_when_options_change_and_tells_targets_apart() -
         ("http://a:1?secret", "write options as ?name=value&name=value"),
         ("http://a:1?header.a%20b=secret", "'a b' is no name of a header"),
         ("http://a:1?header.x=secret%0d%0aHost:y", "header.x should have a value of printable ASCII characters"),
+        ("grpc://a:1?header.x-bin=secret", "'x-bin' is no name of a header"),
         ("http://a:1?header.x=", "header.x should have a value"),
     ],
 )
@@ -98,14 +99,24 @@ def test_the_same_target_twice_is_refused(capfd: pytest.CaptureFixture[str]) -> 
     assert "--forward: http://a:1 is there twice" in capfd.readouterr().err
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", socket.gethostname()])
-def test_a_collector_does_not_forward_to_itself(host: str) -> None:
+OWN_NAMES = [("127.0.0.1", "127.0.0.1"), ("127.0.0.1", "localhost"), ("0.0.0.0", socket.gethostname())]  # noqa: S104
+
+
+@pytest.mark.parametrize(("listening", "host"), OWN_NAMES)
+def test_a_collector_does_not_forward_to_itself(listening: str, host: str) -> None:
     with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
+        listener.bind((listening, 0))
         port = listener.getsockname()[1]
         with pytest.raises(TargetError, match="is this collector itself: it would forward in a circle"):
             refuse_own_addresses([Target("grpc", host, port)], [listener])
-        refuse_own_addresses([Target("grpc", host, port ^ 1), Target("http", "no-such-host.invalid", port)], [listener])
+        others = [Target("grpc", host, port ^ 1), Target("http", "no-such-host.invalid", port)]
+        refuse_own_addresses(others, [listener])
+
+
+def test_another_address_of_this_machine_is_another_target() -> None:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        refuse_own_addresses([Target("http", "127.0.0.2", listener.getsockname()[1])], [listener])
 
 
 def test_a_start_that_would_forward_to_itself_is_refused(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -75,7 +75,7 @@ class Receiver:
         return bytes(answer.SerializeToString())
 
     @contextmanager
-    def serve_grpc(self) -> Iterator[int]:
+    def serve_grpc(self, port: int = 0) -> Iterator[int]:
         """Serve gRPC as well, until the block ends, and give the port."""
         server = grpc.server(ThreadPoolExecutor(4))
         kinds: dict[str, tuple[list[Any], type[Message]]] = {
@@ -86,7 +86,7 @@ class Receiver:
             method: Any = grpc.unary_unary_rpc_method_handler(partial(self._call, kept, kind))
             service = f"opentelemetry.proto.collector.{name}"
             server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, {"Export": method}),))
-        port = server.add_insecure_port("127.0.0.1:0")
+        port = server.add_insecure_port(f"127.0.0.1:{port}")
         server.start()
         try:
             yield port

@@ -21,6 +21,8 @@ _LATER: Final = frozenset(
         grpc.StatusCode.DATA_LOSS,
     }
 )
+_NO_LIMITS: Final = (("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1))
+_LONGEST_RECONNECT: Final = 10_000
 
 
 class GrpcTransport(Transport):
@@ -33,7 +35,7 @@ class GrpcTransport(Transport):
     def __init__(self, target: Target) -> None:
         self._target = target
         compression = grpc.Compression.Gzip if target.compress else grpc.Compression.NoCompression
-        options = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
+        options = [*_NO_LIMITS, ("grpc.max_reconnect_backoff_ms", _LONGEST_RECONNECT)]
         if target.is_secure:
             credentials = grpc.ssl_channel_credentials()
             self._channel = grpc.aio.secure_channel(target.address, credentials, options, compression)

@@ -129,9 +129,9 @@ class Spool:
         entry.done += requests
         entry.items = max(0, entry.items - items)
         path = entry.path.with_name(f"{entry.stem}.{entry.items}.{entry.done}{SUFFIX}")
-        with contextlib.suppress(FileNotFoundError):  # someone cleared the folder: the rest is in memory
+        with contextlib.suppress(OSError):  # this process remembers; a next one would send it again
             entry.path.rename(path)
-        entry.path = path
+            entry.path = path
 
     def drop(self, entry: Entry, reason: str) -> None:
         """Forward the rest of an entry no more."""

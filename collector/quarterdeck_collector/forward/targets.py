@@ -1,6 +1,7 @@
 """Endpoints to forward to, as they are written in the settings."""
 
 import hashlib
+import ipaddress
 import re
 import socket
 from collections.abc import Callable, Iterable, Sequence
@@ -154,7 +155,7 @@ def _options(query: str, shown: str) -> dict[str, Any]:
 
 
 def _header_name(name: str, shown: str) -> str:
-    if not _HEADER_NAME.fullmatch(name.lower()) or name.lower().startswith("grpc-"):
+    if not _HEADER_NAME.fullmatch(name.lower()) or name.lower().startswith("grpc-") or name.lower().endswith("-bin"):
         raise TargetError(f"{shown}: {name!r} is no name of a header")
     return name.lower()
 
@@ -211,26 +212,30 @@ def refuse_own_addresses(targets: Iterable[Target], listeners: Sequence[socket.s
     Raises:
         TargetError: If one of the endpoints is one of the sockets.
     """
-    ports = {listener.getsockname()[1] for listener in listeners}
     for target in targets:
-        if target.port in ports and _is_this_machine(target.host):
+        if any(_reaches(target, listener) for listener in listeners):
             raise TargetError(
                 f"{target.name} is this collector itself: it would forward in a circle; remove it from --forward"
             )
 
 
-def _is_this_machine(host: str) -> bool:
+def _reaches(target: Target, listener: socket.socket) -> bool:
+    host, port = listener.getsockname()[:2]
+    if port != target.port:
+        return False
     try:
-        found = socket.getaddrinfo(host, 0, type=socket.SOCK_STREAM)
+        found = socket.getaddrinfo(target.host, port, type=socket.SOCK_STREAM)
     except OSError:
         return False  # a name that nobody knows yet
-    return any(_can_bind(family, address) for family, _, _, _, address in found)
+    if ipaddress.ip_address(host).is_unspecified:
+        return any(_is_of_this_machine(family, address[0]) for family, _, _, _, address in found)
+    return host in {address[0] for _, _, _, _, address in found}
 
 
-def _can_bind(family: int, address: Any) -> bool:
+def _is_of_this_machine(family: int, host: Any) -> bool:
     with socket.socket(family) as probe:
         try:
-            probe.bind(address)
+            probe.bind((host, 0))
         except OSError:
             return False
     return True

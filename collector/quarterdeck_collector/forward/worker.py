@@ -102,6 +102,9 @@ class Worker:
                 await self._forward(entry)
             except StoppedError:
                 return
+            except Exception:  # one segment must not hold up all that follow
+                log.exception("%s cannot be forwarded to %s", entry.path, self._target.name)
+                self._spool.drop(entry, "error")
 
     async def _forward(self, entry: Entry) -> None:
         try:
@@ -164,7 +167,7 @@ class Worker:
             return Answer(Verdict.TAKEN)
         payload = await self._aside(self._transport.encode, body)
         pause = FIRST_PAUSE
-        while (answer := await self._transport.send(self._kind, payload)).verdict is Verdict.LATER:
+        while (answer := await self._try(payload)).verdict is Verdict.LATER:
             self._note_failure(answer.reason)
             await self._rest(max(answer.pause or 0.0, pause * random.uniform(0.8, 1.2)))  # noqa: S311 - spreads load
             pause = min(2 * pause, LONGEST_PAUSE)
@@ -172,6 +175,12 @@ class Worker:
             self.failing = ""
             log.info("%s takes %s again", self._target.name, self._kind.name)
         return answer
+
+    async def _try(self, payload: bytes) -> Answer:
+        try:
+            return await self._transport.send(self._kind, payload)
+        except Exception as error:  # noqa: BLE001 - such as a name that cannot be looked up; nothing was taken
+            return Answer(Verdict.LATER, f"{type(error).__name__}: {error}")
 
     def _note_failure(self, reason: str) -> None:
         if not self.failing:
