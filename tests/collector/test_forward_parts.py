@@ -1,6 +1,10 @@
 """The parts of forwarding: settings, what a target gets of a request, and the links that wait for it."""
 
+import email.utils
 import socket
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -9,14 +13,18 @@ from pydantic_settings import CliApp
 
 from quarterdeck import semconv
 from quarterdeck_collector.__main__ import main
+from quarterdeck_collector.counters import Counters
 from quarterdeck_collector.forward.rewrite import halves, trimmed, without_live_events
 from quarterdeck_collector.forward.spool import Spool
 from quarterdeck_collector.forward.targets import SIGNALS, Target, TargetError, parse_target, refuse_own_addresses
+from quarterdeck_collector.forward.transport import Verdict, open_transport
+from quarterdeck_collector.forward.worker import Tools, Worker
 from quarterdeck_collector.receive.otlp import LOGS, TRACES
 from quarterdeck_collector.segments import OpenSegment, Segment, frame
 from quarterdeck_collector.settings import Settings
 from support import otlp
-from support.otlp_receiver import plain
+from support.otlp_receiver import Receiver, plain
+from support.servers import serve
 
 UI = "http://deck:8501"
 
@@ -208,9 +216,9 @@ class Folder:
         self.dropped: list[tuple[str, int, str]] = []
         (root / "segments" / "traces").mkdir(parents=True)
 
-    def segment(self, items: int = 1, size: int = 10) -> Segment:
+    def segment(self, items: int = 1, size: int = 10, body: bytes = b"") -> Segment:
         opened = OpenSegment(self._root / "segments" / "traces")
-        opened.append(frame(b"x" * size), items)
+        opened.append(frame(body or b"x" * size), items)
         sealed = opened.seal()
         assert sealed is not None
         return sealed
@@ -222,6 +230,13 @@ class Folder:
     @property
     def files(self) -> list[str]:
         return sorted(path.name.split(".", 1)[1] for path in (self._root / "forward" / "traces").iterdir())
+
+
+@pytest.fixture
+def http() -> Iterator[tuple[str, Receiver]]:
+    receiver = Receiver()
+    with serve(receiver.app()) as url:
+        yield url, receiver
 
 
 @pytest.fixture
@@ -292,3 +307,85 @@ def test_a_segment_that_cannot_be_linked_is_counted(folder: Folder) -> None:
     folder.spool().offer("traces", segment)
 
     assert folder.dropped == [("traces", 7, "disk")]
+
+
+SOON = email.utils.format_datetime(datetime.now(UTC) + timedelta(seconds=90), usegmt=True)
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "verdict", "pause"),
+    [
+        (200, {}, Verdict.TAKEN, None),
+        (429, {"retry-after": "7"}, Verdict.LATER, 7),
+        (503, {"retry-after": SOON}, Verdict.LATER, 90),
+        (502, {"retry-after": "soon"}, Verdict.LATER, None),
+        (504, {"retry-after": "86400"}, Verdict.LATER, 300),
+        (400, {}, Verdict.BAD_REQUEST, None),
+        (413, {}, Verdict.TOO_LARGE, None),
+        (401, {}, Verdict.REFUSED, None),
+        (500, {}, Verdict.REFUSED, None),
+        (302, {"location": "http://127.0.0.1:1/"}, Verdict.REFUSED, None),
+    ],
+)
+async def test_an_http_answer_means_what_otlp_says(
+    http: tuple[str, Receiver], status: int, headers: dict[str, str], verdict: Verdict, pause: float
+) -> None:
+    url, receiver = http
+    receiver.status, receiver.answer_headers = status, headers
+    transport = open_transport(parse_target(url))
+    answer = await transport.send(TRACES, transport.encode(otlp.traces({}).SerializeToString()))
+    await transport.close()
+
+    assert answer.verdict is verdict
+    assert answer.pause == (pytest.approx(pause, abs=80) if pause == 90 else pause)
+
+
+async def test_a_target_that_wants_no_compression_gets_none(http: tuple[str, Receiver]) -> None:
+    url, receiver = http
+    transport = open_transport(parse_target(f"{url}?compress=false"))
+    sent = otlp.traces({})
+    await transport.send(TRACES, transport.encode(sent.SerializeToString()))
+    await transport.close()
+
+    assert (receiver.traces, "content-encoding" in receiver.headers) == ([sent], False)
+
+
+async def test_a_target_that_quotes_its_headers_does_not_make_them_known(http: tuple[str, Receiver]) -> None:
+    url, receiver = http
+    receiver.status, receiver.answer = 401, "unknown token abc-123\nand sk-ant-api03-abcdefghijklmnop"
+    transport = open_transport(parse_target(f"{url}?header.authorization=abc-123"))
+    answer = await transport.send(TRACES, transport.encode(b""))
+    await transport.close()
+
+    assert answer.reason == "HTTP 401 unknown token [redacted] and [redacted:anthropic_key]"
+
+
+async def test_a_target_that_asks_for_a_pause_gets_it(
+    http: tuple[str, Receiver], folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url, receiver = http
+    receiver.status, receiver.answer_headers = 503, {"retry-after": "7"}
+    pauses: list[float] = []
+
+    async def rest(_worker: Worker, seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) == 2:
+            receiver.answer_headers = {}
+        if len(pauses) == 12:
+            receiver.status = 200
+
+    monkeypatch.setattr(Worker, "_rest", rest)
+    spool, target, counters = folder.spool(), parse_target(url), Counters()
+    spool.offer("traces", folder.segment(body=otlp.traces({"name": "late"}).SerializeToString()))
+    transport = open_transport(target)
+    with ThreadPoolExecutor(1) as executor:
+        worker = Worker(target, TRACES, spool, transport, Tools(counters, executor, UI))
+        worker.close()
+        await worker.run()
+    await transport.close()
+
+    assert pauses[:2] == [7, 7]
+    assert pauses[2] == pytest.approx(1, rel=0.21)
+    assert pauses[-1] == pytest.approx(30, rel=0.21)
+    assert [span["name"] for span in receiver.spans()] == ["late"]
+    assert counters.get("forwarded_items", target=url, signal="traces") == 1

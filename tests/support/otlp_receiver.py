@@ -34,6 +34,8 @@ class Receiver:
     headers: dict[str, str] = field(default_factory=dict)
     """Headers of the newest request."""
     answer_headers: dict[str, str] = field(default_factory=dict)
+    answer: str = ""
+    """Headers and body of what is not 200."""
     code: grpc.StatusCode = grpc.StatusCode.OK
     """What every gRPC call is answered with."""
     details: Message | None = None
@@ -64,7 +66,7 @@ class Receiver:
         if status := self.refuses(body):
             return Response(status_code=status)
         if self.status != 200:
-            return Response(status_code=self.status, headers=self.answer_headers)
+            return Response(self.answer, self.status, self.answer_headers)
         kept.append(kind.FromString(body))
         return Response(self._partial(), media_type="application/x-protobuf") if self.rejected else Response()
 

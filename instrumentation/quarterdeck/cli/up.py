@@ -126,6 +126,7 @@ class _Deck:
             "QUARTERDECK_PIPELINES": self._pipelines(),
             "QUARTERDECK_ENDPOINT": f"http://{host}:{self.options['otlp-http-port']}",
             "QUARTERDECK_RUNNER_URL": f"http://{host}:{self.options['runner-port']}",
+            "QUARTERDECK_UI_URL": os.environ.get("QUARTERDECK_UI_URL") or f"http://{host}:{self.options['ui-port']}",
         }
         if self.options.demo and missing_keys():
             port = free_port("127.0.0.1", _STAND_IN_PORT)
