@@ -1,7 +1,8 @@
 """What never leaves the process: keys, tokens and whatever the user's hook removes."""
 
+import os.path
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -77,7 +78,17 @@ def _assemble() -> re.Pattern[str]:
 
 
 _SECRETS: Final = _assemble()
-_HINTS: Final = tuple(literal for secret in SECRETS for literal in secret.literals if literal != "sk-ant-")
+_SHORTEST_HINT: Final = 3
+
+
+def _hints() -> Iterator[str]:
+    """Give few texts of which one occurs wherever there is a secret."""
+    for secret in SECRETS:
+        shared = os.path.commonprefix(secret.literals)  # noqa: RUF071 - of texts, not of paths
+        yield from (shared,) if len(shared) >= _SHORTEST_HINT else secret.literals
+
+
+_HINTS: Final = tuple(hint for hint in _hints() if hint != "sk-ant-")  # that one holds another
 
 
 def scrub(text: str, found: list[str] | None = None) -> str:
