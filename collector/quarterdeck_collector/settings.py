@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from quarterdeck_collector.redaction import Redaction
 
 MEBIBYTE: Final = 1 << 20
+
 _NEXT_URL: Final = re.compile(r"[\s,]+(?=[a-z]+://)")
 """A comma may also be a part of a URL."""
 
@@ -71,7 +72,9 @@ class Settings(BaseSettings):
         description="Bytes that may wait on disk for each of them; above it the oldest are dropped.",
     )
     ui_url: str = Field(
-        "http://127.0.0.1:8501", description="Dashboard that trimmed values of forwarded spans link to."
+        "http://127.0.0.1:8501",
+        pattern=r"^https?://[^\s?#]+$",
+        description="Dashboard that trimmed values of forwarded spans link to.",
     )
     redact: Annotated[tuple[str, ...], NoDecode] = Field(
         ("secrets",),

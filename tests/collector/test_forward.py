@@ -144,7 +144,7 @@ def test_a_target_that_is_away_is_told_of_everywhere_and_holds_up_nothing(deck: 
     wait_for(lambda: deck.count("forward_failing") == 1)
     status, check = deck.ready()
     assert (status, check["ok"], check["required"]) == (200, False, False)
-    assert check["reason"] == "traces wait: HTTP 503"
+    assert check["reason"] == "traces: HTTP 503"
     assert deck.count("forward_waiting_items") == 3
     assert deck.count("forward_waiting_bytes") > 0
     stored = "SELECT count() FROM otel_traces WHERE SpanName IN splitByChar(',', {names:String})"
@@ -163,7 +163,7 @@ def test_a_target_that_is_away_is_told_of_everywhere_and_holds_up_nothing(deck: 
 def test_a_target_that_hangs_is_asked_again(deck: Deck) -> None:
     deck.http.hangs = True
     names = deck.send({})
-    wait_for(lambda: deck.ready()[1]["reason"] == "traces wait: no answer within 0.5 s")
+    wait_for(lambda: deck.ready()[1]["reason"] == "traces: no answer within 0.5 s")
 
     deck.http.hangs = False
     wait_for(lambda: arrived(deck.http, names) and deck.ready()[1]["ok"])
@@ -181,7 +181,17 @@ def test_a_refused_request_is_dropped_and_its_neighbours_arrive(deck: Deck) -> N
     wait_for(lambda: arrived(deck.http, [names[0], names[2]]))
     wait_for(lambda: deck.count("forward_dropped_items_total", reason="refused") == before + 1)
     assert not arrived(deck.http, [poison])
-    assert "refuses traces for good, 1 dropped so far: HTTP 400" in deck.running.log.read_text()
+    assert "refuses traces for good; they are dropped, and counted: HTTP 400" in deck.running.log.read_text()
+
+
+def test_a_target_that_refuses_everything_is_told_of(deck: Deck) -> None:
+    deck.http.status = 401
+    deck.send({})
+    wait_for(lambda: deck.ready() == (200, {"ok": False, "reason": "traces: HTTP 401", "required": False}))
+
+    deck.http.status = 200
+    deck.send({})
+    wait_for(lambda: deck.ready()[1]["ok"])
 
 
 def test_a_request_that_is_too_large_is_divided(deck: Deck) -> None:
@@ -200,7 +210,7 @@ def test_rejected_parts_of_a_request_are_counted(deck: Deck) -> None:
 
     wait_for(lambda: arrived(deck.http, names) and arrived(deck.grpc, names))
     wait_for(lambda: rejected(deck) == [count + 1 for count in counts])
-    assert "1 dropped so far: some spans are too old" in deck.running.log.read_text()
+    assert "they are dropped, and counted: some spans are too old" in deck.running.log.read_text()
 
 
 def test_grpc_codes_are_obeyed(deck: Deck) -> None:

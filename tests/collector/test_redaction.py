@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import uuid
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -15,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 
+from quarterdeck import semconv
 from quarterdeck.redaction import SECRETS, scrub
 from quarterdeck_collector import redaction, redaction_rules
 from quarterdeck_collector.__main__ import main
@@ -283,7 +285,16 @@ def test_no_table_ever_holds_a_secret(running: CollectorProcess, media: str) -> 
     assert 'redacted_total{rule="anthropic_key",signal="traces"}' in metrics
 
 
-def test_no_segment_and_no_live_event_ever_holds_a_secret(tmp_path: Path) -> None:
+def test_no_live_event_ever_holds_a_secret(running: CollectorProcess) -> None:
+    run = uuid.uuid4().hex
+    attributes = {semconv.RUN_ID: run, semconv.CHUNK_TEXT: f"it is {EXAMPLES['jwt']}"}
+    event = {"event_name": semconv.EVENT_RESPONSE_STREAMING, "attributes": attributes}
+    assert running.post("/v1/logs", otlp.logs(event, scope=semconv.LIVE_SCOPE).SerializeToString()).is_success
+
+    assert running.sql("SELECT Text FROM live_events WHERE RunId = {run:String}", run=run) == "it is [redacted:jwt]"
+
+
+def test_no_segment_ever_holds_a_secret(tmp_path: Path) -> None:
     flags = ("--clickhouse-url", "http://127.0.0.1:1")
     with collector(tmp_path / "data", *flags, ready=False) as running:
         for _ in range(3):

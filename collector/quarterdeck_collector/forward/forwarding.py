@@ -88,7 +88,7 @@ class Forwarding:
         for route in self._routes:
             if (worker := route.workers.get(kind.name)) is None:
                 continue
-            if again and segment.path.stem in route.spool.known(kind.name):
+            if again and route.spool.knows(kind.name, segment):
                 continue
             self._queued(route.target.name, kind.name, segment.items)
             route.spool.offer(kind.name, segment)
@@ -120,10 +120,10 @@ class Forwarding:
         self._executor.shutdown(wait=False, cancel_futures=True)
 
     def problems(self) -> dict[str, str]:
-        """Give for each target why nothing gets through to it; empty if something does."""
+        """Give for each target why it takes nothing; empty if it does."""
         return {
             route.target.name: "; ".join(
-                f"{signal} wait: {worker.failing}" for signal, worker in route.workers.items() if worker.failing
+                f"{signal}: {worker.failing}" for signal, worker in route.workers.items() if worker.failing
             )
             for route in self._routes
         }

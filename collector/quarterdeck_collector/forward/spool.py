@@ -61,6 +61,7 @@ class Spool:
         self._queues: dict[str, deque[Entry]] = {signal: deque() for signal in signals}
         self._finished: dict[str, deque[str]] = {signal: deque() for signal in signals}
         self._held: set[Entry] = set()
+        self._known: dict[str, set[str]] = {signal: set() for signal in self._queues}
         self.bytes = 0
         for signal in self._queues:
             (folder / signal).mkdir(parents=True, exist_ok=True)
@@ -76,19 +77,21 @@ class Spool:
                 continue
             self._put(Entry(signal, stem, path, int(items), int(requests), path.stat().st_size))
         self._finished[signal].extend(sorted(done))
+        self._known[signal] |= done
         self._forget_finished(signal)
 
     def _put(self, entry: Entry) -> None:
         self._queues[entry.signal].append(entry)
+        self._known[entry.signal].add(entry.stem)
         self.bytes += entry.size
 
     def waiting(self, signal: str) -> int:
         """Count the spans or records that wait."""
         return sum(entry.items for entry in self._queues[signal])
 
-    def known(self, signal: str) -> set[str]:
-        """Give the segments that are linked or finished."""
-        return {entry.stem for entry in self._queues[signal]} | set(self._finished[signal])
+    def knows(self, signal: str, segment: Segment) -> bool:
+        """Whether a segment was offered before: its link waits, or it needs none any more."""
+        return segment.path.stem in self._known[signal]
 
     def offer(self, signal: str, segment: Segment) -> None:
         """Link a sealed segment."""
@@ -113,8 +116,8 @@ class Spool:
 
     def _oldest(self) -> Entry | None:
         """Give the oldest entry that nobody is sending."""
-        free = (entry for queue in self._queues.values() for entry in queue if entry not in self._held)
-        return min(free, key=lambda entry: entry.stem, default=None)
+        free = (next((entry for entry in queue if entry not in self._held), None) for queue in self._queues.values())
+        return min((entry for entry in free if entry), key=lambda entry: entry.stem, default=None)
 
     def first(self, signal: str) -> Entry | None:
         """Give the oldest entry of a signal; it is held until :meth:`finish` or :meth:`drop`."""
@@ -140,6 +143,7 @@ class Spool:
 
     def finish(self, entry: Entry) -> None:
         """Forget an entry of which nothing is left to send."""
+        self._known[entry.signal].discard(entry.stem)
         self._mark(entry.signal, entry.stem)
         entry.path.unlink(missing_ok=True)
         self._queues[entry.signal].remove(entry)
@@ -148,11 +152,19 @@ class Spool:
         self._forget_finished(entry.signal)
 
     def _mark(self, signal: str, stem: str) -> None:
-        if (self._originals / signal / f"{stem}{SUFFIX}").exists():
-            (self._folder / signal / f"{stem}{_DONE}").touch()
+        if self._waits_for_clickhouse(signal, stem):
+            self._marker(signal, stem).touch()
             self._finished[signal].append(stem)
+            self._known[signal].add(stem)
 
     def _forget_finished(self, signal: str) -> None:
         finished = self._finished[signal]
-        while finished and not (self._originals / signal / f"{finished[0]}{SUFFIX}").exists():
-            (self._folder / signal / f"{finished.popleft()}{_DONE}").unlink(missing_ok=True)
+        while finished and not self._waits_for_clickhouse(signal, finished[0]):
+            self._marker(signal, finished[0]).unlink(missing_ok=True)
+            self._known[signal].discard(finished.popleft())
+
+    def _waits_for_clickhouse(self, signal: str, stem: str) -> bool:
+        return (self._originals / signal / f"{stem}{SUFFIX}").exists()
+
+    def _marker(self, signal: str, stem: str) -> Path:
+        return self._folder / signal / f"{stem}{_DONE}"

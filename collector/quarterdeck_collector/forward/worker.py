@@ -35,11 +35,20 @@ class StoppedError(Exception):
 
 
 @dataclass(frozen=True)
-class Request:
-    """One request as it was received."""
+class Parcel:
+    """Requests as their target gets them.
 
+    Args:
+        requests: How many they are.
+        body: All of them as one request.
+        items: Spans, records or data points in them.
+        withheld: How many of these the target does not get.
+    """
+
+    requests: int
     body: bytes
     items: int
+    withheld: int
 
 
 @dataclass(frozen=True)
@@ -76,9 +85,9 @@ class Worker:
         self._tools = tools
         self._work = asyncio.Event()
         self._closing = asyncio.Event()
-        self._said: set[str] = set()
+        self._said: list[list[str]] = []
         self.failing = ""
-        """Why the last try did not get through; empty if it did."""
+        """Why the target takes nothing; empty if it does."""
 
     def wake(self) -> None:
         """Say that something waits."""
@@ -120,32 +129,32 @@ class Worker:
     async def _aside(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         return await asyncio.get_running_loop().run_in_executor(self._tools.executor, lambda: function(*args, **kwargs))
 
-    def _read(self, entry: Entry) -> list[Request]:
-        bodies, _ = unframe(entry.path.read_bytes())
-        return [Request(body, self._kind.count_bytes(body)) for body in map(bytes, bodies[entry.done :])]
+    def _read(self, entry: Entry) -> list[memoryview]:
+        requests, _ = unframe(entry.path.read_bytes())
+        return requests[entry.done :]
 
-    async def _deliver(self, entry: Entry, group: list[Request]) -> None:
+    async def _deliver(self, entry: Entry, group: list[memoryview]) -> None:
         """Send some requests as one, or one by one if the target finds fault with the whole."""
-        body, withheld = await self._aside(self._prepare, group)
-        items = sum(request.items for request in group)
+        parcel = await self._aside(self._pack, group)
         if len(group) > 1:
-            answer = await self._send(body)
+            answer = await self._send(parcel.body)
             if answer.verdict in (Verdict.BAD_REQUEST, Verdict.TOO_LARGE):
                 for request in group:
                     await self._deliver(entry, [request])
                 return
-            self._settle(answer, items - withheld)
+            self._settle(answer, parcel.items - parcel.withheld)
         else:
-            await self._send_or_divide(body, items - withheld)
-        self._count("forward_withheld_items", withheld)
-        self._spool.advance(entry, len(group), items)
+            await self._send_or_divide(parcel.body, parcel.items - parcel.withheld)
+        self._count("forward_withheld_items", parcel.withheld)
+        self._spool.advance(entry, parcel.requests, parcel.items)
 
-    def _prepare(self, group: list[Request]) -> tuple[bytes, int]:
-        """Give the requests as the target gets them, and how many items it does not get."""
-        whole = b"".join(request.body for request in group)
+    def _pack(self, group: list[memoryview]) -> Parcel:
+        whole = b"".join(group)
+        items = self._kind.count_bytes(whole)
         body = without_live_events(self._kind, whole)
-        withheld = 0 if body is whole else self._kind.count_bytes(whole) - self._kind.count_bytes(body)
-        return trimmed(self._kind, body, self._target.max_value_bytes, self._tools.ui_url), withheld
+        withheld = 0 if body is whole else items - self._kind.count_bytes(body)
+        body = trimmed(self._kind, body, self._target.max_value_bytes, self._tools.ui_url)
+        return Parcel(len(group), body, items, withheld)
 
     async def _send_or_divide(self, body: bytes, items: int) -> None:
         parts = None
@@ -171,7 +180,9 @@ class Worker:
             self._note_failure(answer.reason)
             await self._rest(max(answer.pause or 0.0, pause * random.uniform(0.8, 1.2)))  # noqa: S311 - spreads load
             pause = min(2 * pause, LONGEST_PAUSE)
-        if self.failing:
+        if answer.verdict is Verdict.REFUSED:
+            self.failing = answer.reason
+        elif self.failing:
             self.failing = ""
             log.info("%s takes %s again", self._target.name, self._kind.name)
         return answer
@@ -200,29 +211,24 @@ class Worker:
         rejected = min(answer.rejected, items) if taken else items
         self._count("forwarded_items", items - rejected)
         self._count("forward_dropped_items", rejected, reason="rejected" if taken else "refused")
-        if rejected and (first := answer.reason.partition(":")[0]) not in self._said:
-            self._said.add(first)
-            log.error(
-                "%s refuses %s for good, %d dropped so far: %s",
-                self._target.name,
-                self._kind.name,
-                rejected,
-                answer.reason,
-            )
+        if rejected and (cause := answer.reason.split()[:2]) not in self._said:
+            self._said.append(cause)
+            what = f"{self._target.name} refuses {self._kind.name} for good"
+            log.error("%s; they are dropped, and counted: %s", what, answer.reason)
 
     def _count(self, name: str, amount: int, **labels: str) -> None:
         if amount:
             self._tools.counters.add(name, amount, target=self._target.name, signal=self._kind.name, **labels)
 
 
-def _groups(requests: list[Request], limit: int) -> Iterator[list[Request]]:
-    group: list[Request] = []
+def _groups(requests: list[memoryview], limit: int) -> Iterator[list[memoryview]]:
+    group: list[memoryview] = []
     size = 0
     for request in requests:
-        if group and size + len(request.body) > limit:
+        if group and size + len(request) > limit:
             yield group
             group, size = [], 0
         group.append(request)
-        size += len(request.body)
+        size += len(request)
     if group:
         yield group
