@@ -71,7 +71,7 @@ async def _run(settings: Settings) -> int:
                 if settings.clickhouse_url
                 else sockets.enter_context(listen(settings.host, settings.clickhouse_port, "clickhouse-port"))
             )
-            refuse_own_addresses(settings.targets(), [otlp, *([sql] if sql else [])])
+            refuse_own_addresses(settings.targets(), [otlp.getsockname()[:2]])
             return await _serve(settings, otlp, sql)
     except (PortError, TargetError) as error:
         log.error("%s", error)  # noqa: TRY400 - one line for a person, not a traceback

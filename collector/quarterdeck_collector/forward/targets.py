@@ -202,40 +202,42 @@ _OPTIONS: Final[dict[str, tuple[Callable[[str], Any], str]]] = {
 }
 
 
-def refuse_own_addresses(targets: Iterable[Target], listeners: Sequence[socket.socket]) -> None:
+def refuse_own_addresses(targets: Iterable[Target], own: Sequence[tuple[str, int]]) -> None:
     """Stop a collector from forwarding to itself.
 
     Args:
         targets: Where to forward.
-        listeners: Sockets that this collector receives on.
+        own: Hosts and ports that this collector receives on.
 
     Raises:
-        TargetError: If one of the endpoints is one of the sockets.
+        TargetError: If one of the endpoints is one of these.
     """
     for target in targets:
-        if any(_reaches(target, listener) for listener in listeners):
+        if any(port == target.port and _is_same(host, target.host) for host, port in own):
             raise TargetError(
                 f"{target.name} is this collector itself: it would forward in a circle; remove it from --forward"
             )
 
 
-def _reaches(target: Target, listener: socket.socket) -> bool:
-    host, port = listener.getsockname()[:2]
-    if port != target.port:
-        return False
+def _is_same(own: str, host: str) -> bool:
+    ours, theirs = _addresses(own), _addresses(host)
+    if any(ipaddress.ip_address(address).is_unspecified for address in ours):
+        return any(map(_is_of_this_machine, theirs))
+    return bool(ours & theirs)
+
+
+def _addresses(host: str) -> set[str]:
     try:
-        found = socket.getaddrinfo(target.host, port, type=socket.SOCK_STREAM)
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except OSError:
-        return False  # a name that nobody knows yet
-    if ipaddress.ip_address(host).is_unspecified:
-        return any(_is_of_this_machine(family, address[0]) for family, _, _, _, address in found)
-    return host in {address[0] for _, _, _, _, address in found}
+        return set()  # a name that nobody knows yet
+    return {str(address[0]).partition("%")[0] for *_, address in found}
 
 
-def _is_of_this_machine(family: int, host: Any) -> bool:
-    with socket.socket(family) as probe:
+def _is_of_this_machine(address: str) -> bool:
+    with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as probe:
         try:
-            probe.bind((host, 0))
+            probe.bind((address, 0))
         except OSError:
             return False
     return True
