@@ -150,9 +150,7 @@ class CommitLog:
             self._seal()
 
     def _seal_if_due(self) -> None:
-        if (
-            self._is_due() and self._commits is None
-        ):  # else the disk thread holds the file, and the commit under way will seal
+        if self._commits is None and self._is_due():  # else the disk thread holds the file, and its commit will seal
             self._seal()
 
     def _is_due(self) -> bool:
