@@ -46,7 +46,7 @@ SETTINGS index_granularity = 1024, ttl_only_drop_parts = 1, non_replicated_dedup
 -- The newest calls, in memory: the two spans of one call mostly arrive together, but may come in two inserts.
 CREATE TABLE IF NOT EXISTS ${db}.recent_calls ${on_cluster} (CallId UInt64, SpanId String, ParentSpanId String)
 ENGINE = Memory
-SETTINGS min_rows_to_keep = 10000, max_rows_to_keep = 50000;
+SETTINGS min_rows_to_keep = 500, max_rows_to_keep = 1000;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS ${db}.model_calls_mv ${on_cluster} TO ${db}.model_calls${L} AS
 SELECT
