@@ -46,7 +46,7 @@ def test_an_answer_has_the_shape_of_a_message(claude: Anthropic) -> None:
         "role": "assistant",
         "model": MODEL,
         "container": None,
-        "content": [{"type": "text", "text": "hello world", "citations": None}],
+        "content": [{"type": "text", "text": "hello world"}],
         "stop_reason": "end_turn",
         "stop_sequence": None,
         "stop_details": None,

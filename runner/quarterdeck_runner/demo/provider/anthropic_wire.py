@@ -156,7 +156,7 @@ def _whole(reply: Reply, block: str) -> dict[str, Any]:
         return {"type": "thinking", "thinking": reply.answer.thinking, "signature": _signature(reply)}
     if block == "tool" and reply.answer.tool:
         return {**_empty(reply, block), "input": reply.answer.tool.arguments}
-    return {"type": "text", "text": reply.answer.text, "citations": None}
+    return {"type": "text", "text": reply.answer.text}
 
 
 def _empty(reply: Reply, block: str) -> dict[str, Any]:
@@ -165,7 +165,7 @@ def _empty(reply: Reply, block: str) -> dict[str, Any]:
     if block == "tool" and reply.answer.tool:
         caller = {"type": "direct"}
         return {"type": "tool_use", "id": reply.tool_id, "name": reply.answer.tool.name, "input": {}, "caller": caller}
-    return {"type": "text", "text": "", "citations": None}
+    return {"type": "text", "text": ""}
 
 
 def _delta(index: int, kind: str, text: str) -> str:

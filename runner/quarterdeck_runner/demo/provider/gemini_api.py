@@ -121,7 +121,9 @@ def _check(body: Mapping[str, Any]) -> None:
 
 
 def _tools(body: Mapping[str, Any]) -> list[Tool]:
-    declared = [each for tool in _camel(body.get("tools") or ()) for each in tool.get("functionDeclarations") or ()]
+    tools = _camel(body.get("tools") or ())  # old clients send one object where a list belongs, and the API takes it
+    listed = [tools] if isinstance(tools, dict) else tools
+    declared = [each for tool in listed for each in tool.get("functionDeclarations") or ()]
     return [
         Tool(
             each["name"], each.get("parametersJsonSchema") or each.get("parameters") or {}, each.get("description", "")
