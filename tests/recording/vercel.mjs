@@ -57,6 +57,7 @@ const scenarios = (model) => ({
   cache: () => ai.generateText(ask(model, `${say} [[cache]]`)),
   cache_stream: () => read(ai.streamText(ask(model, `${say} [[cache]]`))),
   think: () => ai.generateText(ask(model, `${say} [[think]]`)),
+  think_stream: () => read(ai.streamText(ask(model, `${say} [[think]]`))),
   tool_run: () => ai.generateText(ask(model, call, { tools: { get_weather: weather }, ...loop })),
   limit: () => ai.generateText(ask(model, `${say} [[max]]`)),
   error: () => ai.generateText(ask(model, '[[error:400]]')),
