@@ -14,15 +14,19 @@ TOOL = {
     "description": "Weather of a city",
     "input_schema": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
 }
-CALL = '[[tool:get_weather:{"city": "Brest"}]]'
-RESULT = "18 degrees and rain [[say:It rains in Brest at 18 degrees.]]"
 Scenario = Callable[[Any], Any]
 
 
 def ask(*directives: str, **more: Any) -> dict[str, Any]:
     """Arguments of a call whose prompt ends with the directives."""
     prompt = " ".join((QUESTION, *directives))
-    return {"model": CLAUDE, "max_tokens": 400, "system": SYSTEM, "messages": [{"role": "user", "content": prompt}], **more}
+    return {
+        "model": CLAUDE,
+        "max_tokens": 400,
+        "system": SYSTEM,
+        "messages": [{"role": "user", "content": prompt}],
+        **more,
+    }
 
 
 def plain(client: Any) -> None:
@@ -54,6 +58,12 @@ def cache(client: Any) -> None:
 def cache_stream(client: Any) -> None:
     for _ in client.messages.create(**ask(SAY, "[[cache]]"), stream=True):
         pass
+
+
+def cache_hour(client: Any) -> None:
+    """A prefix that is written to the cache for an hour, which costs more than the usual five minutes."""
+    long = {"type": "text", "text": f"{SYSTEM} " * 160, "cache_control": {"type": "ephemeral", "ttl": "1h"}}
+    client.messages.create(**ask(SAY, system=[long]))
 
 
 def think(client: Any) -> None:
@@ -90,7 +100,7 @@ def tool_run(client: Any) -> None:
     @anthropic.beta_tool
     def get_weather(city: str) -> str:
         """Weather of a city."""
-        return RESULT
+        return f"{city}: {RESULT}"
 
     arguments = ask(CALL)
     client.beta.messages.tool_runner(**arguments, tools=[get_weather]).until_done()
@@ -121,7 +131,7 @@ def cut(client: Any) -> None:
 
 
 ALL: tuple[Scenario, ...] = (
-    *(plain, stream, stream_helper, asynchronous, cache, cache_stream, think, think_stream, think_cache),
+    *(plain, stream, stream_helper, asynchronous, cache, cache_stream, cache_hour, think, think_stream, think_cache),
     *(tool, tool_stream, tool_run, limit, refusal, error, retry, cut),
 )
 BASIC: tuple[Scenario, ...] = (plain, stream, cache, cache_stream, think, tool, limit, error)

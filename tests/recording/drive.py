@@ -1,4 +1,4 @@
-"""Runs the scenarios of one dialect in the environment that holds its libraries: ``python -m recording.drive NAME URL``."""
+"""Runs the scenarios of one dialect where its libraries are: ``python -m recording.drive NAME URL``."""
 
 import importlib
 import sys
@@ -10,6 +10,7 @@ from recording import setups
 from recording.setups import Setup
 
 Scenario = Callable[[Any], Any]
+Cases = Callable[[str], Iterable[tuple[str, Scenario, Any]]]
 
 
 def claude(url: str) -> Any:
@@ -18,7 +19,7 @@ def claude(url: str) -> Any:
     return anthropic.Anthropic(api_key="key", base_url=url, max_retries=0)
 
 
-def _claude_cases(which: str) -> Callable[[str], Iterable[tuple[str, Scenario, Any]]]:
+def _claude_cases(which: str) -> Cases:
     def cases(url: str) -> Iterable[tuple[str, Scenario, Any]]:
         scenarios = importlib.import_module("recording.claude")
         client = claude(url)
@@ -27,7 +28,7 @@ def _claude_cases(which: str) -> Callable[[str], Iterable[tuple[str, Scenario, A
     return cases
 
 
-def _gemini_cases(which: str) -> Callable[[str], Iterable[tuple[str, Scenario, Any]]]:
+def _gemini_cases(which: str) -> Cases:
     def cases(url: str) -> Iterable[tuple[str, Scenario, Any]]:
         scenarios = importlib.import_module("recording.gemini")
         client = scenarios.client(url)
@@ -36,7 +37,21 @@ def _gemini_cases(which: str) -> Callable[[str], Iterable[tuple[str, Scenario, A
     return cases
 
 
-def _workflow(name: str) -> Callable[[str], Iterable[tuple[str, Scenario, Any]]]:
+def _inside_a_span(cases: Cases) -> Cases:
+    """The same under one span per case, for pairs of libraries that would each start a trace of their own."""
+
+    def inside(scenario: Scenario) -> Scenario:
+        def run(client: Any) -> None:
+            trace = importlib.import_module("opentelemetry.trace")
+            with trace.get_tracer("weather").start_as_current_span("weather-brief"):
+                scenario(client)
+
+        return run
+
+    return lambda url: [(name, inside(scenario), client) for name, scenario, client in cases(url)]
+
+
+def _workflow(name: str) -> Cases:
     def cases(url: str) -> Iterable[tuple[str, Scenario, Any]]:
         return [("workflow", getattr(importlib.import_module("recording.workflows"), name), claude(url))]
 
@@ -67,7 +82,7 @@ SILENT = {"ANTHROPIC_OPEN_TELEMETRY": "false"}
 NO_HOST = {"OTEL_RESOURCE_ATTRIBUTES": "host.name=recorder"}
 """Keeps the name of this machine out of the recordings."""
 
-DIALECTS: dict[str, tuple[dict[str, str], Callable[[str], Setup], list[Any]]] = {
+DIALECTS: dict[str, tuple[dict[str, str], Callable[[str], Setup], list[Cases]]] = {
     "anthropic-sdk": (setups.CONTENT, setups.open_telemetry, [_claude_cases("ALL")]),
     "genai-anthropic": (SILENT, setups.genai, [_claude_cases("ALL"), _workflow("genai")]),
     "genai-anthropic-1.8": ({}, setups.genai, [_claude_cases("BASIC")]),
@@ -94,13 +109,15 @@ DIALECTS: dict[str, tuple[dict[str, str], Callable[[str], Setup], list[Any]]] = 
     "quarterdeck-google": ({}, setups.quarterdeck, [_gemini_cases("ALL")]),
     "double-sdk-genai": (setups.CONTENT, setups.genai, [_claude_cases("DOUBLE")]),
     "double-sdk-openinference": (setups.CONTENT, setups.openinference, [_claude_cases("DOUBLE")]),
-    "double-sdk-openllmetry": (setups.CONTENT, setups.openllmetry, [_claude_cases("DOUBLE")]),
+    "double-sdk-openllmetry": (setups.CONTENT, setups.openllmetry, [_inside_a_span(_claude_cases("DOUBLE"))]),
     "double-sdk-logfire": ({**setups.CONTENT, **NO_HOST}, setups.logfire, [_claude_cases("DOUBLE")]),
     "double-sdk-langfuse": (setups.CONTENT, setups.langfuse, [_langfuse_claude]),
     "double-quarterdeck-openinference-anthropic": (
         *({}, setups.quarterdeck_and_openinference, [_claude_cases("DOUBLE")]),
     ),
-    "double-quarterdeck-openinference-google": ({}, setups.quarterdeck_and_openinference, [_gemini_cases("DOUBLE")]),
+    "double-quarterdeck-openinference-google": (
+        *({}, setups.quarterdeck_and_openinference, [_inside_a_span(_gemini_cases("DOUBLE"))]),
+    ),
     "double-genai-openinference-google": ({}, setups.genai_and_openinference, [_gemini_cases("DOUBLE")]),
 }
 """Per dialect: environment, how it is switched on, and its cases."""

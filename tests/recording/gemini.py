@@ -72,7 +72,8 @@ def think_cache(google: Any) -> None:
 
 
 def _tool() -> types.Tool:
-    city = types.Schema(type="OBJECT", properties={"city": types.Schema(type="STRING")}, required=["city"])
+    text = types.Schema(type=types.Type.STRING)
+    city = types.Schema(type=types.Type.OBJECT, properties={"city": text}, required=["city"])
     declared = types.FunctionDeclaration(name="get_weather", description="Weather of a city", parameters=city)
     return types.Tool(function_declarations=[declared])
 
@@ -100,7 +101,7 @@ def tool_run(google: Any) -> None:
 
     def get_weather(city: str) -> str:
         """Weather of a city."""
-        return RESULT
+        return f"{city}: {RESULT}"
 
     google.models.generate_content(**ask(CALL, tools=[get_weather]))
 

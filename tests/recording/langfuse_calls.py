@@ -1,7 +1,7 @@
 """Model calls as Langfuse users report them: by hand, with usage in the forms that its documentation shows."""
 
 import contextlib
-import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import anthropic
@@ -9,7 +9,8 @@ from langfuse import get_client, observe, propagate_attributes
 
 from recording import claude, gemini
 from recording.texts import CLAUDE as CLAUDE_MODEL
-from recording.texts import EMBEDDER, GEMINI as GEMINI_MODEL, QUESTION, SAY, SLOWLY
+from recording.texts import EMBEDDER, QUESTION, SAY, SLOWLY
+from recording.texts import GEMINI as GEMINI_MODEL
 
 
 def _claude_usage(usage: Any) -> dict[str, int]:
@@ -56,7 +57,7 @@ def stream(client: Any) -> None:
         with client.messages.stream(**asked) as events:
             for number, _ in enumerate(events.text_stream):
                 if number == 0:
-                    generation.update(completion_start_time=datetime.datetime.now(datetime.UTC))
+                    generation.update(completion_start_time=datetime.now(UTC))
             answer = events.get_final_message()
         generation.update(output=answer.content[0].text, usage_details=_claude_usage(answer.usage))
 

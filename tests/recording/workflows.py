@@ -73,12 +73,14 @@ def genai(client: Any) -> None:
     from opentelemetry.util.genai.handler import TelemetryHandler
 
     handler = TelemetryHandler(tracer_provider=trace.get_tracer_provider())
-    with handler.workflow("weather-brief"):
-        with handler.invoke_local_agent(request_model=CLAUDE, agent_name="writer"):
-            with handler.tool("look_up") as tool:
-                tool.arguments = {"city": CITY}
-                tool.tool_result = f"{CITY}: 18 degrees"
-            _write(client, f"{CITY}: 18 degrees")
+    with (
+        handler.workflow("weather-brief"),
+        handler.invoke_local_agent(request_model=CLAUDE, agent_name="writer"),
+    ):
+        with handler.tool("look_up") as tool:
+            tool.arguments = {"city": CITY}
+            tool.tool_result = f"{CITY}: 18 degrees"
+        _write(client, f"{CITY}: 18 degrees")
 
 
 def quarterdeck(client: Any) -> None:
