@@ -27,6 +27,7 @@ _KINDS: Final = {
     "Input": "input_mtok",
     "CacheRead": "cache_read_mtok",
     "CacheWrite": "cache_write_mtok",
+    "CacheWriteHour": "cache_write_1h_mtok",
     "Output": "output_mtok",
 }
 
@@ -118,9 +119,9 @@ def _columns(prices: Any) -> dict[str, float]:
     thresholds = {tier.start for price in known.values() for tier in getattr(price, "tiers", ())}
     if (known["Input"] is None and known["Output"] is None) or len(thresholds) > 1:
         return {}
-    for part in ("CacheRead", "CacheWrite"):
-        if known[part] is None:  # no price of its own: an ordinary input token
-            known[part] = known["Input"]
+    for part, otherwise in (("CacheRead", "Input"), ("CacheWrite", "Input"), ("CacheWriteHour", "CacheWrite")):
+        if known[part] is None:  # no price of its own
+            known[part] = known[otherwise]
     columns: dict[str, float] = {"TierAbove": max(thresholds, default=0)}
     for name, price in known.items():
         base = getattr(price, "base", price) or 0

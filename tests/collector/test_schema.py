@@ -203,6 +203,7 @@ def test_what_a_model_call_used_and_cost(store: EmbeddedStore, ingest: Ingest) -
         "OutputTokens": 100,
         "CacheReadTokens": 400,
         "CacheWriteTokens": 200,
+        "CacheWriteHourTokens": 0,
         "ReasoningTokens": 7,
         "PriceModel": "claude-sonnet-4-5",
         "Cost": 0.00357,  # 400 x 3 + 400 x 0.3 + 200 x 3.75 + 100 x 15 USD per million

@@ -38,7 +38,7 @@ def stream(client: Any) -> None:
         pass
 
 
-def stream_helper(client: Any) -> None:
+def stream_manager(client: Any) -> None:
     with client.messages.stream(**ask(SAY, SLOWLY)) as events:
         events.get_final_message()
 
@@ -131,7 +131,7 @@ def cut(client: Any) -> None:
 
 
 ALL: tuple[Scenario, ...] = (
-    *(plain, stream, stream_helper, asynchronous, cache, cache_stream, cache_hour, think, think_stream, think_cache),
+    *(plain, stream, stream_manager, asynchronous, cache, cache_stream, cache_hour, think, think_stream, think_cache),
     *(tool, tool_stream, tool_run, limit, refusal, error, retry, cut),
 )
 BASIC: tuple[Scenario, ...] = (plain, stream, cache, cache_stream, think, tool, limit, error)

@@ -181,7 +181,7 @@ NOT_REPORTED = (
         "does not tell when the first chunk came",
     ),
     Gap(
-        "genai-anthropic", "stream_helper", without("streamed"), "does not tell when the first chunk of .stream() came"
+        "genai-anthropic", "stream_manager", without("streamed"), "does not tell when the first chunk of .stream() came"
     ),
     # -- calls
     Gap(

@@ -9,18 +9,20 @@ CREATE TABLE IF NOT EXISTS ${db}.model_prices_src ${on_cluster} (
     InputPrice Float64,
     CacheReadPrice Float64,
     CacheWritePrice Float64,
+    CacheWriteHourPrice Float64 DEFAULT CacheWritePrice, -- for an hour rather than for minutes
     OutputPrice Float64,
     TierAbove UInt64, -- requests with more input tokens than this pay the Tier… prices; 0: no tier
     TierInputPrice Float64,
     TierCacheReadPrice Float64,
     TierCacheWritePrice Float64,
+    TierCacheWriteHourPrice Float64 DEFAULT TierCacheWritePrice,
     TierOutputPrice Float64,
     Source LowCardinality(String), -- 'genai-prices <version>', or anything else for prices entered by hand
     Updated DateTime DEFAULT now()
 ) ENGINE = ${R}ReplacingMergeTree(Updated)
 ORDER BY (Provider, Model, ValidFrom);
 
--- Rates are USD per million tokens of input, cache read, cache write and output; TierRates hold for requests with more
+-- Rates are USD per million tokens of input, cache read, cache write, cache write for an hour and output; TierRates hold for requests with more
 -- than TierAbove input tokens.
 CREATE DICTIONARY IF NOT EXISTS ${db}.model_prices ${on_cluster} (
     Provider String,
@@ -33,7 +35,7 @@ CREATE DICTIONARY IF NOT EXISTS ${db}.model_prices ${on_cluster} (
 )
 PRIMARY KEY Provider, Model
 SOURCE(CLICKHOUSE(
-    QUERY 'SELECT Provider, Model, ValidFrom, ValidTo, [InputPrice, CacheReadPrice, CacheWritePrice, OutputPrice] AS Rates, if(TierAbove = 0, toUInt64(-1), TierAbove) AS TierAbove, [TierInputPrice, TierCacheReadPrice, TierCacheWritePrice, TierOutputPrice] AS TierRates FROM ${db}.model_prices_src FINAL'
+    QUERY 'SELECT Provider, Model, ValidFrom, ValidTo, [InputPrice, CacheReadPrice, CacheWritePrice, CacheWriteHourPrice, OutputPrice] AS Rates, if(TierAbove = 0, toUInt64(-1), TierAbove) AS TierAbove, [TierInputPrice, TierCacheReadPrice, TierCacheWritePrice, TierCacheWriteHourPrice, TierOutputPrice] AS TierRates FROM ${db}.model_prices_src FINAL'
     ${dict_auth}
 ))
 LAYOUT(COMPLEX_KEY_RANGE_HASHED())
@@ -51,17 +53,20 @@ CREATE OR REPLACE FUNCTION quarterdeck_price_model ${on_cluster} AS (provider, m
     ]
 );
 
--- USD of one call; NULL where the price is not known or nothing was used. Tokens are those of (input, cache read, cache
--- write, output), input with both kinds of cached ones.
-CREATE OR REPLACE FUNCTION quarterdeck_cost ${on_cluster} AS (provider, price_model, at, input, cache_read, cache_write, output) -> if(
+-- USD of one call; NULL where the price is not known or nothing was used. Input has the cached tokens in it, cache write
+-- those that are written for an hour.
+CREATE OR REPLACE FUNCTION quarterdeck_cost ${on_cluster} AS (provider, price_model, at, input, cache_read, cache_write, cache_write_hour, output) -> if(
     price_model = '' OR input + output = 0,
     NULL,
     arrayDotProduct(
-        [toFloat64(input - least(cache_read + cache_write, input)), toFloat64(cache_read), toFloat64(cache_write), toFloat64(output)],
+        [
+            toFloat64(input - least(cache_read + cache_write, input)), toFloat64(cache_read),
+            toFloat64(cache_write - least(cache_write_hour, cache_write)), toFloat64(cache_write_hour), toFloat64(output)
+        ],
         if(
             input > dictGetOrDefault('${db}.model_prices', 'TierAbove', (provider, price_model), toDate(at), 0),
-            dictGetOrDefault('${db}.model_prices', 'TierRates', (provider, price_model), toDate(at), [0., 0., 0., 0.]),
-            dictGetOrDefault('${db}.model_prices', 'Rates', (provider, price_model), toDate(at), [0., 0., 0., 0.])
+            dictGetOrDefault('${db}.model_prices', 'TierRates', (provider, price_model), toDate(at), [0., 0., 0., 0., 0.]),
+            dictGetOrDefault('${db}.model_prices', 'Rates', (provider, price_model), toDate(at), [0., 0., 0., 0., 0.])
         )
     ) / 1e6
 );

@@ -27,6 +27,7 @@ SOURCE(CLICKHOUSE(QUERY $QUERY$
         ('gen_ai.usage.cache_creation.input_tokens', 'gen_ai.usage.cache_write.input_tokens'),
         ('gen_ai.client.operation.time_to_first_chunk', 'gen_ai.response.time_to_first_chunk'),
         ('anthropic.message.stop_reason', 'stop_reason'),
+        ('anthropic.usage.cache_creation.ephemeral_1h_input_tokens', 'cache_write_hour'),
         -- OpenLLMetry
         ('gen_ai.usage.cache_read_input_tokens', 'gen_ai.usage.cache_read.input_tokens'),
         ('gen_ai.usage.cache_creation_input_tokens', 'gen_ai.usage.cache_write.input_tokens'),
@@ -137,6 +138,9 @@ CREATE OR REPLACE FUNCTION quarterdeck_step_name ${on_cluster} AS (attributes, s
     if(parent != '' AND ((attributes)['openinference.span.kind'] IN ('AGENT', 'CHAIN') OR (attributes)['langfuse.observation.type'] IN ('span', 'agent', 'chain')), span_name, '')
 );
 
+-- The name of a model without the kind of resource that Gemini's API puts before it.
+CREATE OR REPLACE FUNCTION quarterdeck_model ${on_cluster} AS name -> replaceRegexpOne(name, '^models/', '');
+
 -- What a span names its provider, in the conventions' words; where it names none, as far as the model's name tells.
 CREATE OR REPLACE FUNCTION quarterdeck_provider ${on_cluster} AS (canonical, model) -> firstNonDefault(
     transform(
@@ -177,6 +181,13 @@ CREATE OR REPLACE FUNCTION quarterdeck_raw_usage ${on_cluster} AS (canonical, pa
     (canonical)['gen_ai.usage.raw']
 );
 
+-- Langfuse's usage details, those of OpenAI's shape with the kinds that are nested.
+CREATE OR REPLACE FUNCTION quarterdeck_usage_details ${on_cluster} AS details -> arrayConcat(
+    JSONExtractKeysAndValues(details, 'UInt64'),
+    JSONExtractKeysAndValues(JSONExtractRaw(details, 'prompt_tokens_details'), 'UInt64'),
+    JSONExtractKeysAndValues(JSONExtractRaw(details, 'completion_tokens_details'), 'UInt64')
+);
+
 -- Tokens of one kind: what the attribute says, or the provider's own usage block if that says more.
 CREATE OR REPLACE FUNCTION quarterdeck_cache_read_tokens ${on_cluster} AS (canonical, usage, raw) -> greatest(
     toUInt64OrZero((canonical)['gen_ai.usage.cache_read.input_tokens']),
@@ -191,7 +202,15 @@ CREATE OR REPLACE FUNCTION quarterdeck_cache_write_tokens ${on_cluster} AS (cano
     arraySum(pair -> if(match(pair.1, 'cache_(creation|write)'), pair.2, 0), usage)
 );
 
-CREATE OR REPLACE FUNCTION quarterdeck_reasoning_tokens ${on_cluster} AS (canonical, usage, raw) -> greatest(
+CREATE OR REPLACE FUNCTION quarterdeck_cache_write_hour_tokens ${on_cluster} AS (canonical, raw) -> greatest(
+    toUInt64OrZero((canonical)['cache_write_hour']), JSONExtractUInt(raw, 'cache_creation', 'ephemeral_1h_input_tokens')
+);
+
+-- What Gemini counts in the total only, where a dialect gives no number for it, is its thoughts.
+CREATE OR REPLACE FUNCTION quarterdeck_reasoning_tokens ${on_cluster} AS (canonical, usage, raw, provider, input) -> greatest(
+    if(startsWith(provider, 'gcp.'), toUInt64(greatest(
+        toInt64OrZero((canonical)['total_tokens']) - toInt64(input) - toInt64OrZero((canonical)['gen_ai.usage.output_tokens']), 0
+    )), 0),
     toUInt64OrZero((canonical)['gen_ai.usage.reasoning.output_tokens']),
     JSONExtractUInt(raw, 'output_tokens_details', 'thinking_tokens'),
     JSONExtractUInt(raw, 'thoughtsTokenCount'), JSONExtractUInt(raw, 'thoughts_token_count'),

@@ -26,6 +26,7 @@ CREATE TABLE IF NOT EXISTS ${db}.model_calls${L} ${on_cluster} (
     OutputTokens UInt64 CODEC(T64, ZSTD(1)), -- with reasoning
     CacheReadTokens UInt64 CODEC(T64, ZSTD(1)),
     CacheWriteTokens UInt64 CODEC(T64, ZSTD(1)),
+    CacheWriteHourTokens UInt64 CODEC(T64, ZSTD(1)), -- of those, written for an hour rather than for minutes
     ReasoningTokens UInt64 CODEC(T64, ZSTD(1)),
     PriceModel LowCardinality(String) CODEC(ZSTD(1)), -- the name under which the price was found; '' where there is none
     Cost Nullable(Float64) CODEC(ZSTD(1)), -- USD; NULL where the price is not known or no usage was reported
@@ -52,16 +53,17 @@ CREATE MATERIALIZED VIEW IF NOT EXISTS ${db}.model_calls_mv ${on_cluster} TO ${d
 SELECT
     Timestamp, RunId, TraceId, SpanId, ParentSpanId, CallId, ServiceName, Environment, PipelineName, PipelineVersion,
     StepId, StepName, Operation, Provider, RequestModel, Model, ResponseId,
-    InputTokens, OutputTokens, CacheReadTokens, CacheWriteTokens, ReasoningTokens,
+    InputTokens, OutputTokens, CacheReadTokens, CacheWriteTokens, CacheWriteHourTokens, ReasoningTokens,
     PriceModel, Cost,
     Cost IS NULL AND NOT (IsError AND InputTokens + OutputTokens = 0) AS IsUnpriced,
     Duration, TimeToFirstChunk, FinishReason, IsError, ErrorType, StandIn
 FROM (
-SELECT *, quarterdeck_cost(Provider, PriceModel, Timestamp, InputTokens, CacheReadTokens, CacheWriteTokens, OutputTokens) AS Cost
+SELECT *, quarterdeck_cost(Provider, PriceModel, Timestamp, InputTokens, CacheReadTokens, CacheWriteTokens, CacheWriteHourTokens, OutputTokens) AS Cost
 FROM (
 SELECT
     *,
     quarterdeck_output_tokens(Canonical, Usage, RawUsage, Provider, InputTokens) AS OutputTokens,
+    quarterdeck_reasoning_tokens(Canonical, Usage, RawUsage, Provider, InputTokens) AS ReasoningTokens,
     quarterdeck_price_model(Provider, ModelName, Timestamp) AS PriceModel
 FROM (
 SELECT
@@ -72,14 +74,14 @@ SELECT
     quarterdeck_input_tokens(Canonical, Usage, RawUsage) AS InputTokens,
     quarterdeck_cache_read_tokens(Canonical, Usage, RawUsage) AS CacheReadTokens,
     quarterdeck_cache_write_tokens(Canonical, Usage, RawUsage) AS CacheWriteTokens,
-    quarterdeck_reasoning_tokens(Canonical, Usage, RawUsage) AS ReasoningTokens
+    quarterdeck_cache_write_hour_tokens(Canonical, RawUsage) AS CacheWriteHourTokens
 FROM (
 SELECT
     *,
-    JSONExtractKeysAndValues(Canonical['langfuse.observation.usage_details'], 'UInt64') AS Usage,
+    quarterdeck_usage_details(Canonical['langfuse.observation.usage_details']) AS Usage,
     quarterdeck_raw_usage(Canonical, Payload, ScopeName) AS RawUsage,
-    firstNonDefault(Canonical['gen_ai.request.model'], Canonical['model_name']) AS RequestModel,
-    firstNonDefault(Canonical['gen_ai.response.model'], Canonical['gen_ai.request.model'], Canonical['model_name']) AS Model,
+    quarterdeck_model(firstNonDefault(Canonical['gen_ai.request.model'], Canonical['model_name'])) AS RequestModel,
+    quarterdeck_model(firstNonDefault(Canonical['gen_ai.response.model'], Canonical['gen_ai.request.model'], Canonical['model_name'])) AS Model,
     quarterdeck_response_id(Canonical, Payload, ScopeName) AS ResponseId,
     quarterdeck_time_to_first_chunk(Canonical, Timestamp) AS TimeToFirstChunk,
     quarterdeck_finish_reason(Canonical) AS FinishReason
