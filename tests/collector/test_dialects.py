@@ -68,19 +68,18 @@ class Collected:
 
     def __init__(self, store: EmbeddedStore) -> None:
         self.store = store
-        self._calls = self._by_trace("SELECT * FROM {}.model_calls ORDER BY Timestamp")
-        self._spans = self._by_trace(
+        self._calls = self._by("TraceId", "SELECT * FROM {}.model_calls ORDER BY Timestamp")
+        self._spans = self._by(
+            "TraceId",
             "SELECT TraceId, SpanName, Operation, PipelineName, StepName, RunId, SpanAttributes, "
-            "arrayStringConcat(mapValues(Payload), ' ') AS Text FROM {}.otel_traces ORDER BY Timestamp"
+            "arrayStringConcat(mapValues(Payload), ' ') AS Text FROM {}.otel_traces ORDER BY Timestamp",
         )
+        self._runs = self._by("RunId", "SELECT * FROM {}.runs")
 
-        runs = "SELECT RunId, sum(ModelCalls) AS Calls, sum(InputTokens) AS Input, sum(OutputTokens) AS Output FROM {}.runs"
-        self._runs = {row["RunId"]: row for row in store.json_rows(f"{runs} GROUP BY RunId".format(store.database))}
-
-    def _by_trace(self, query: str) -> dict[str, list[Row]]:
+    def _by(self, key: str, query: str) -> dict[str, list[Row]]:
         found: dict[str, list[Row]] = {}
         for row in self.store.json_rows(query.format(self.store.database)):
-            found.setdefault(row["TraceId"], []).append(row)
+            found.setdefault(row[key], []).append(row)
         return found
 
     def calls(self, recording: Recording) -> list[Row]:
@@ -94,13 +93,12 @@ class Collected:
 
     def totals(self, recording: Recording) -> tuple[int, int, int]:
         """Model calls, input and output tokens of the runs."""
-        runs = {span["RunId"] for span in self.spans(recording)}
-        found = [self._runs[run] for run in runs]
-        return (
-            sum(row["Calls"] for row in found),
-            sum(row["Input"] for row in found),
-            sum(row["Output"] for row in found),
+        names = {span["RunId"] for span in self.spans(recording)}
+        rows = [row for name in names for row in self._runs[name]]
+        calls, read, written = (
+            sum(row[column] for row in rows) for column in ("ModelCalls", "InputTokens", "OutputTokens")
         )
+        return calls, read, written
 
 
 @pytest.fixture(scope="module")

@@ -22,8 +22,8 @@ CREATE TABLE IF NOT EXISTS ${db}.model_prices_src ${on_cluster} (
 ) ENGINE = ${R}ReplacingMergeTree(Updated)
 ORDER BY (Provider, Model, ValidFrom);
 
--- Rates are USD per million tokens of input, cache read, cache write, cache write for an hour and output; TierRates hold for requests with more
--- than TierAbove input tokens.
+-- Rates are USD per million tokens of input, cache read, cache write, cache write for an hour, and output; TierRates hold
+-- for requests with more than TierAbove input tokens.
 CREATE DICTIONARY IF NOT EXISTS ${db}.model_prices ${on_cluster} (
     Provider String,
     Model String,
