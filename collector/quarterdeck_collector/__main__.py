@@ -85,7 +85,7 @@ async def _serve(settings: Settings, otlp: socket.socket, sql: socket.socket | N
     from quarterdeck_collector.app import create_app
     from quarterdeck_collector.embedded import Limits, create_sql_app
 
-    app = create_app(settings)
+    app = create_app(settings, url_of(otlp))
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -15,16 +15,17 @@ from quarterdeck_collector.settings import Settings
 from quarterdeck_collector.store import StoreError
 
 
-def create_app(settings: Settings) -> FastAPI:
+def create_app(settings: Settings, url: str) -> FastAPI:
     """Make the application; its lifespan runs the collector.
 
     Args:
         settings: What to run with.
+        url: Base URL on which it will be served.
     """
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        collector = Collector(settings)
+        collector = Collector(settings, url)
         async with collector.running():
             app.state.collector = collector
             yield

@@ -59,10 +59,12 @@ class Collector:
 
     Args:
         settings: What to run with.
+        url: Base URL of its OTLP port, told to who asks for the owner of the data directory.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, url: str) -> None:
         self.settings = settings
+        self._url = url
         self.counters = Counters()
         self.redaction = settings.redaction()
         self.budget = Budget(settings.spool_max_bytes)
@@ -106,7 +108,7 @@ class Collector:
             StoreError: If the embedded engine cannot be opened.
         """
         folder = self.settings.data_dir
-        with sole_owner(folder / "collector.lock", f"data directory {folder.absolute()}"):
+        with sole_owner(self.settings.lock_file, f"data directory {folder.absolute()}", self._url):
             self._store = await self._open_store()
             try:
                 self._live = LiveIntake(self._store, self.broker)

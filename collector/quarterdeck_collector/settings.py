@@ -139,6 +139,11 @@ class Settings(BaseSettings):
         return require_loopback(host, "read and write your telemetry")
 
     @property
+    def lock_file(self) -> Path:
+        """Held by the collector that runs on the data directory; ``serving.owner_of`` gives its address."""
+        return self.data_dir / "collector.lock"
+
+    @property
     def segments_dir(self) -> Path:
         """Folder of the segments."""
         return self.data_dir / "segments"

@@ -3,11 +3,19 @@
 import contextlib
 import fcntl
 import ipaddress
+import json
 import os
 import socket
+import time
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+
+_TRIES: Final = 5
+_PAUSE_S: Final = 0.02
+_LINE_BYTES: Final = 4096
 
 
 class PortError(Exception):
@@ -84,13 +92,32 @@ def url_of(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
+@dataclass(frozen=True)
+class Owner:
+    """The process that owns something, in its own words.
+
+    Args:
+        pid: process id.
+        since: when it became the owner, ISO 8601.
+        url: base URL that it listens on; empty if it told none.
+    """
+
+    pid: int
+    since: str
+    url: str = ""
+
+    def __str__(self) -> str:
+        return f"process {self.pid}" + (f", {self.url}" if self.url else "") + f", since {self.since}"
+
+
 @contextlib.contextmanager
-def sole_owner(lock: Path, what: str) -> Iterator[None]:
+def sole_owner(lock: Path, what: str, url: str = "") -> Iterator[None]:
     """Own something until the block ends; the lock goes with the process, however that ends.
 
     Args:
         lock: the lock file; its folder is made if missing.
         what: what is owned, for the message.
+        url: where the owner listens, for :func:`owner_of`.
 
     Raises:
         InUseError: another process owns it.
@@ -98,17 +125,56 @@ def sole_owner(lock: Path, what: str) -> Iterator[None]:
     lock.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            holder = os.pread(descriptor, 20, 0).decode() or "unknown"
+        if not _locked(descriptor):
             raise InUseError(
-                f"{what} is in use by process {holder}; stop it or choose another with "
-                "--data-dir / QUARTERDECK_DATA_DIR"
-            ) from None
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+                f"{what} is in use by {_read_owner(descriptor) or 'an unknown process'}; stop it or choose another "
+                "with --data-dir / QUARTERDECK_DATA_DIR"
+            )
+        _write_owner(descriptor, Owner(os.getpid(), datetime.now().astimezone().isoformat(timespec="seconds"), url))
         yield
         os.ftruncate(descriptor, 0)
     finally:
         os.close(descriptor)
+
+
+def owner_of(lock: Path) -> Owner | None:
+    """The live process that owns what this lock file stands for; None if there is none.
+
+    Args:
+        lock: the lock file.
+    """
+    try:
+        descriptor = os.open(lock, os.O_RDONLY)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return _read_owner(descriptor)
+    else:
+        return None
+    finally:
+        os.close(descriptor)
+
+
+def _locked(descriptor: int) -> bool:
+    """Take the lock; more than one try, because whoever asks for the owner holds it for a moment."""
+    for _ in range(_TRIES):
+        with contextlib.suppress(BlockingIOError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        time.sleep(_PAUSE_S)
+    return False
+
+
+def _write_owner(descriptor: int, owner: Owner) -> None:
+    line = json.dumps(asdict(owner)).encode() + b"\n"
+    os.pwrite(descriptor, line, 0)
+    os.ftruncate(descriptor, len(line))
+
+
+def _read_owner(descriptor: int) -> Owner | None:
+    try:
+        return Owner(**json.loads(os.pread(descriptor, _LINE_BYTES, 0).partition(b"\n")[0]))
+    except (ValueError, TypeError):
+        return None

@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from quarterdeck.serving import owner_of
 from quarterdeck_collector.__main__ import main
 from quarterdeck_collector.segments import frame
 from quarterdeck_collector.store import EmbeddedStore
@@ -174,7 +175,20 @@ def test_a_data_directory_in_use_is_named_with_its_holder(tmp_path: Path) -> Non
         log = tmp_path / "data2.log"
         second = CollectorProcess(launch(tmp_path / "data", log), "", "", log)
         assert second.process.wait(PATIENCE) == 1
-        assert re.search(rf"in use by process {first.process.pid}; stop it or choose another", log.read_text())
+        owner = rf"process {first.process.pid}, {first.otlp}, since \d{{4}}-\d\d-\d\dT[\d:]+[+-]\d\d:\d\d"
+        assert re.search(rf"in use by {owner}; stop it or choose another", log.read_text())
+
+
+def test_the_lock_of_the_data_directory_leads_to_a_live_collector_only(tmp_path: Path) -> None:
+    lock = tmp_path / "data" / "collector.lock"
+    assert owner_of(lock) is None
+    with collector(tmp_path / "data") as running:
+        found = owner_of(lock)
+        assert found
+        assert (found.pid, found.url) == (running.process.pid, running.otlp)
+        running.kill()
+        assert lock.read_text()  # a killed process cannot clean up
+        assert owner_of(lock) is None
 
 
 def test_a_wrong_setting_is_named(capfd: pytest.CaptureFixture[str]) -> None:

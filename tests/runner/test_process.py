@@ -14,6 +14,7 @@ import httpx
 import pytest
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
+from quarterdeck.serving import owner_of
 from quarterdeck_runner.settings import Settings
 from support.runner import PATIENCE, Runner, eventually
 
@@ -103,11 +104,14 @@ def test_a_stopped_runner_ends_at_once_and_goes_on_later(tmp_path: Path, provide
 def test_two_runners_do_not_share_a_database(tmp_path: Path) -> None:
     with process(tmp_path, {}) as (running, _):
         second = command("--runner-port", "0", "--data-dir", str(tmp_path))
+        owner = owner_of(tmp_path / "runner.sqlite.lock")
+        assert owner
+        assert owner.pid == running.pid
         assert (second.returncode, second.stderr.strip()) == (
             1,
             (
                 f"quarterdeck.runner: the runner's database {tmp_path}/runner.sqlite is in use by "
-                f"process {running.pid}; stop it or choose another with --data-dir / QUARTERDECK_DATA_DIR"
+                f"{owner}; stop it or choose another with --data-dir / QUARTERDECK_DATA_DIR"
             ),
         )
 
