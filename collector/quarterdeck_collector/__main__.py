@@ -3,32 +3,30 @@
 import asyncio
 import contextlib
 import logging
+import os
 import signal
 import socket
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
-import uvicorn
 from pydantic import ValidationError
 from pydantic_settings import CliApp
 
-from quarterdeck.serving import InUseError, PortError, listen, url_of, wrong_settings
+from quarterdeck.serving import INTERNAL_TOKEN, InUseError, PortError, is_loopback, listen, url_of, wrong_settings
+from quarterdeck_collector.auth import Tokens
 from quarterdeck_collector.settings import Settings
 
 FAILED: Final = 1
 USAGE: Final = 2
 """Exit codes."""
 
+_OPEN_DOOR: Final = (
+    "%s can be reached from other machines, and whoever reaches it could read and write your telemetry; make a token "
+    "first with 'quarterdeck token create --name NAME --scope ingest --data-dir %s', or listen on 127.0.0.1"
+)
+
 log = logging.getLogger("quarterdeck.collector")
-
-
-class _Server(uvicorn.Server):
-    """A uvicorn server that leaves signals to its caller."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -63,6 +61,11 @@ async def _run(settings: Settings) -> int:
     from quarterdeck_collector.migrate import MigrationError
     from quarterdeck_collector.store import StoreError
 
+    local = is_loopback(settings.host)
+    tokens = Tokens(settings.token_file, local=local, siblings=os.environ.get(INTERNAL_TOKEN, ""))
+    if not local and not tokens.usable:
+        log.error(_OPEN_DOOR, settings.host, settings.data_dir)
+        return USAGE
     try:
         with contextlib.ExitStack() as sockets:
             otlp = sockets.enter_context(listen(settings.host, settings.otlp_http_port, "otlp-http-port"))
@@ -72,7 +75,7 @@ async def _run(settings: Settings) -> int:
                 else sockets.enter_context(listen(settings.host, settings.clickhouse_port, "clickhouse-port"))
             )
             refuse_own_addresses(settings.targets(), [otlp.getsockname()[:2]])
-            return await _serve(settings, otlp, sql)
+            return await _serve(settings, tokens, otlp, sql)
     except (PortError, TargetError) as error:
         log.error("%s", error)  # noqa: TRY400 - one line for a person, not a traceback
         return USAGE
@@ -81,47 +84,38 @@ async def _run(settings: Settings) -> int:
         return FAILED
 
 
-async def _serve(settings: Settings, otlp: socket.socket, sql: socket.socket | None) -> int:
+async def _serve(settings: Settings, tokens: Tokens, otlp: socket.socket, sql: socket.socket | None) -> int:
     from quarterdeck_collector.app import create_app
+    from quarterdeck_collector.connections import server
+    from quarterdeck_collector.doors import guard_clickhouse, guard_otlp
     from quarterdeck_collector.embedded import Limits, create_sql_app
 
-    app = create_app(settings, url_of(otlp))
+    app = create_app(settings, url_of(otlp), tokens)
+    patience, most = settings.client_patience, settings.max_connections
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     async with app.router.lifespan_context(app):
         collector = app.state.collector
-        servers = [(_server(app), otlp)]
+        guarded = guard_otlp(app, tokens, patience, settings.cors)
+        servers = [(server(guarded, patience, most), otlp)]
         if sql is not None:
             limits = Limits(settings.query_max_seconds, settings.query_max_bytes)
-            servers.append((_server(create_sql_app(collector.store, limits)), sql))
-        tasks = [asyncio.create_task(server.serve(sockets=[listener])) for server, listener in servers]
+            guarded = guard_clickhouse(create_sql_app(collector.store, limits), tokens, patience)
+            servers.append((server(guarded, patience, most), sql))
+        tasks = [asyncio.create_task(each.serve(sockets=[listener])) for each, listener in servers]
         _announce(otlp, sql)
         stopped = asyncio.create_task(stop.wait())
         await asyncio.wait([stopped, collector.failed, *tasks], return_when=asyncio.FIRST_COMPLETED)
         collector.broker.close()
-        for server, _ in servers:
-            server.should_exit = True
+        for each, _ in servers:
+            each.should_exit = True
         await asyncio.gather(*tasks)
         stopped.cancel()
         if collector.failed.done():
             collector.failed.result()
     return 0
-
-
-def _server(app: Any) -> uvicorn.Server:
-    return _Server(
-        uvicorn.Config(
-            app,
-            lifespan="off",
-            log_level="warning",
-            access_log=False,
-            server_header=False,
-            timeout_graceful_shutdown=2,
-            ws="none",
-        )
-    )
 
 
 def _announce(otlp: socket.socket, sql: socket.socket | None) -> None:

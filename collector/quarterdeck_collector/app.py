@@ -7,6 +7,7 @@ from dataclasses import asdict
 from fastapi import FastAPI, Header, Query, Request, Response
 from fastapi.responses import JSONResponse, PlainTextResponse, StreamingResponse
 
+from quarterdeck_collector.auth import Tokens
 from quarterdeck_collector.broker import server_sent_events
 from quarterdeck_collector.collector import Collector
 from quarterdeck_collector.counters import Gauges
@@ -15,17 +16,18 @@ from quarterdeck_collector.settings import Settings
 from quarterdeck_collector.store import StoreError
 
 
-def create_app(settings: Settings, url: str) -> FastAPI:
+def create_app(settings: Settings, url: str, tokens: Tokens) -> FastAPI:
     """Make the application; its lifespan runs the collector.
 
     Args:
         settings: What to run with.
         url: Base URL on which it will be served.
+        tokens: Who may come in.
     """
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        collector = Collector(settings, url)
+        collector = Collector(settings, url, tokens)
         async with collector.running():
             app.state.collector = collector
             yield

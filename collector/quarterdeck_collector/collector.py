@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from quarterdeck.serving import sole_owner
 from quarterdeck_collector import prices
+from quarterdeck_collector.auth import Tokens
 from quarterdeck_collector.broker import Broker
 from quarterdeck_collector.commit import Budget, CommitLog
 from quarterdeck_collector.counters import Counters
@@ -59,12 +60,14 @@ class Collector:
 
     Args:
         settings: What to run with.
-        url: Base URL of its OTLP port, told to who asks for the owner of the data directory.
+        url: Base URL of its OTLP port, for command-line tools that look for the owner of the data.
+        tokens: Who may come in.
     """
 
-    def __init__(self, settings: Settings, url: str) -> None:
+    def __init__(self, settings: Settings, url: str, tokens: Tokens) -> None:
         self.settings = settings
-        self._url = url
+        self.url = url
+        self.tokens = tokens
         self.counters = Counters()
         self.redaction = settings.redaction()
         self.budget = Budget(settings.spool_max_bytes)
@@ -107,8 +110,8 @@ class Collector:
             MigrationError: If the embedded store cannot be brought to the current schema.
             StoreError: If the embedded engine cannot be opened.
         """
-        folder = self.settings.data_dir
-        with sole_owner(self.settings.lock_file, f"data directory {folder.absolute()}", self._url):
+        what = f"data directory {self.settings.data_dir.absolute()}"
+        with sole_owner(self.settings.lock_file, what, self.url, self.tokens.own):
             self._store = await self._open_store()
             try:
                 self._live = LiveIntake(self._store, self.broker)

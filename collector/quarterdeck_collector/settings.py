@@ -3,11 +3,10 @@
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
+from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
-
-from quarterdeck.serving import require_loopback
 
 if TYPE_CHECKING:
     from quarterdeck_collector.forward.targets import Target
@@ -17,6 +16,9 @@ MEBIBYTE: Final = 1 << 20
 
 _NEXT_URL: Final = re.compile(r"[\s,]+(?=[a-z]+://)")
 """A comma may also be a part of a URL."""
+
+TOKEN_FILE: Final = "tokens.json"  # noqa: S105 - the name of a file
+"""In the data directory; see :mod:`quarterdeck_collector.auth`."""
 
 
 class Settings(BaseSettings):
@@ -29,9 +31,11 @@ class Settings(BaseSettings):
         cli_prog_name="quarterdeck collector",
     )
 
-    host: str = Field("127.0.0.1", description="Address to listen on; only addresses of this machine.")
+    host: str = Field(
+        "127.0.0.1", description="Address to listen on; one that other machines can reach needs a token first."
+    )
     data_dir: Path = Field(
-        Path(".quarterdeck"), description="Folder for the embedded store and for segments not yet inserted."
+        Path(".quarterdeck"), description="Folder for the embedded store, segments not yet inserted, and tokens."
     )
     otlp_http_port: int = Field(4318, ge=0, le=65535, description="Port of OTLP over HTTP; 0 takes a free one.")
     clickhouse_port: int = Field(
@@ -58,6 +62,14 @@ class Settings(BaseSettings):
     query_max_seconds: int = Field(60, gt=0, description="Longest query over the ClickHouse HTTP interface.")
     query_max_bytes: int = Field(
         2_000_000_000, gt=0, description="Memory that one query over the ClickHouse HTTP interface may take."
+    )
+    client_patience: float = Field(
+        30, gt=0, description="Seconds that a client may take for its headers, its whole body, or to take an answer."
+    )
+    max_connections: int = Field(500, gt=0, description="Connections per port; requests on further ones get 503.")
+    cors_origins: str = Field(
+        "",
+        description="Web pages that may send and follow telemetry from a browser: origins with commas between, or *.",
     )
 
     forward: Annotated[tuple[str, ...], NoDecode] = Field(
@@ -133,10 +145,24 @@ class Settings(BaseSettings):
 
         return from_settings(self.redact, self.redact_file)
 
-    @field_validator("host")
+    @field_validator("cors_origins")
     @classmethod
-    def _loopback_only(cls, host: str) -> str:
-        return require_loopback(host, "read and write your telemetry")
+    def _origins_only(cls, text: str) -> str:
+        for origin in _listed(text):
+            parts = urlsplit(origin)
+            if origin not in ("*", f"{parts.scheme}://{parts.netloc}"):
+                raise ValueError(f"{origin!r} is no origin; write scheme://host or scheme://host:port")
+        return text
+
+    @property
+    def cors(self) -> list[str]:
+        """Origins that may call from a browser."""
+        return _listed(self.cors_origins)
+
+    @property
+    def token_file(self) -> Path:
+        """Who may come in."""
+        return self.data_dir / TOKEN_FILE
 
     @property
     def lock_file(self) -> Path:
@@ -152,3 +178,7 @@ class Settings(BaseSettings):
     def store_dir(self) -> Path:
         """Folder of the embedded engine."""
         return self.data_dir / "store"
+
+
+def _listed(text: str) -> list[str]:
+    return [part.strip().rstrip("/") for part in text.split(",") if part.strip()]

@@ -9,7 +9,7 @@ from opentelemetry import trace
 from opentelemetry.trace import SpanContext
 
 from quarterdeck.clean import clean_resource
-from quarterdeck.export import HELD_BYTES, REQUEST_BYTES, weight_of
+from quarterdeck.export import HELD_BYTES, REQUEST_BYTES, bearer, weight_of
 from quarterdeck.health import Health, Verdict, quietly
 from quarterdeck.redaction import Redactor
 
@@ -133,12 +133,14 @@ class Channel:
         self._exporter = None
 
 
-def otlp_log_exporter(endpoint: str) -> "LogRecordExporter":
-    """Make OpenTelemetry's OTLP/HTTP log exporter for a collector's base URL."""
+def otlp_log_exporter(endpoint: str, token: str) -> "LogRecordExporter":
+    """Make OpenTelemetry's OTLP/HTTP log exporter for a collector's base URL and token; no token if empty."""
     from opentelemetry.exporter.otlp.proto.http import Compression
     from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
 
-    return OTLPLogExporter(endpoint=f"{endpoint}/v1/logs", compression=Compression.Gzip, timeout=_TIMEOUT_S)
+    return OTLPLogExporter(
+        endpoint=f"{endpoint}/v1/logs", headers=bearer(token), compression=Compression.Gzip, timeout=_TIMEOUT_S
+    )
 
 
 def record_of(

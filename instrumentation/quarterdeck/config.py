@@ -63,14 +63,15 @@ class Settings:
     runner_url: str
     capture: Mode
     resource_attributes: tuple[tuple[str, Any], ...] = ()
+    token: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True)
 class Senders:
-    """How exporters for a collector's base URL are made; tests put their own here."""
+    """How exporters for a collector's base URL and token are made; tests put their own here."""
 
-    spans: Callable[[str], SpanExporter] = otlp_span_exporter
-    logs: "Callable[[str], LogRecordExporter]" = otlp_log_exporter
+    spans: Callable[[str, str], SpanExporter] = otlp_span_exporter
+    logs: "Callable[[str, str], LogRecordExporter]" = otlp_log_exporter
 
 
 @dataclass
@@ -100,6 +101,7 @@ def init(
     capture: Mode | None = None,
     exporters: Sequence[SpanExporter | str] = (),
     resource_attributes: Mapping[str, Any] | None = None,
+    token: str | None = None,
 ) -> None:
     """Start sending telemetry; calling it again with the same arguments changes nothing.
 
@@ -113,14 +115,15 @@ def init(
         exporters: further OpenTelemetry span exporters, or base URLs of OTLP/HTTP collectors such as
             ``"http://jaeger:4318"``; they receive the same redacted spans, and nothing live.
         resource_attributes: further resource attributes.
+        token: for a collector that asks for one, sent to nobody else; default ``QUARTERDECK_TOKEN``, else none.
 
     Raises:
         ConfigError: if an argument has a wrong type.
     """
-    settings = _resolve(endpoint, service_name, runner_url, capture, resource_attributes)
+    settings = _resolve(endpoint, service_name, runner_url, capture, resource_attributes, token=token)
     given = _checked_exporters(exporters)
     if _state is not None:
-        asked = any(value is not None for value in (endpoint, service_name, runner_url, capture, resource_attributes))
+        asked = (endpoint, service_name, runner_url, capture, resource_attributes, token) != (None,) * 6
         if (asked and settings != _state.settings) or (given and given != _state.exporters):
             log.warning("quarterdeck is already initialised differently; call quarterdeck.shutdown() first")
         return
@@ -245,8 +248,11 @@ def _resolve(
     runner_url: str | None,
     mode: Mode | None,
     resource_attributes: Mapping[str, Any] | None,
+    *,
+    token: str | None,
 ) -> Settings:
-    for name, value in (("endpoint", endpoint), ("service_name", service_name), ("runner_url", runner_url)):
+    texts = {"endpoint": endpoint, "service_name": service_name, "runner_url": runner_url, "token": token}
+    for name, value in texts.items():
         if value is not None and not isinstance(value, str):
             raise ConfigError(f"{name} must be a string, not {type(value).__name__}")
     if mode is not None and mode not in MODES:
@@ -261,6 +267,7 @@ def _resolve(
         ),
         capture=mode or from_environment().mode,
         resource_attributes=tuple(sorted((resource_attributes or {}).items())),
+        token=os.environ.get("QUARTERDECK_TOKEN", "").strip() if token is None else token,
     )
 
 
@@ -309,12 +316,12 @@ def _start(settings: Settings, exporters: tuple[SpanExporter | str, ...], sender
     state = State(settings, exporters, provider, Health(settings.endpoint))
     targets: list[SpanProcessor] = [StampProcessor()]
     if settings.endpoint:
-        state.live = _start_live(state, functools.partial(senders.logs, settings.endpoint))
+        state.live = _start_live(state, functools.partial(senders.logs, settings.endpoint, settings.token))
         targets.append(EndProcessor(state.live))
-        state.batches.append(_to_url(settings.endpoint, senders, state.health))
+        state.batches.append(_to_url(settings.endpoint, settings.token, senders, state.health))
     for target in exporters:
         url = _base_url(target, "exporter") if isinstance(target, str) else ""
-        state.batches.append(_to_url(url, senders, Health(url)) if isinstance(target, str) else _batches(target))
+        state.batches.append(_to_url(url, "", senders, Health(url)) if isinstance(target, str) else _batches(target))
     _relay(provider).targets = (*targets, *state.batches)
     if settings.runner_url:
         state.control = Control(settings.runner_url, settings.service_name)
@@ -328,8 +335,8 @@ def _batches(exporter: SpanExporter, health: Health | None = None) -> CleanBatch
     return CleanBatchProcessor(CleanExporter(exporter, _redactor, health or Health(type(exporter).__name__)))
 
 
-def _to_url(url: str, senders: Senders, health: Health) -> CleanBatchProcessor:
-    return _batches(LazyExporter(functools.partial(senders.spans, url)), health)
+def _to_url(url: str, token: str, senders: Senders, health: Health) -> CleanBatchProcessor:
+    return _batches(LazyExporter(functools.partial(senders.spans, url, token)), health)
 
 
 def _start_live(state: State, make: "Callable[[], LogRecordExporter]") -> Live:

@@ -219,12 +219,19 @@ class Relay(SpanProcessor):
         return all(tuple(target.force_flush(timeout_millis) for target in self.targets))
 
 
-def otlp_span_exporter(endpoint: str) -> SpanExporter:
-    """Make OpenTelemetry's OTLP/HTTP exporter for a collector's base URL."""
+def bearer(token: str) -> dict[str, str]:
+    """Headers that carry a token; none if there is none, and the exporter looks into ``OTEL_EXPORTER_OTLP_HEADERS``."""
+    return {"authorization": f"Bearer {token}"} if token else {}
+
+
+def otlp_span_exporter(endpoint: str, token: str) -> SpanExporter:
+    """Make OpenTelemetry's OTLP/HTTP exporter for a collector's base URL and token; no token if empty."""
     from opentelemetry.exporter.otlp.proto.http import Compression
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 
-    return OTLPSpanExporter(endpoint=f"{endpoint}/v1/traces", compression=Compression.Gzip, timeout=TIMEOUT_S)
+    return OTLPSpanExporter(
+        endpoint=f"{endpoint}/v1/traces", headers=bearer(token), compression=Compression.Gzip, timeout=TIMEOUT_S
+    )
 
 
 class LazyExporter(SpanExporter):

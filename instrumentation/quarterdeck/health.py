@@ -15,6 +15,12 @@ _NOISY_LOGGERS: Final = (
     "opentelemetry.sdk._shared_internal",
 )
 
+_DENIED: Final = (401, 403)
+_START_ONE: Final = "start one with `quarterdeck up`"
+_SEND_A_KEY: Final = (
+    "it asks for a token: make one with `quarterdeck token create --name NAME --scope ingest`, set QUARTERDECK_TOKEN"
+)
+
 
 class _Hush(logging.Filter):
     """Keep OpenTelemetry's own complaints quiet on threads where we complain ourselves."""
@@ -64,6 +70,7 @@ class Health:
         self._failing: set[str] = set()
         self._said_dropped = False
         self._said_refused = False
+        self._advice = _START_ONE
         self.dropped = 0
         self.on_refused: Callable[[], None] = wait_patiently
 
@@ -83,8 +90,9 @@ class Health:
         elif after and not before:
             log.warning(
                 "cannot deliver telemetry to %s; it is kept for a while and sent when the collector answers "
-                "(start one with `quarterdeck up`); your program is not affected",
+                "(%s); your program is not affected",
                 self._endpoint,
+                self._advice,
             )
 
     def drop(self, count: int) -> None:
@@ -110,9 +118,11 @@ class Health:
 
     def complain(self, record: logging.LogRecord) -> None:
         """Take over a complaint of OpenTelemetry's exporters."""
+        arguments = record.args if isinstance(record.args, tuple) else ()
+        self._advice = _SEND_A_KEY if any(code in arguments for code in _DENIED) else _START_ONE
         # An exception for a reason means nobody listens there; an overloaded collector has a status to tell.
-        transient = str(record.msg).startswith("Transient error") and isinstance(record.args, tuple)
-        if transient and any(isinstance(argument, Exception) for argument in record.args or ()):
+        transient = str(record.msg).startswith("Transient error")
+        if transient and any(isinstance(argument, Exception) for argument in arguments):
             self.on_refused()
 
 

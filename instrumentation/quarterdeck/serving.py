@@ -5,13 +5,19 @@ import fcntl
 import ipaddress
 import json
 import os
+import secrets
 import socket
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
+
+INTERNAL_TOKEN: Final = "QUARTERDECK_INTERNAL_TOKEN"  # noqa: S105 - the name of a variable
+"""Environment variable by which ``quarterdeck up`` gives its services a token of this start only."""
+
+TOKEN_PREFIX: Final = "qdt_"  # noqa: S105 - no token yet
 
 _TRIES: Final = 5
 _PAUSE_S: Final = 0.02
@@ -26,6 +32,23 @@ class InUseError(Exception):
     """Another process owns what this one needs; the message names it."""
 
 
+def new_token() -> str:
+    """Make a token that nobody has; its beginning lets people and redaction rules recognise one."""
+    return TOKEN_PREFIX + secrets.token_urlsafe(32)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach an address.
+
+    Args:
+        host: an address, or ``localhost``.
+    """
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 def require_loopback(host: str, danger: str) -> str:
     """Give ``host`` back if only this machine can reach it.
 
@@ -36,11 +59,7 @@ def require_loopback(host: str, danger: str) -> str:
     Raises:
         ValueError: other machines can reach it.
     """
-    try:
-        local = ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        local = host == "localhost"
-    if not local:
+    if not is_loopback(host):
         raise ValueError(
             f"{host} can be reached from other machines, and whoever reaches it can {danger}; listen on 127.0.0.1, "
             "::1 or localhost, and put a proxy that checks who is asking in front"
@@ -100,24 +119,27 @@ class Owner:
         pid: process id.
         since: when it became the owner, ISO 8601.
         url: base URL that it listens on; empty if it told none.
+        token: a token of this start, good for everything there: whoever may read the lock file owns the data anyway.
     """
 
     pid: int
     since: str
     url: str = ""
+    token: str = field(default="", repr=False)
 
     def __str__(self) -> str:
         return f"process {self.pid}" + (f", {self.url}" if self.url else "") + f", since {self.since}"
 
 
 @contextlib.contextmanager
-def sole_owner(lock: Path, what: str, url: str = "") -> Iterator[None]:
+def sole_owner(lock: Path, what: str, url: str = "", token: str = "") -> Iterator[None]:
     """Own something until the block ends; the lock goes with the process, however that ends.
 
     Args:
         lock: the lock file; its folder is made if missing.
         what: what is owned, for the message.
         url: where the owner listens, for :func:`owner_of`.
+        token: what opens everything there, for :func:`owner_of`.
 
     Raises:
         InUseError: another process owns it.
@@ -130,7 +152,8 @@ def sole_owner(lock: Path, what: str, url: str = "") -> Iterator[None]:
                 f"{what} is in use by {_read_owner(descriptor) or 'an unknown process'}; stop it or choose another "
                 "with --data-dir / QUARTERDECK_DATA_DIR"
             )
-        _write_owner(descriptor, Owner(os.getpid(), datetime.now().astimezone().isoformat(timespec="seconds"), url))
+        since = datetime.now().astimezone().isoformat(timespec="seconds")
+        _write_owner(descriptor, Owner(os.getpid(), since, url, token))
         yield
         os.ftruncate(descriptor, 0)
     finally:

@@ -120,11 +120,11 @@ def recording(*, capture: Mode = "full", exporters: Sequence[SpanExporter] = ())
         def force_flush(self, timeout_millis: int = 30_000) -> bool:
             return timeout_millis >= 0
 
-    def logs(_endpoint: str) -> LogRecordExporter:
+    def logs(_endpoint: str, _token: str) -> LogRecordExporter:
         return Records()
 
     settings = config.Settings(endpoint="memory", service_name="test", runner_url="", capture=capture)
-    config.begin(settings, tuple(exporters), config.Senders(spans=lambda _: found._spans, logs=logs))  # noqa: SLF001 - as above
+    config.begin(settings, tuple(exporters), config.Senders(spans=lambda *_: found._spans, logs=logs))  # noqa: SLF001 - as above
     try:
         yield found
     finally:

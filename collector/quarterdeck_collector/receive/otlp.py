@@ -22,8 +22,11 @@ PROTOBUF: Final = "application/x-protobuf"
 JSON: Final = "application/json"
 
 INVALID_ARGUMENT: Final = 3
+DEADLINE_EXCEEDED: Final = 4
+PERMISSION_DENIED: Final = 7
 RESOURCE_EXHAUSTED: Final = 8
 UNAVAILABLE: Final = 14
+UNAUTHENTICATED: Final = 16
 """Codes of google.rpc.Status."""
 
 

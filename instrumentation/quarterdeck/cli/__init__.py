@@ -18,6 +18,7 @@ _BUILT_IN: dict[str, tuple[Callable[[Sequence[str]], int], str]] = {
 
 _SERVICES = {
     "collector": ("collector", "receive OTLP and store it in ClickHouse"),
+    "token": ("collector", "create, list and revoke the tokens of a collector"),
     "runner": ("runner", "run, pause, resume and cancel pipelines over REST"),
     "ui": ("ui", "serve the dashboard"),
     "demo": ("runner", "run the example pipelines, live"),

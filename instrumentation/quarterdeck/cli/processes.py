@@ -10,7 +10,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 _STOP_SECONDS = 8.0
@@ -19,12 +19,16 @@ _POLL_SECONDS = 0.05
 
 @dataclass(frozen=True)
 class Service:
-    """One program to run: a Python module with arguments, and the URL that answers 200 once it is ready."""
+    """One program to run: a Python module with arguments, and the URL that answers 200 once it is ready.
+
+    What only this one may know goes in ``environment``.
+    """
 
     name: str
     module: str
     arguments: Sequence[str]
     ready_url: str
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 class Child:
@@ -40,7 +44,7 @@ class Child:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                env=dict(environment),
+                env={**environment, **service.environment},
                 start_new_session=True,
             )
 

@@ -22,7 +22,7 @@ from quarterdeck.cli.processes import (
 )
 from quarterdeck.cli.settings import UpOptions, parse
 from quarterdeck.cli.stand_in import examples_folder, missing_keys, stand_in_environment
-from quarterdeck.serving import require_loopback
+from quarterdeck.serving import INTERNAL_TOKEN, new_token, require_loopback
 
 _READY_SECONDS = 60.0
 _STAND_IN_PORT = 8790
@@ -77,6 +77,8 @@ class _Deck:
     options: UpOptions
     children: list[Child] = field(default_factory=list)
     stop: threading.Event = field(default_factory=threading.Event)
+    token: str = field(default_factory=new_token, repr=False)
+    """Lets these services talk to each other, should the collector ask for tokens."""
 
     def run(self) -> int:
         for name in ("SIGINT", "SIGTERM", "SIGHUP"):
@@ -127,6 +129,7 @@ class _Deck:
             "QUARTERDECK_ENDPOINT": f"http://{host}:{self.options['otlp-http-port']}",
             "QUARTERDECK_RUNNER_URL": f"http://{host}:{self.options['runner-port']}",
             "QUARTERDECK_UI_URL": os.environ.get("QUARTERDECK_UI_URL") or f"http://{host}:{self.options['ui-port']}",
+            "QUARTERDECK_TOKEN": self.token,
         }
         if self.options.demo and missing_keys():
             port = free_port("127.0.0.1", _STAND_IN_PORT)
@@ -134,8 +137,8 @@ class _Deck:
             result["QUARTERDECK_STAND_IN_PORT"] = str(port)
         return result
 
-    def _clickhouse(self) -> str:
-        own = f"http://{self.options['host']}:{self.options['clickhouse-port']}"
+    def _clickhouse(self, credentials: str = "") -> str:
+        own = f"http://{credentials}{self.options['host']}:{self.options['clickhouse-port']}"
         return self.options["clickhouse-url"] or own
 
     def _pipelines(self) -> str:
@@ -145,11 +148,12 @@ class _Deck:
     def _services(self, environment: dict[str, str]) -> list[Service]:
         host = self.options["host"]
         otlp, runner, ui = (self.options[f"{n}-port"] for n in ("otlp-http", "runner", "ui"))
-        # As a flag, because in the environment it would tell the collector to use a server instead of its own engine.
-        reader = ["--clickhouse-url", self._clickhouse()]
+        # For the ui only: it would tell the collector to use a server instead of its own engine.
+        reader = {"QUARTERDECK_CLICKHOUSE_URL": self._clickhouse(f"default:{self.token}@")}
+        door = {INTERNAL_TOKEN: self.token}
         services = [
-            Service("collector", "quarterdeck_collector", [], f"http://{host}:{otlp}/readyz"),
-            Service("ui", "quarterdeck_ui", reader, f"http://{host}:{ui}/_stcore/health"),
+            Service("collector", "quarterdeck_collector", [], f"http://{host}:{otlp}/readyz", door),
+            Service("ui", "quarterdeck_ui", [], f"http://{host}:{ui}/_stcore/health", reader),
             Service("runner", "quarterdeck_runner", [], f"http://{host}:{runner}/readyz"),
         ]
         port = environment.get("QUARTERDECK_STAND_IN_PORT")

@@ -1,0 +1,258 @@
+"""Who may do what: bearer tokens in a file of the data directory.
+
+A token is 32 random bytes, so the file keeps a plain SHA-256 of each: a slow hash protects what can be guessed, and
+here there is nothing to guess; it would only cost every request its time.
+"""
+
+import base64
+import binascii
+import contextlib
+import fcntl
+import hashlib
+import hmac
+import json
+import logging
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+from quarterdeck.serving import new_token
+from quarterdeck_collector.receive.otlp import PERMISSION_DENIED, UNAUTHENTICATED
+
+_ENDING: Final = 4
+_ASK: Final = "a token is needed: send 'Authorization: Bearer TOKEN'; ClickHouse clients send it as the password"
+
+log = logging.getLogger("quarterdeck.collector")
+
+
+class Scope(StrEnum):
+    """What a token is good for."""
+
+    INGEST = "ingest"
+    """OTLP in."""
+    READ = "read"
+    """Queries, live events, counters."""
+    ADMIN = "admin"
+    """Everything."""
+
+
+class TokenError(Exception):
+    """A token cannot be made or found; the message says why."""
+
+
+class DeniedError(Exception):
+    """A request that may not pass.
+
+    Args:
+        code: google.rpc.Status code: UNAUTHENTICATED or PERMISSION_DENIED.
+        text: What is missing and what to do.
+    """
+
+    def __init__(self, code: int, text: str) -> None:
+        super().__init__(text)
+        self.code = code
+
+
+@dataclass(frozen=True)
+class Token:
+    """What is kept of a token: enough to recognise it, not to use it."""
+
+    name: str
+    scopes: tuple[str, ...]
+    created: str
+    digest: str
+    ending: str
+
+    def allows(self, scope: Scope) -> bool:
+        """Whether it is good for ``scope``."""
+        return scope in self.scopes or Scope.ADMIN in self.scopes
+
+
+def digest_of(token: str) -> str:
+    """SHA-256 in hex."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def _internal(name: str, token: str, *scopes: Scope) -> Token:
+    return Token(name, scopes, "", digest_of(token), "")
+
+
+class TokenFile:
+    """The tokens on disk.
+
+    Args:
+        path: JSON file; made with the first token.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def read(self) -> list[Token]:
+        """Give all tokens, oldest first.
+
+        Raises:
+            TokenError: If the file is damaged or cannot be read.
+        """
+        try:
+            listed = json.loads(self.path.read_bytes())["tokens"]
+            return [Token(**{**fields, "scopes": tuple(fields["scopes"])}) for fields in listed]
+        except FileNotFoundError:
+            return []
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise TokenError(f"{self.path} cannot be read ({error}); remove it and create the tokens anew") from error
+
+    def create(self, name: str, scopes: Sequence[Scope]) -> str:
+        """Add a token and give it: the only time that anybody sees it.
+
+        Args:
+            name: Tells it from the others.
+            scopes: What it is good for.
+
+        Raises:
+            TokenError: If there is one of that name, or the file cannot be read or written.
+        """
+        token = new_token()
+        with self._changing() as tokens:
+            if any(known.name == name for known in tokens):
+                raise TokenError(f"there is a token named {name!r}; choose another name or revoke it first")
+            created = datetime.now(UTC).isoformat(timespec="seconds")
+            tokens.append(Token(name, tuple(map(str, scopes)), created, digest_of(token), token[-_ENDING:]))
+        return token
+
+    def revoke(self, name: str) -> None:
+        """Remove a token; whoever uses it is refused from now on.
+
+        Raises:
+            TokenError: If there is none of that name, or the file cannot be read or written.
+        """
+        with self._changing() as tokens:
+            kept = [token for token in tokens if token.name != name]
+            if len(kept) == len(tokens):
+                names = ", ".join(token.name for token in tokens) or "none at all"
+                raise TokenError(f"there is no token named {name!r}; there are: {names}")
+            tokens[:] = kept
+
+    @contextlib.contextmanager
+    def _changing(self) -> Iterator[list[Token]]:
+        """Lend the tokens for a change, one process at a time, and replace the file in one step."""
+        folder = self.path.parent
+        new = self.path.with_name(self.path.name + ".new")
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            lock = os.open(folder, os.O_RDONLY)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                tokens = self.read()
+                yield tokens
+                with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:  # noqa: PTH123 - mode
+                    json.dump({"tokens": [asdict(token) for token in tokens]}, file, indent=1)
+                    file.flush()
+                    os.fsync(file.fileno())
+                new.replace(self.path)
+                os.fsync(lock)
+            finally:
+                os.close(lock)
+        except OSError as error:
+            raise TokenError(f"{self.path} cannot be written: {error.strerror}") from error
+
+
+class Tokens:
+    """Checks requests against a token file; notices its changes by itself.
+
+    Without any token a collector that only this machine can reach lets everybody in; one that others can reach, nobody.
+
+    Args:
+        path: The token file.
+        local: Whether only this machine can reach the collector.
+        siblings: A token of this start for services that were started together, to send and to read; empty for none.
+    """
+
+    def __init__(self, path: Path, *, local: bool, siblings: str = "") -> None:
+        self._file = TokenFile(path)
+        self._local = local
+        self.own = new_token()
+        """A token of this start for everything; :func:`quarterdeck.serving.owner_of` gives it to command-line tools."""
+        self._own = [_internal("own", self.own, Scope.ADMIN)]
+        if siblings:
+            self._own.append(_internal("siblings", siblings, Scope.INGEST, Scope.READ))
+        self._seen: tuple[int, ...] | None = None
+        self._tokens: list[Token] = []
+        self._trouble = ""
+
+    @property
+    def required(self) -> bool:
+        """Whether requests need a token at the moment."""
+        self._refresh()
+        return bool(self._tokens or self._trouble) or not self._local
+
+    @property
+    def usable(self) -> bool:
+        """Whether anybody has a token at the moment."""
+        self._refresh()
+        return bool(self._tokens)
+
+    def check(self, authorization: str, scope: Scope) -> None:
+        """Let a request pass, judged by its ``Authorization``.
+
+        Args:
+            authorization: ``Bearer TOKEN`` or ``Basic USER:TOKEN`` (base64); empty if there is none.
+            scope: What the request needs.
+
+        Raises:
+            DeniedError: If it may not.
+        """
+        if self.required:
+            self._check(token_in(authorization), scope)
+
+    def check_token(self, token: str, scope: Scope) -> None:
+        """Let a request pass, judged by a token that came some other way.
+
+        Raises:
+            DeniedError: If it may not.
+        """
+        if self.required:
+            self._check(token, scope)
+
+    def _check(self, token: str, scope: Scope) -> None:
+        if self._trouble:
+            raise DeniedError(UNAUTHENTICATED, f"no token can be checked: {self._trouble}")
+        if not token:
+            raise DeniedError(UNAUTHENTICATED, _ASK)
+        digest = digest_of(token)
+        known = [each for each in (*self._tokens, *self._own) if hmac.compare_digest(each.digest, digest)]
+        if not known:
+            raise DeniedError(UNAUTHENTICATED, "this token is unknown here, or was revoked")
+        if not known[0].allows(scope):
+            raise DeniedError(
+                PERMISSION_DENIED, f"this needs a token of scope {scope}, not {', '.join(known[0].scopes)}"
+            )
+
+    def _refresh(self) -> None:
+        try:
+            state = self._file.path.stat()
+            seen: tuple[int, ...] = (state.st_mtime_ns, state.st_ino, state.st_size)
+        except OSError:
+            seen = ()
+        if seen == self._seen:
+            return
+        self._seen = seen
+        try:
+            self._tokens, self._trouble = self._file.read(), ""
+        except TokenError as error:
+            self._tokens, self._trouble = [], str(error)
+            log.error("nobody is let in: %s", error)  # noqa: TRY400 - one line for a person
+
+
+def token_in(authorization: str) -> str:
+    """Give the token of an ``Authorization`` header; drivers that know only passwords send it as one."""
+    scheme, _, value = authorization.partition(" ")
+    if scheme.lower() == "bearer":
+        return value.strip()
+    if scheme.lower() == "basic":
+        with contextlib.suppress(binascii.Error, UnicodeDecodeError):
+            return base64.b64decode(value, validate=True).decode().partition(":")[2]
+    return ""
