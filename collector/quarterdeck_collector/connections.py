@@ -56,7 +56,6 @@ class Connection(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         """Wait for headers."""
-        self._in_head, self._head_bytes = True, 0
         self._wait_for_client(self._patience)
         super().on_message_begin()
 
@@ -69,6 +68,7 @@ class Connection(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """Wait no longer: it is the server's turn."""
         _cancel(self._reading)
+        self._in_head, self._head_bytes = True, 0
         super().on_message_complete()
 
     def pause_writing(self) -> None:
