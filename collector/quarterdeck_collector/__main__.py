@@ -88,7 +88,8 @@ async def _serve(settings: Settings, tokens: Tokens, otlp: socket.socket, sql: s
     from quarterdeck_collector.app import create_app
     from quarterdeck_collector.connections import server
     from quarterdeck_collector.doors import guard_clickhouse, guard_otlp
-    from quarterdeck_collector.embedded import Limits, create_sql_app
+    from quarterdeck_collector.embedded import create_sql_app
+    from quarterdeck_collector.queries import Limits
 
     app = create_app(settings, url_of(otlp), tokens)
     patience, most = settings.client_patience, settings.max_connections

@@ -4,24 +4,30 @@ Made for unmodified ClickHouse clients: clickhouse-connect, Grafana, DBeaver, cu
 """
 
 import asyncio
-import contextlib
 import json
 import re
 import secrets
 import uuid
-from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
-from typing import Any, Final
+from collections.abc import AsyncIterator, Coroutine
+from typing import Any, Final, TypeVar
 
-from anyio import CapacityLimiter, to_thread
+from anyio import CapacityLimiter
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
-from quarterdeck_collector.result_encoding import compress, compressed, decompress
-from quarterdeck_collector.sql_guard import DENIED, Refused, check, check_setting
+from quarterdeck_collector.queries import Limits, Query, Question, Whole
+from quarterdeck_collector.receive import body as bodies
+from quarterdeck_collector.result_encoding import compress, compressed
+from quarterdeck_collector.sql_guard import DENIED, Refused
 from quarterdeck_collector.store import EmbeddedStore, StoreError
+
+T = TypeVar("T")
+
+QUERY_BYTES: Final = 16 << 20
+"""Largest text of a query."""
 
 READERS: Final = 4
 """Queries that run at once; more wait."""
@@ -30,67 +36,23 @@ _NOT_SETTINGS: Final = frozenset(
     {"query", "database", "default_format", "session_id", "session_timeout", "session_check", "query_id", "quota_key"}
     | {"user", "password", "compress", "decompress", "wait_end_of_query", "client_protocol_version", "role"}
     | {"send_progress_in_http_headers", "http_headers_progress_interval_ms", "enable_http_compression"}
-    | {"buffer_size", "cancel_http_readonly_queries_on_client_close"}
+    | {"buffer_size", "cancel_http_readonly_queries_on_client_close", "readonly"}
 )
+_NO_BLOCKS: Final = (
+    "compress=1, ClickHouse's own compression in blocks, is not spoken here: switch compression off in the client "
+    "(JDBC: compress=false) or use that of HTTP, enable_http_compression=1 (NOT_IMPLEMENTED)"
+)
+_UNKNOWN: Final = 1001
+"""ClickHouse's STD_EXCEPTION."""
+
 _STATUS: Final = {
     **dict.fromkeys((60, 81, 115), 404),
     **dict.fromkeys((16, 36, 43, 46, 47, 53, 62), 400),
     **dict.fromkeys((164, DENIED), 403),
     159: 408,
+    48: 501,
 }
-_STREAMED: Final = frozenset({"Native", "TabSeparated", "TSV", "CSV", "RowBinary", "JSONEachRow"})
 _FORMAT: Final = re.compile(rb"\bFORMAT\s+(\w+)\s*(?:SETTINGS\s[^;]*)?;?\s*\Z", re.IGNORECASE)
-# Under readonly = 1 every setting looks unchangeable, and drivers then refuse to send any: this one question
-# of clickhouse-connect is answered as an ordinary user would see it.
-_SETTINGS_PROBE: Final = re.compile(
-    rb"\s*SELECT\s+name,\s*value,\s*readonly\s+FROM\s+system\.settings(?:\s+LIMIT\s+\d+)?\s+FORMAT\s+Native\s*",
-    re.IGNORECASE,
-)
-_NAME: Final = re.compile(r"[A-Za-z_]\w*")
-
-
-@dataclass(frozen=True)
-class Limits:
-    """Caps of one query; a client may lower them."""
-
-    seconds: int
-    memory_bytes: int
-    rows: int = 10_000_000
-
-    def settings(self, wanted: dict[str, str]) -> dict[str, str]:
-        """Give the settings to apply: the client's, except where they would exceed a cap."""
-        caps = {
-            "max_execution_time": self.seconds,
-            "max_memory_usage": self.memory_bytes,
-            "max_result_rows": self.rows,
-        }
-        lowered = {
-            name: wanted[name] if wanted.get(name, "").isdigit() and 0 < int(wanted[name]) < cap else str(cap)
-            for name, cap in caps.items()
-        }
-        return {**wanted, **lowered, "result_overflow_mode": "throw"}
-
-
-@dataclass(frozen=True)
-class Question:
-    """One query as a client sent it."""
-
-    sql: bytes
-    database: str
-    output_format: str
-    settings: dict[str, str]
-    parameters: dict[str, str]
-    compression: str
-
-    @property
-    def text(self) -> str:
-        """The query for chDB."""
-        return self.sql.decode()
-
-    @property
-    def streamed(self) -> bool:
-        """Whether the result can be sent piece by piece: chDB streams no DESCRIBE, SHOW or EXPLAIN."""
-        return self.output_format in _STREAMED and self.sql.lstrip()[:6].upper().startswith((b"SELECT", b"WITH"))
 
 
 def create_sql_app(store: EmbeddedStore, limits: Limits) -> Starlette:
@@ -103,7 +65,10 @@ def create_sql_app(store: EmbeddedStore, limits: Limits) -> Starlette:
     readers = CapacityLimiter(READERS)
 
     async def query(request: Request) -> Response:
-        return await _answer(request, store, limits, readers)
+        try:
+            return await _answer(request, store, limits, readers)
+        except ClientDisconnect:
+            return Response(status_code=499)  # which nobody reads
 
     async def ping(_: Request) -> Response:
         return PlainTextResponse("Ok.\n")
@@ -118,20 +83,49 @@ async def _answer(request: Request, store: EmbeddedStore, limits: Limits, reader
         "X-ClickHouse-Timezone": "UTC",
     }
     try:
-        question = await _read(request, store.database)
+        question, compression = await _read(request, store.database)
         if not question.sql.strip():
             return PlainTextResponse("Ok.\n", headers=headers)
-        if not _SETTINGS_PROBE.fullmatch(question.sql):
-            check(question.sql)
-        for name, value in question.settings.items():
-            check_setting(name, value)
-        result = await to_thread.run_sync(_run, store, question, limits, limiter=readers)
+        question.check()
     except Refused as error:
         return _failure(str(error), error.code, headers)
-    except StoreError as error:
-        return _failure(str(error), error.code or 1001, headers)
     headers["X-ClickHouse-Format"] = question.output_format
-    return _success(result, question.compression, headers)
+    query = Query(store, question, limits, readers)
+    try:
+        result = await _while_connected(request, query.result())
+    except (Refused, StoreError) as error:
+        query.end()
+        return _failure(str(error), error.code or _UNKNOWN, headers)
+    except BaseException:
+        query.end()
+        raise
+    if isinstance(result, Whole):
+        query.end()
+        return _whole(result, compression, headers)
+    return _Streamed(query, result, compression, headers)
+
+
+async def _while_connected(request: Request, work: Coroutine[Any, Any, T]) -> T:
+    """Wait for ``work``, and give it up if the client goes away.
+
+    Raises:
+        ClientDisconnect: If it went.
+    """
+    working = asyncio.create_task(work)
+    leaving = asyncio.create_task(_leaves(request))
+    try:
+        await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            raise ClientDisconnect
+        return working.result()
+    finally:
+        working.cancel()
+        leaving.cancel()
+
+
+async def _leaves(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
 
 
 def _failure(text: str, code: int, headers: dict[str, str]) -> Response:
@@ -139,17 +133,20 @@ def _failure(text: str, code: int, headers: dict[str, str]) -> Response:
     return PlainTextResponse(text.rstrip() + "\n", _STATUS.get(code, 500), headers)
 
 
-async def _read(request: Request, database: str) -> Question:
+async def _read(request: Request, database: str) -> tuple[Question, str]:
+    """Give the query and the compression that its client wants."""
     values = dict(request.query_params)
     body = b""
     if request.headers.get("content-type", "").startswith("multipart/form-data"):
         form = await request.form()
         values |= {name: value for name, value in form.items() if isinstance(value, str)}
     else:
-        body = decompress(await request.body(), request.headers.get("content-encoding", ""))
+        body = await _body(request)
+    if values.get("compress") == "1" or values.get("decompress") == "1":
+        raise Refused(_NO_BLOCKS, 48)
     sql = b"\n".join(part for part in (values.get("query", "").encode(), body) if part)
     named = _FORMAT.search(sql[-300:])
-    return Question(
+    question = Question(
         sql=sql,
         database=values.get("database") or database,
         output_format=named[1].decode() if named else values.get("default_format") or "TabSeparated",
@@ -157,8 +154,20 @@ async def _read(request: Request, database: str) -> Question:
             name: value for name, value in values.items() if name not in _NOT_SETTINGS and not name.startswith("param_")
         },
         parameters={name[6:]: value for name, value in values.items() if name.startswith("param_")},
-        compression=_chosen_compression(values, request.headers.get("accept-encoding", "")),
     )
+    return question, _chosen_compression(values, request.headers.get("accept-encoding", ""))
+
+
+async def _body(request: Request) -> bytes:
+    try:
+        data = await bodies.read(request.stream(), QUERY_BYTES, lambda _: None)
+        return await bodies.inflate(data, request.headers.get("content-encoding", ""), QUERY_BYTES)
+    except bodies.BodyTooLargeError:
+        raise Refused(f"the query is larger than {QUERY_BYTES} bytes (QUERY_IS_TOO_LARGE)", 223) from None
+    except bodies.UnknownEncodingError as error:
+        raise Refused(f"unknown Content-Encoding {error} of a query (UNKNOWN_COMPRESSION_METHOD)", 89) from error
+    except bodies.BadEncodingError as error:
+        raise Refused(f"cannot decompress the query: {error} (CANNOT_DECOMPRESS)", 271) from error
 
 
 def _chosen_compression(values: dict[str, str], accepted: str) -> str:
@@ -167,69 +176,41 @@ def _chosen_compression(values: dict[str, str], accepted: str) -> str:
     return next((name for name in ("zstd", "lz4", "gzip") if name in accepted), "")
 
 
-class _Rows:
-    """A result that is still being made; owns its chDB handle."""
-
-    def __init__(self, resources: contextlib.ExitStack, stream: Any, first: bytes) -> None:
-        self._resources = resources
-        self._parts: Iterator[Any] = iter(stream)
-        self._first = first
-        self.tag = secrets.token_hex(8)
-        """Tells an error that ends the result from data that look like one."""
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        try:
-            yield self._first
-            while (part := await asyncio.to_thread(next, self._parts, None)) is not None:
-                yield part.bytes()
-        except Exception as error:  # noqa: BLE001 - the headers are sent: report it in the body, as a server does
-            text = str(error)[-16_000:]
-            mark = f"\r\n__exception__\r\n{self.tag}\r\n{text}\n{len(text.encode())} {self.tag}\r\n__exception__\r\n"
-            yield mark.encode()
-        finally:
-            self._resources.close()
-
-
-def _run(store: EmbeddedStore, question: Question, limits: Limits) -> bytes | _Rows:
-    """Run a query on a handle of its own that cannot write."""
-    with contextlib.ExitStack() as resources:
-        handle = resources.enter_context(store.handle())
-        database = question.database.replace("`", "")
-        handle.query(f"USE `{database}`")
-        settings = limits.settings(question.settings)
-        handle.query("SET " + ", ".join(f"{_name(name)} = {_quoted(value)}" for name, value in settings.items()))
-        if not _SETTINGS_PROBE.fullmatch(question.sql):
-            handle.query("SET readonly = 1")  # for good: this handle cannot undo it
-        if not question.streamed:
-            result = handle.query(question.text, question.output_format, params=question.parameters)
-            return result.bytes() or b""
-        stream = handle.send_query(question.text, question.output_format, params=question.parameters)
-        resources.callback(stream.close)
-        first = next(iter(stream), None)
-        if first is None:
-            return b""
-        return _Rows(resources.pop_all(), stream, first.bytes())
-
-
-def _name(name: str) -> str:
-    if not _NAME.fullmatch(name):
-        raise Refused(f"unknown setting {name!r} (UNKNOWN_SETTING)", 115)
-    return name
-
-
-def _quoted(value: str) -> str:
-    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
-
-
-def _success(result: bytes | _Rows, compression: str, headers: dict[str, str]) -> Response:
-    headers["X-ClickHouse-Summary"] = json.dumps({})
-    if compression and result:
+def _whole(result: Whole, compression: str, headers: dict[str, str]) -> Response:
+    numbers = ("read_rows", "read_bytes", "result_rows", "elapsed_ns")
+    headers["X-ClickHouse-Summary"] = json.dumps({name: str(getattr(result, name)) for name in numbers})
+    data = result.data
+    if compression and data:
         headers["Content-Encoding"] = compression
-    if isinstance(result, _Rows):
-        headers["X-ClickHouse-Exception-Tag"] = result.tag
-        return StreamingResponse(
-            compressed(result, compression), headers=headers, media_type="application/octet-stream"
-        )
-    if compression and result:
-        result = compress(result, compression)
-    return Response(result, headers=headers, media_type="text/plain")
+        data = compress(data, compression)
+    return Response(data, headers=headers, media_type="text/plain")
+
+
+class _Streamed(StreamingResponse):
+    """A result that is still being made."""
+
+    def __init__(self, query: Query, parts: AsyncIterator[bytes], compression: str, headers: dict[str, str]) -> None:
+        self._query = query
+        tag = secrets.token_hex(8)  # tells an error that ends the result from data that look like one
+        headers["X-ClickHouse-Exception-Tag"] = tag
+        if compression:
+            headers["Content-Encoding"] = compression
+        body = compressed(_with_its_error(parts, tag), compression)
+        super().__init__(body, headers=headers, media_type="application/octet-stream")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it; however that ends, the query ends too."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._query.end()
+
+
+async def _with_its_error(parts: AsyncIterator[bytes], tag: str) -> AsyncIterator[bytes]:
+    try:
+        async for part in parts:
+            yield part
+    except Exception as error:  # noqa: BLE001 - the headers are sent: report it in the body, as a server does
+        text = str(error)[-16_000:]
+        mark = f"\r\n__exception__\r\n{tag}\r\n{text}\n{len(text.encode())} {tag}\r\n__exception__\r\n"
+        yield mark.encode()

@@ -8,8 +8,6 @@ import zlib
 from collections.abc import AsyncIterable, AsyncIterator
 from typing import Any, Protocol
 
-from quarterdeck_collector.sql_guard import Refused
-
 _GZIP = zlib.MAX_WBITS | 16
 
 
@@ -84,19 +82,3 @@ async def compressed(parts: AsyncIterable[bytes], encoding: str) -> AsyncIterato
         yield stream.push(part) if stream else part
     if stream:
         yield stream.finish()
-
-
-def decompress(data: bytes, encoding: str) -> bytes:
-    """Undo the encoding of a query.
-
-    Raises:
-        Refused: If there is no such encoding or the data are damaged.
-    """
-    if not data or encoding in ("", "identity"):
-        return data
-    if encoding not in ("gzip", "deflate"):
-        raise Refused(f"unknown Content-Encoding {encoding} of a query (UNKNOWN_COMPRESSION_METHOD)", 89)
-    try:
-        return zlib.decompress(data, _GZIP if encoding == "gzip" else zlib.MAX_WBITS)
-    except zlib.error as error:
-        raise Refused(f"cannot decompress the query: {error} (CANNOT_DECOMPRESS)", 271) from error
