@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import re
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -125,6 +126,19 @@ def _error(error: Exception) -> StoreError:
     return StoreError(message[found.start() :] if found else message, int(found[1]) if found else 0)
 
 
+@contextlib.contextmanager
+def _without_pyarrow() -> Iterator[None]:
+    """Keep chDB from loading, with its first connection, 45 MB that only its own Arrow tables need."""
+    if "pyarrow" in sys.modules:
+        yield
+        return
+    sys.modules["pyarrow"] = None  # type: ignore[assignment]  # how Python spells a package that is not there
+    try:
+        yield
+    finally:
+        del sys.modules["pyarrow"]
+
+
 class EmbeddedStore(Store):
     """chDB inside this process. One engine path per process; open it once.
 
@@ -147,8 +161,9 @@ class EmbeddedStore(Store):
         self._connect = engine.connect
         self._lock = threading.Lock()
         try:
-            # The engine stops with its last handle: this one keeps it running.
-            self._anchor: Any = self._connect(f"{self._path}?{LAPTOP_PROFILE}")
+            with _without_pyarrow():
+                # The engine stops with its last handle: this one keeps it running.
+                self._anchor: Any = self._connect(f"{self._path}?{LAPTOP_PROFILE}")
         except Exception as error:
             raise _error(error) from error
 
