@@ -1,6 +1,9 @@
 """The main job: open the dashboard, see runs live, steer them."""
 
 import json
+import subprocess
+import sys
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -158,3 +161,28 @@ def test_nothing_is_cut_off_at_any_size(name: str, visit: Visit, artefacts: Path
     page.wait_for_timeout(1500)
     page.screenshot(path=artefacts / f"deck-{name}.png")
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+def test_the_deck_goes_on_when_the_collector_begins_to_ask_for_tokens(demo_deck: Deck, visit: Visit) -> None:
+    words = ["--name", "e2e", "--data-dir", str(demo_deck.data)]
+    command = [sys.executable, "-m", "quarterdeck_collector.token_command"]
+    token = subprocess.run(
+        [*command, "create", "--scope", "read", *words], check=True, capture_output=True, text=True
+    ).stdout.strip()
+    try:
+        with pytest.raises(urllib.error.HTTPError, match="401"):
+            demo_deck.sql("SELECT 1")
+
+        def events() -> int:
+            sql = "SELECT count() FROM live_events WHERE Timestamp > now() - 600"
+            url = f"{demo_deck.url('clickhouse')}/?database=quarterdeck&password={token}"
+            with urllib.request.urlopen(url, sql.encode(), timeout=20) as answer:  # noqa: S310 - loopback
+                return int(answer.read())
+
+        before = events()
+        eventually(lambda: events() > before + 20)  # sent by the demo and the runner meanwhile
+        page = visit().page
+        wait_for_a_busy_deck(page)  # the dashboard reads
+    finally:
+        subprocess.run([*command, "revoke", *words[1:]], check=True, capture_output=True)
+    assert demo_deck.sql("SELECT 1") == "1"
