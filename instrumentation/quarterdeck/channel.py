@@ -42,6 +42,8 @@ class Channel:
         redactor: Redactor,
         health: Health,
     ) -> None:
+        import opentelemetry.sdk._logs  # noqa: F401 - starts threads, which is too late when a program is at its end
+
         self._scope = scope
         self._resource = resource
         self._make_exporter = make_exporter

@@ -249,7 +249,7 @@ def _resolve(
     mode: Mode | None,
     resource_attributes: Mapping[str, Any] | None,
     *,
-    token: str | None,
+    token: str | None = None,
 ) -> Settings:
     texts = {"endpoint": endpoint, "service_name": service_name, "runner_url": runner_url, "token": token}
     for name, value in texts.items():

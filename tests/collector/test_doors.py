@@ -199,7 +199,6 @@ import logging, quarterdeck as qd
 qd.init(service_name="with a token")
 with qd.pipeline("guarded"):
     logging.warning("from within")
-qd.flush()
 """
     environment = {**os.environ, "QUARTERDECK_ENDPOINT": guarded.otlp, "QUARTERDECK_TOKEN": tokens["ingest"]}
     subprocess.run([sys.executable, "-c", program], env=environment, check=True, timeout=PATIENCE)
