@@ -130,7 +130,7 @@ def server(app: ASGIApp, patience: float, most: int) -> Server:
             access_log=False,
             server_header=False,
             timeout_graceful_shutdown=2,
-            limit_concurrency=most,
+            limit_concurrency=most + 1,  # at which uvicorn refuses
             ws="none",
         )
     )

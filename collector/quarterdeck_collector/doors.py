@@ -92,6 +92,7 @@ class Doors:
 
         async def send_unless_late(message: Message) -> None:
             if not body.late:
+                body.answered = True
                 await send(message)
 
         try:
@@ -113,6 +114,7 @@ class _TimelyBody:
         self._receive = receive
         self._deadline = asyncio.get_running_loop().time() + patience
         self._whole = False
+        self.answered = False
         self.late = False
 
     async def receive(self) -> Message:
@@ -123,7 +125,7 @@ class _TimelyBody:
             async with asyncio.timeout_at(self._deadline):
                 message = await self._receive()
         except TimeoutError:
-            self.late = True
+            self.late = not self.answered
             return {"type": "http.disconnect"}
         self._whole = not message.get("more_body", False)
         return message
@@ -141,7 +143,9 @@ def guard_otlp(app: ASGIApp, tokens: Tokens, patience: float, origins: list[str]
     guarded = Doors(app, Manners(_otlp_scope, _header_token, _refuse_otlp), tokens, patience)
     if not origins:
         return guarded
-    return CORSMiddleware(guarded, allow_origins=origins, allow_methods=["GET", "POST"], allow_headers=["*"])
+    return CORSMiddleware(
+        guarded, allow_origins=origins, allow_methods=["GET", "POST"], allow_headers=["*"], allow_private_network=True
+    )
 
 
 def guard_clickhouse(app: ASGIApp, tokens: Tokens, patience: float) -> ASGIApp:

@@ -47,11 +47,13 @@ _UNKNOWN: Final = 1001
 
 _STATUS: Final = {
     **dict.fromkeys((60, 81, 115), 404),
-    **dict.fromkeys((16, 36, 43, 46, 47, 53, 62), 400),
+    **dict.fromkeys((16, 36, 43, 46, 47, 53, 62, 73), 400),
     **dict.fromkeys((164, DENIED), 403),
     159: 408,
     48: 501,
 }
+_UNPRINTABLE: Final = re.compile(r"[^!-~]")
+_FORMAT_NAME: Final = re.compile(r"[A-Za-z]\w*", re.ASCII)
 _FORMAT: Final = re.compile(rb"\bFORMAT\s+(\w+)\s*(?:SETTINGS\s[^;]*)?;?\s*\Z", re.IGNORECASE)
 
 
@@ -78,7 +80,7 @@ def create_sql_app(store: EmbeddedStore, limits: Limits) -> Starlette:
 
 async def _answer(request: Request, store: EmbeddedStore, limits: Limits, readers: CapacityLimiter) -> Response:
     headers = {
-        "X-ClickHouse-Query-Id": request.query_params.get("query_id") or str(uuid.uuid4()),
+        "X-ClickHouse-Query-Id": _UNPRINTABLE.sub("_", request.query_params.get("query_id", "")) or str(uuid.uuid4()),
         "X-ClickHouse-Server-Display-Name": "quarterdeck",
         "X-ClickHouse-Timezone": "UTC",
     }
@@ -145,17 +147,24 @@ async def _read(request: Request, database: str) -> tuple[Question, str]:
     if values.get("compress") == "1" or values.get("decompress") == "1":
         raise Refused(_NO_BLOCKS, 48)
     sql = b"\n".join(part for part in (values.get("query", "").encode(), body) if part)
-    named = _FORMAT.search(sql[-300:])
     question = Question(
         sql=sql,
-        database=values.get("database") or database,
-        output_format=named[1].decode() if named else values.get("default_format") or "TabSeparated",
+        database=values.get("database") or request.headers.get("x-clickhouse-database") or database,
+        output_format=_output_format(sql, values.get("default_format") or request.headers.get("x-clickhouse-format")),
         settings={
             name: value for name, value in values.items() if name not in _NOT_SETTINGS and not name.startswith("param_")
         },
         parameters={name[6:]: value for name, value in values.items() if name.startswith("param_")},
     )
     return question, _chosen_compression(values, request.headers.get("accept-encoding", ""))
+
+
+def _output_format(sql: bytes, default: str | None) -> str:
+    named = _FORMAT.search(sql[-300:])
+    name = named[1].decode() if named else default or "TabSeparated"
+    if not _FORMAT_NAME.fullmatch(name):
+        raise Refused(f"unknown format {name!r} (UNKNOWN_FORMAT)", 73)
+    return name
 
 
 async def _body(request: Request) -> bytes:

@@ -259,12 +259,11 @@ def _resolve(
         raise ConfigError(f"capture must be one of {', '.join(MODES)}, not {mode!r}")
     if resource_attributes is not None and not isinstance(resource_attributes, Mapping):
         raise ConfigError(f"resource_attributes must be a mapping, not {type(resource_attributes).__name__}")
+    runner = os.environ.get("QUARTERDECK_RUNNER_URL", "") if runner_url is None else runner_url
     return Settings(
         endpoint=_base_url(_default_endpoint() if endpoint is None else endpoint, "endpoint"),
         service_name=service_name or _default_service_name(),
-        runner_url=_base_url(
-            os.environ.get("QUARTERDECK_RUNNER_URL", "") if runner_url is None else runner_url, "runner"
-        ),
+        runner_url=_base_url(runner, "runner"),
         capture=mode or from_environment().mode,
         resource_attributes=tuple(sorted((resource_attributes or {}).items())),
         token=os.environ.get("QUARTERDECK_TOKEN", "").strip() if token is None else token,

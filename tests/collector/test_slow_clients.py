@@ -118,6 +118,13 @@ def test_a_listener_without_events_is_not_a_slow_client(strict: CollectorProcess
         answer.read()
 
 
+def test_a_listener_that_owes_a_body_is_let_go(strict: CollectorProcess) -> None:
+    with connect(strict.otlp) as client:
+        client.sendall(b"GET /v1/live HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\n")
+        assert everything(client).startswith(b"HTTP/1.1 200 ")
+    assert "Traceback" not in strict.log.read_text()
+
+
 def test_more_connections_than_allowed_get_503(strict: CollectorProcess) -> None:
     with contextlib.ExitStack() as stack:
         for _ in range(CONNECTIONS):

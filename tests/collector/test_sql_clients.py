@@ -127,10 +127,23 @@ def test_a_database_tool_that_asks_in_its_own_way(running: CollectorProcess) -> 
     url = running.clickhouse
     by_default = httpx.post(url, params={"default_format": "JSON", "readonly": "1"}, content="SELECT 1 AS a")
     by_name = httpx.get(url, params={"query": "SELECT 1 AS a FORMAT JSON", "database": "quarterdeck"})
+    names = {"X-ClickHouse-Format": "JSON", "X-ClickHouse-Database": "system"}
+    by_header = httpx.post(url, headers=names, content="SELECT currentDatabase() AS a")
     by_form = httpx.post(url, files={"query": (None, "SELECT {a:UInt8} AS a FORMAT JSON"), "param_a": (None, "1")})
 
     assert [answer.json()["data"] for answer in (by_default, by_name, by_form)] == [[{"a": 1}]] * 3
     assert by_default.headers["X-ClickHouse-Format"] == "JSON"
+    assert by_header.json()["data"] == [{"a": "system"}]
+
+
+@pytest.mark.parametrize(("params", "code"), [({"query_id": "a\r\nb: é"}, None), ({"default_format": "J\nS"}, "73")])
+def test_what_comes_back_in_headers_cannot_break_them(
+    running: CollectorProcess, params: dict[str, str], code: str | None
+) -> None:
+    answer = httpx.post(running.clickhouse, params=params, content="SELECT 1")
+
+    assert answer.headers.get("X-ClickHouse-Exception-Code") == code
+    assert answer.headers["X-ClickHouse-Query-Id"].isprintable()
 
 
 def test_block_compression_is_refused_with_what_to_do(running: CollectorProcess) -> None:
