@@ -89,7 +89,8 @@ async def _serve(settings: Settings, tokens: Tokens, otlp: socket.socket, sql: s
     from quarterdeck_collector.connections import server
     from quarterdeck_collector.doors import guard_clickhouse, guard_otlp
     from quarterdeck_collector.embedded import create_sql_app
-    from quarterdeck_collector.queries import Limits
+    from quarterdeck_collector.queries import Limits, end_queries
+    from quarterdeck_collector.threads import offload
 
     app = create_app(settings, url_of(otlp), tokens)
     patience, most = settings.client_patience, settings.max_connections
@@ -112,6 +113,8 @@ async def _serve(settings: Settings, tokens: Tokens, otlp: socket.socket, sql: s
         collector.broker.close()
         for each, _ in servers:
             each.should_exit = True
+        if sql is not None:
+            await offload(end_queries, collector.store)
         await asyncio.gather(*tasks)
         stopped.cancel()
         if collector.failed.done():

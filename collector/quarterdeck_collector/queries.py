@@ -15,6 +15,9 @@ from quarterdeck_collector.store import EmbeddedStore, StoreError
 
 R = TypeVar("R")
 
+_MARK: Final = "reader "
+"""Begins the comment by which the engine knows a query of ours."""
+
 _KILL_EVERY: Final = 0.05
 """Seconds between two tries: a query that is just beginning cannot be killed yet."""
 
@@ -115,7 +118,7 @@ class Query:
         self._question = question
         self._settings = limits.settings(question.settings)
         self._readers = readers
-        self._mark = secrets.token_hex(16)
+        self._mark = _MARK + secrets.token_hex(16)
         self._resources = contextlib.ExitStack()
         self._at_work = threading.Lock()
         self._ended = False
@@ -175,12 +178,25 @@ class Query:
 
     def _end(self) -> None:
         while not self._at_work.acquire(timeout=_KILL_EVERY):
-            with contextlib.suppress(StoreError):  # the store is closed: nothing runs
-                self._store.command(f"KILL QUERY WHERE Settings['log_comment'] = '{self._mark}' ASYNC")
+            with contextlib.suppress(StoreError):  # the store is closed
+                end_queries(self._store, self._mark)
         try:
             self._resources.close()
         finally:
             self._at_work.release()
+
+
+def end_queries(store: EmbeddedStore, mark: str = _MARK) -> None:
+    """Kill the queries of readers and wait until they are gone.
+
+    Args:
+        store: Open engine.
+        mark: Which; all by default.
+
+    Raises:
+        StoreError: If the store is closed.
+    """
+    store.command(f"KILL QUERY WHERE startsWith(Settings['log_comment'], '{mark}') SYNC")
 
 
 def _whole(result: Any) -> Whole:

@@ -2,8 +2,10 @@
 
 import socket
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -14,7 +16,7 @@ import pytest
 from clickhouse_connect.driver.exceptions import DatabaseError
 
 from quarterdeck_collector.store import EmbeddedStore
-from support.collectors import CollectorProcess, wait_for
+from support.collectors import CollectorProcess, collector, wait_for
 
 ROWS = 300_000
 ENDLESS = "SELECT count() FROM system.numbers_mt WHERE NOT ignore(sipHash64(number))"
@@ -121,6 +123,17 @@ def test_a_query_ends_when_its_client_leaves(running: CollectorProcess, sql: str
     wait_for(lambda: at_work(running) == [])
     assert httpx.get(f"{running.clickhouse}/ping").text == "Ok.\n"
     assert "Traceback" not in running.log.read_text()
+
+
+@pytest.mark.parametrize("sql", [ENDLESS, ENDLESS_AFTER_THE_FIRST_ROWS], ids=["whole", "begun"])
+def test_a_stop_does_not_wait_for_queries(tmp_path: Path, sql: str) -> None:
+    with collector(tmp_path / "data") as running:
+        with httpx.Client() as client, ThreadPoolExecutor() as pool:
+            asking = pool.submit(client.post, running.clickhouse, content=sql, timeout=120)
+            wait_for(lambda: at_work(running) == [sql])
+            assert running.stop() == 0  # sooner than the query's own limit
+            asking.exception()
+        assert "Traceback" not in running.log.read_text()
 
 
 def test_a_database_tool_that_asks_in_its_own_way(running: CollectorProcess) -> None:
