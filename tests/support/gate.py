@@ -16,7 +16,8 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from quarterdeck_collector.embedded import Limits, create_sql_app
+from quarterdeck_collector.embedded import create_sql_app
+from quarterdeck_collector.queries import Limits
 from quarterdeck_collector.store import EmbeddedStore, StoreError
 from support.servers import serve
 
