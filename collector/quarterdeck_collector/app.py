@@ -12,6 +12,7 @@ from quarterdeck_collector.broker import server_sent_events
 from quarterdeck_collector.collector import Collector
 from quarterdeck_collector.counters import Gauges
 from quarterdeck_collector.receive import http
+from quarterdeck_collector.receive.intake import RETRY_SECONDS
 from quarterdeck_collector.settings import Settings
 from quarterdeck_collector.store import StoreError
 
@@ -53,7 +54,7 @@ async def _live(
         backlog = [] if last_event_id is None else await collector.live.since(last_event_id, run)
     except StoreError as error:
         collector.broker.unsubscribe(subscription)
-        return PlainTextResponse(f"earlier events cannot be read: {error}\n", 503, {"Retry-After": http.RETRY_AFTER})
+        return PlainTextResponse(f"earlier events cannot be read: {error}\n", 503, {"Retry-After": str(RETRY_SECONDS)})
 
     async def stream() -> AsyncIterator[str]:
         try:

@@ -1,0 +1,135 @@
+"""Requests whose bytes are here: checked, kept and answered, the same over HTTP and gRPC."""
+
+import asyncio
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from google.protobuf.message import Message  # type: ignore[import-untyped]  # ships no types
+
+from quarterdeck_collector import live
+from quarterdeck_collector.commit import SpoolFullError
+from quarterdeck_collector.receive import otlp
+from quarterdeck_collector.receive.body import OFFLOAD_BYTES
+from quarterdeck_collector.receive.otlp import Kind
+from quarterdeck_collector.redaction import cleaned
+from quarterdeck_collector.store import StoreError
+
+if TYPE_CHECKING:
+    from quarterdeck_collector.collector import Collector
+
+RETRY_SECONDS: Final = 5
+"""After how long a client may send again what was refused for now."""
+
+
+class RefusalError(Exception):
+    """A request that is not taken.
+
+    Args:
+        http: HTTP status.
+        code: google.rpc.Code.
+        text: What is wrong and what to do.
+    """
+
+    def __init__(self, http: int, code: int, text: str) -> None:
+        super().__init__(text)
+        self.http = http
+        self.code = code
+
+    @property
+    def retry_after(self) -> int | None:
+        """Seconds after which the same request may be taken; None if it never will be."""
+        return RETRY_SECONDS if self.code == otlp.UNAVAILABLE else None
+
+
+class Reservation:
+    """What one request takes of the memory for requests, from its first byte to its answer.
+
+    Args:
+        collector: Whose memory.
+    """
+
+    def __init__(self, collector: "Collector") -> None:
+        self._collector = collector
+        self._size = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def grow(self, size: int) -> None:
+        """Take ``size`` bytes more; a request that is alone always may.
+
+        Raises:
+            RefusalError: If all requests together would hold too much.
+        """
+        total = self._collector.inflight_bytes
+        if total > self._size and total + size > self._collector.settings.max_inflight_bytes:
+            raise RefusalError(503, otlp.UNAVAILABLE, "too many requests at once; try again")
+        self._collector.inflight_bytes += size
+        self._size += size
+
+    def __exit__(self, *_: object) -> None:
+        self._collector.inflight_bytes -= self._size
+
+
+async def take(collector: "Collector", kind: Kind, body: bytes, media: str) -> Message:
+    """Return the answer to a request once it is kept.
+
+    Args:
+        collector: Keeps it.
+        kind: Signal.
+        body: Request without Content-Encoding; its memory is reserved by the caller.
+        media: :data:`otlp.PROTOBUF` or :data:`otlp.JSON`.
+
+    Raises:
+        RefusalError: If it is not taken.
+    """
+    try:
+        if media == otlp.JSON and len(body) > OFFLOAD_BYTES:
+            message, body = await asyncio.to_thread(otlp.parse, kind, body, media)
+        else:
+            message, body = otlp.parse(kind, body, media)
+    except otlp.BadRequestError as error:
+        raise RefusalError(400, otlp.INVALID_ARGUMENT, str(error)) from error
+    message, body = await cleaned(collector.redaction, collector.counters, kind, message, body)
+    items = kind.count(message)
+    if kind is otlp.METRICS:
+        return _decline_metrics(collector, message)
+    if kind is otlp.LOGS and live.is_live(message):
+        await _keep_live(collector, message, items)
+    else:
+        await _keep(collector, kind, body, items)
+    return kind.response()
+
+
+async def _keep(collector: "Collector", kind: Kind, body: bytes, items: int) -> None:
+    try:
+        fresh = not items or await collector.streams[kind.name].commits.append(body, items)
+    except SpoolFullError as error:
+        raise RefusalError(503, otlp.UNAVAILABLE, f"the spool is full: {error}") from error
+    collector.counters.add("accepted_items" if fresh else "duplicate_items", items, signal=kind.name)
+    if fresh:
+        collector.counters.add("accepted_bytes", len(body), signal=kind.name)
+
+
+async def _keep_live(collector: "Collector", message: Any, items: int) -> None:
+    try:
+        await collector.live.accept(list(live.decode(message)))
+    except StoreError as error:
+        raise RefusalError(503, otlp.UNAVAILABLE, f"ClickHouse does not take live events: {error}") from error
+    collector.counters.add("accepted_items", items, signal="live")
+    collector.counters.add("stored_items", items, signal="live")
+
+
+def _decline_metrics(collector: "Collector", message: Any) -> Message:
+    points = sum(
+        len(getattr(metric, metric.WhichOneof("data")).data_points)
+        for whole in message.resource_metrics
+        for scoped in whole.scope_metrics
+        for metric in scoped.metrics
+        if metric.WhichOneof("data")
+    )
+    collector.counters.add("unsupported_items", points, signal="metrics")
+    answer: Any = otlp.METRICS.response()
+    if points:
+        answer.partial_success.rejected_data_points = points
+        answer.partial_success.error_message = "Quarterdeck does not store metrics yet; traces and logs are kept"
+    return answer
