@@ -4,17 +4,15 @@ import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import asdict
 
-from fastapi import FastAPI, Header, Query, Request, Response
-from fastapi.responses import JSONResponse, PlainTextResponse, StreamingResponse
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse, PlainTextResponse
 
 from quarterdeck_collector.auth import Tokens
-from quarterdeck_collector.broker import server_sent_events
 from quarterdeck_collector.collector import Collector
 from quarterdeck_collector.counters import Gauges
+from quarterdeck_collector.listen import route
 from quarterdeck_collector.receive import http
-from quarterdeck_collector.receive.intake import RETRY_SECONDS
 from quarterdeck_collector.settings import Settings
-from quarterdeck_collector.store import StoreError
 
 
 def create_app(settings: Settings, url: str, tokens: Tokens) -> FastAPI:
@@ -35,35 +33,11 @@ def create_app(settings: Settings, url: str, tokens: Tokens) -> FastAPI:
 
     app = FastAPI(title="Quarterdeck collector", lifespan=lifespan, docs_url=None, redoc_url=None)
     app.include_router(http.router)
-    app.add_api_route("/v1/live", _live)
+    app.include_router(route.router)
     app.add_api_route("/healthz", _health)
     app.add_api_route("/readyz", _ready)
     app.add_api_route("/metrics", _metrics)
     return app
-
-
-async def _live(
-    request: Request,
-    run: str | None = Query(None, description="Only events of this run."),
-    last_event_id: int | None = Header(None, description="Go on after this Position."),
-) -> Response:
-    """Follow live events as they arrive (server-sent events)."""
-    collector: Collector = request.app.state.collector
-    subscription = collector.broker.subscribe()
-    try:
-        backlog = [] if last_event_id is None else await collector.live.since(last_event_id, run)
-    except StoreError as error:
-        collector.broker.unsubscribe(subscription)
-        return PlainTextResponse(f"earlier events cannot be read: {error}\n", 503, {"Retry-After": str(RETRY_SECONDS)})
-
-    async def stream() -> AsyncIterator[str]:
-        try:
-            async for chunk in server_sent_events(subscription, backlog, run):
-                yield chunk
-        finally:
-            collector.broker.unsubscribe(subscription)
-
-    return StreamingResponse(stream(), media_type="text/event-stream", headers={"Cache-Control": "no-store"})
 
 
 async def _health() -> dict[str, str]:

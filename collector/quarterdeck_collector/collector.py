@@ -14,6 +14,9 @@ from quarterdeck_collector.commit import Budget, CommitLog
 from quarterdeck_collector.counters import Counters
 from quarterdeck_collector.deliver import DURABLE_EVERY, FIRST_PAUSE, LONGEST_PAUSE, Delivery
 from quarterdeck_collector.forward.forwarding import Forwarding
+from quarterdeck_collector.listen.journal import LogJournal
+from quarterdeck_collector.listen.logs import LogTail
+from quarterdeck_collector.listen.meter import Meter
 from quarterdeck_collector.live import LiveIntake
 from quarterdeck_collector.migrate import MigrationError, migrate
 from quarterdeck_collector.receive.otlp import LOGS, TRACES, Kind
@@ -79,6 +82,8 @@ class Collector:
         self._store: Store | None = None
         self._live: LiveIntake | None = None
         self._forwarding: Forwarding | None = None
+        self._meter: Meter | None = None
+        self._journal: LogJournal | None = None
 
     @property
     def store(self) -> Store:
@@ -101,6 +106,20 @@ class Collector:
             raise RuntimeError("the collector is not running")
         return self._forwarding
 
+    @property
+    def meter(self) -> Meter:
+        """The totals for listeners; only inside :meth:`running`."""
+        if self._meter is None:
+            raise RuntimeError("the collector is not running")
+        return self._meter
+
+    @property
+    def journal(self) -> LogJournal:
+        """The newest log records, for listeners who come back; only inside :meth:`running`."""
+        if self._journal is None:
+            raise RuntimeError("the collector is not running")
+        return self._journal
+
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Run until the block ends.
@@ -115,6 +134,8 @@ class Collector:
             self._store = await self._open_store()
             try:
                 self._live = LiveIntake(self._store, self.broker)
+                self._meter = Meter(self.broker, self._store, self._stored_spans)
+                self._journal = LogJournal(self.settings.recent_logs_dir, self.settings.segments_dir / LOGS.name)
                 self.streams = {kind.name: self._stream(kind) for kind in KINDS}
                 self._forwarding = Forwarding(self.settings, KINDS, self.counters)
                 self._replay()
@@ -141,7 +162,10 @@ class Collector:
         delivery = Delivery(kind, f"otlp_{kind.name}_in", self.store, self.counters, self._release)
 
         def hand_over(segment: Segment) -> None:
-            self.forwarding.offer(kind, segment)  # first: delivery may remove it
+            # first: delivery may remove it
+            self.forwarding.offer(kind, segment)
+            if kind is LOGS:
+                self.journal.keep(segment)
             delivery.put(segment)
 
         commits = CommitLog(
@@ -150,8 +174,12 @@ class Collector:
             settings.segment_max_bytes,
             settings.segment_max_age,
             hand_over,
+            on_committed=LogTail(self.broker).committed if kind is LOGS else lambda *_: None,
         )
         return Stream(kind, commits, delivery)
+
+    def _stored_spans(self) -> int:
+        return self.counters.get("stored_items", signal=TRACES.name)
 
     def _release(self, size: int) -> None:
         self.budget.used -= size
@@ -165,12 +193,15 @@ class Collector:
                 self.budget.used += segment.size
                 self.counters.add("replayed_items", segment.items, signal=stream.kind.name)
                 self.forwarding.offer(stream.kind, segment, again=True)
+                if stream.kind is LOGS:
+                    self.journal.keep(segment)
                 stream.delivery.put(segment)
 
     @contextlib.asynccontextmanager
     async def _background(self) -> AsyncIterator[None]:
         ready = asyncio.create_task(self._get_ready())
         checkpoints = asyncio.create_task(self._checkpoints())
+        totals = asyncio.create_task(self.meter.run())
         deliveries = [asyncio.create_task(self._deliver(ready, stream)) for stream in self.streams.values()]
         self.checks["spool"] = Check(ok=True, reason="")
         try:
@@ -178,6 +209,7 @@ class Collector:
         finally:
             self.broker.close()
             checkpoints.cancel()
+            totals.cancel()
             await self.live.close()
             for stream in self.streams.values():
                 await stream.commits.close()
@@ -185,7 +217,7 @@ class Collector:
             if not ready.done():
                 ready.cancel()
             await asyncio.gather(self._drain(deliveries), self.forwarding.close(DRAIN_SECONDS))
-            await asyncio.gather(ready, checkpoints, *deliveries, return_exceptions=True)
+            await asyncio.gather(ready, checkpoints, totals, *deliveries, return_exceptions=True)
 
     async def _drain(self, deliveries: list[asyncio.Task[None]]) -> None:
         _, late = await asyncio.wait(deliveries, timeout=DRAIN_SECONDS)
@@ -204,6 +236,7 @@ class Collector:
     async def _checkpoints(self) -> None:
         while True:
             await asyncio.sleep(DURABLE_EVERY)
+            self.journal.trim()
             for stream in self.streams.values():
                 await stream.delivery.checkpoint()
 

@@ -47,10 +47,19 @@ class CommitLog:
         max_bytes: Size at which a segment is sealed at once.
         max_age: Seconds after its first request at which a segment is sealed.
         on_sealed: Told of each sealed segment.
+        on_committed: Told of requests that have just been written: Position of their first record, their framed bytes
+            and the number of records.
     """
 
     def __init__(
-        self, folder: Path, budget: Budget, max_bytes: int, max_age: float, on_sealed: Callable[[Segment], None]
+        self,
+        folder: Path,
+        budget: Budget,
+        max_bytes: int,
+        max_age: float,
+        on_sealed: Callable[[Segment], None],
+        *,
+        on_committed: Callable[[int, list[bytes], int], None] = lambda *_: None,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
@@ -58,6 +67,7 @@ class CommitLog:
         self._max_bytes = max_bytes
         self._max_age = max_age
         self._on_sealed = on_sealed
+        self._on_committed = on_committed
         self._segment: OpenSegment | None = None
         self._waiting: list[_Waiting] = []
         self._commits: asyncio.Task[None] | None = None
@@ -142,6 +152,9 @@ class CommitLog:
             item.done.set_result(None)
             if item.key in self._seen:
                 self._seen[item.key] = None
+        if self._segment is not None:
+            items = sum(item.items for item in batch)
+            self._on_committed(self._segment.next_position - items, [item.data for item in batch], items)
         now = asyncio.get_running_loop().time()
         if self._due is None:
             self._due = now + self._max_age

@@ -10,18 +10,23 @@ from decimal import Decimal
 from typing import Any, Final
 
 from quarterdeck import semconv
-from quarterdeck_collector.broker import Broker, Event
+from quarterdeck_collector.broker import Broker
+from quarterdeck_collector.listen.live_events import TABLE, message
+from quarterdeck_collector.listen.messages import Row
 from quarterdeck_collector.nested import to_json, to_python
 from quarterdeck_collector.store import Store, StoreError
 from quarterdeck_collector.threads import offload
 
-PAUSE: Final = 0.1
-"""Seconds between two inserts: what arrives meanwhile goes together."""
+PAUSE: Final = 0.25
+"""Seconds between two inserts: what arrives meanwhile goes together. Each insert makes a part, and parts
+are what the live path costs. The SDK sends every 200 ms after its last answer: one run alone hardly ever waits."""
 
 PATIENCE: Final = 1.0
 """Seconds that a stopping collector waits for the last insert."""
 
-TABLE: Final = "live_events"
+SETTLING: Final = 5.0
+"""Seconds that a listener who comes back waits for the inserts under way."""
+
 _NANOSECONDS: Final = 1_000_000_000
 _LARGEST: Final = 2**64 - 1
 _LAST: Final = 2**63 - 1
@@ -37,13 +42,35 @@ _COLUMNS: Final = {
 }
 
 
-def is_live(request: Any) -> bool:
-    """Whether every scope of a logs request is that of live events."""
-    scopes = [scoped.scope.name for whole in request.resource_logs for scoped in whole.scope_logs]
-    return bool(scopes) and all(name == semconv.LIVE_SCOPE for name in scopes)
+def split(request: Any) -> tuple[Any, Any]:
+    """Part a logs request into live events and ordinary records.
+
+    Returns:
+        Both as requests of their own, None where there are no such records; the given one if all are of one kind.
+    """
+    ours = [_is_live(scoped) for whole in request.resource_logs for scoped in whole.scope_logs]
+    if not any(ours):
+        return None, request
+    if all(ours):
+        return request, None
+    return _part(request, live=True), _part(request, live=False)
 
 
-def decode(request: Any) -> Iterator[Event]:
+def _is_live(scoped: Any) -> bool:
+    return bool(scoped.scope.name == semconv.LIVE_SCOPE)
+
+
+def _part(request: Any, *, live: bool) -> Any:
+    part = type(request)()
+    part.CopyFrom(request)
+    for whole in part.resource_logs:
+        kept = [scoped for scoped in whole.scope_logs if _is_live(scoped) is live]
+        del whole.scope_logs[:]
+        whole.scope_logs.extend(kept)
+    return part
+
+
+def decode(request: Any) -> Iterator[Row]:
     """Turn the records of a request into rows of ``live_events`` that lack a Position."""
     for whole in request.resource_logs:
         resource = {pair.key: text(pair.value) for pair in whole.resource.attributes}
@@ -52,9 +79,9 @@ def decode(request: Any) -> Iterator[Event]:
                 yield _row(record, resource)
 
 
-def _row(record: Any, resource: dict[str, str]) -> Event:
+def _row(record: Any, resource: dict[str, str]) -> Row:
     attributes = {pair.key: text(pair.value) for pair in record.attributes}
-    row: Event = {column: attributes.pop(key, "") for key, column in _COLUMNS.items()}
+    row: Row = {column: attributes.pop(key, "") for key, column in _COLUMNS.items()}
     return {
         **row,
         "Text": row["Text"] or text(record.body),
@@ -139,14 +166,15 @@ class LiveIntake:
     def __init__(self, store: Store, broker: Broker) -> None:
         self._store = store
         self._broker = broker
-        self._events: list[Event] = []
+        self._events: list[Row] = []
         self._batch: asyncio.Future[None] | None = None
+        self._inserting: asyncio.Future[None] | None = None
         self._position = 0
         self._last_insert = 0.0
         self._flusher: asyncio.Task[None] | None = None
 
-    async def accept(self, events: list[Event]) -> None:
-        """Return when ``events`` are in the table.
+    async def accept(self, events: list[Row]) -> None:
+        """Tell listeners of ``events`` and return when they are in the table.
 
         Args:
             events: Rows without a Position.
@@ -154,12 +182,21 @@ class LiveIntake:
         Raises:
             StoreError: If ClickHouse does not take them.
         """
+        for event in events:
+            self._position = max(self._position + 1, time.time_ns())
+            event["Position"] = self._position
+        self._tell(events)
         self._events += events
         if self._batch is None:
             self._batch = asyncio.get_running_loop().create_future()
         if self._flusher is None:
             self._flusher = asyncio.create_task(self._flush_all())
         await asyncio.shield(self._batch)
+
+    def _tell(self, events: list[Row]) -> None:
+        self._broker.advance(live=self._position)
+        if self._broker.listened:
+            self._broker.publish([message(event, self._broker.cursor.log) for event in events])
 
     async def _flush_all(self) -> None:
         """Insert batch after batch: one at a time, or a slow ClickHouse would get ever more."""
@@ -169,15 +206,12 @@ class LiveIntake:
                 await asyncio.sleep(max(0.0, self._last_insert + PAUSE - loop.time()))
                 self._last_insert = loop.time()
                 events, self._events, self._batch = self._events, [], None
+                self._inserting = batch
                 await self._insert(events, batch)
         finally:
             self._flusher = None
 
-    async def _insert(self, events: list[Event], batch: "asyncio.Future[None]") -> None:
-        for event in events:
-            self._position = max(self._position + 1, time.time_ns())
-            event["Position"] = self._position
-        self._broker.publish(events)
+    async def _insert(self, events: list[Row], batch: "asyncio.Future[None]") -> None:
         try:
             await offload(self._store.insert_rows, TABLE, events)
         except asyncio.CancelledError:
@@ -188,16 +222,17 @@ class LiveIntake:
         else:
             batch.set_result(None)
 
-    async def since(self, position: int, run: str | None) -> list[Event]:
-        """Read events after ``position``, oldest first, at most as many as a listener may have waiting."""
-        from quarterdeck_collector.broker import BACKLOG
+    async def settled(self) -> None:
+        """Return when everything that listeners have been told so far is in the table, or never will be.
 
-        where = f"Position > {position}" + (f" AND RunId = {_quoted(run)}" if run else "")
-        sql = (
-            f"SELECT * FROM {self._store.database}.{TABLE} WHERE {where} ORDER BY Position LIMIT {BACKLOG} "  # noqa: S608
-            "SETTINGS output_format_json_quote_64bit_integers = 0"
-        )
-        return await offload(self._store.json_rows, sql)
+        Raises:
+            StoreError: If ClickHouse takes too long.
+        """
+        under_way = [batch for batch in (self._inserting, self._batch) if batch is not None and not batch.done()]
+        if under_way:
+            _, late = await asyncio.wait(under_way, timeout=SETTLING)
+            if late:
+                raise StoreError("ClickHouse is still busy with the newest events", 0)
 
     async def close(self) -> None:
         """Wait for the inserts under way, not for long: a ClickHouse that hangs must not hold up the exit."""
@@ -213,7 +248,3 @@ class LiveIntake:
 def _fail(batch: "asyncio.Future[None]", error: Exception) -> None:
     batch.set_exception(error)
     batch.exception()  # looked at, should every request have gone away
-
-
-def _quoted(value: str) -> str:
-    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"

@@ -28,6 +28,11 @@ class Segment:
         return f"{self.path.parent.name}-{self.path.stem}"
 
 
+def first_position(path: Path) -> int:
+    """Give the Position of a segment's first record: each further one has the next, later segments have later ones."""
+    return int(path.name.partition("-")[0])
+
+
 def frame(body: bytes) -> bytes:
     """Prefix a message with its length as a varint."""
     head = bytearray()
@@ -100,6 +105,11 @@ class OpenSegment:
         self.items = 0
         self._descriptor = os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND, 0o600)
         _sync_folder(folder)
+
+    @property
+    def next_position(self) -> int:
+        """Position that the next record will have."""
+        return first_position(self.path) + self.items
 
     def append(self, data: bytes, items: int) -> None:
         """Write ``data`` and return when it is on disk.

@@ -175,6 +175,11 @@ class Settings(BaseSettings):
         return self.data_dir / "segments"
 
     @property
+    def recent_logs_dir(self) -> Path:
+        """Folder of the log segments kept for listeners who come back."""
+        return self.data_dir / "recent-logs"
+
+    @property
     def store_dir(self) -> Path:
         """Folder of the embedded engine."""
         return self.data_dir / "store"

@@ -151,6 +151,9 @@ EVENT_RESPONSE_RECEIVED: Final = "quarterdeck.response.received"
 EVENT_HEARTBEAT: Final = "quarterdeck.heartbeat"
 """An open run is alive; carries its status. Also sent at once when the status changes."""
 
+EVENT_METRICS_UPDATED: Final = "quarterdeck.metrics.updated"
+"""Totals of all runs, made by the collector for those who listen."""
+
 # --- resource --------------------------------------------------------------------------------------
 
 PROVIDER_STAND_IN: Final = "quarterdeck.provider.stand_in"

@@ -109,8 +109,8 @@ def test_empty_requests_are_taken(running: CollectorProcess) -> None:
         assert running.post(path, b"").status_code == 200
 
 
-def test_listening_after_a_position_that_is_no_number_of_the_table(running: CollectorProcess) -> None:
-    for position in ("99999999999999999999999999", "-1"):
+def test_listening_after_a_position_beyond_every_table(running: CollectorProcess) -> None:
+    for position in ("0", "99999999999999999999", "18446744073709551616-0"):
         headers = {"last-event-id": position}
         with httpx.stream("GET", f"{running.otlp}/v1/live?run=none", headers=headers, timeout=30) as answer:
             assert answer.status_code == 200

@@ -2,15 +2,15 @@
 
 import json
 import uuid
-from collections.abc import Iterator
 from typing import Any
 
-import httpx
 import pytest
 
 from quarterdeck import semconv
+from quarterdeck_collector.listen.live_events import KEPT_SECONDS
+from quarterdeck_collector.migrate import SCHEMA
 from support import otlp
-from support.collectors import PATIENCE, CollectorProcess, wait_for
+from support.collectors import CollectorProcess, wait_for
 
 START = 1_767_225_600_000_000_001
 TRACE = bytes(range(16))
@@ -101,34 +101,23 @@ def test_a_run_that_only_lives_is_in_the_table_to_read_by_hand(running: Collecto
     )
 
 
-def _events(lines: Iterator[str]) -> Iterator[dict[str, str]]:
-    event: dict[str, str] = {}
-    for line in lines:
-        if line:
-            name, _, value = line.partition(": ")
-            event[name] = value
-        elif event:
-            yield event
-            event = {}
+def test_a_request_with_both_is_split_and_a_retry_stores_the_log_record_once(
+    running: CollectorProcess, run: str
+) -> None:
+    request = otlp.logs(_event(run, body="live"), scope=semconv.LIVE_SCOPE)
+    plain = otlp.logs({"body": "plain", "attributes": {semconv.RUN_ID: run}})
+    request.resource_logs[0].scope_logs.extend(plain.resource_logs[0].scope_logs)
+    request.resource_logs.extend(otlp.logs(_event(run, body="more"), scope=semconv.LIVE_SCOPE).resource_logs)
+    for _ in range(2):
+        assert running.post("/v1/logs", request.SerializeToString()).status_code == 200
+
+    texts = "SELECT Text FROM live_events WHERE RunId = {run:String} ORDER BY Position"
+    bodies = "SELECT Body FROM otel_logs WHERE RunId = {run:String}"
+    assert running.sql(texts, run=run).split() == ["live", "more"] * 2
+    assert wait_for(lambda: running.sql(bodies, run=run)) == "plain"
 
 
-def test_listeners_hear_their_run_and_can_go_on_where_they_were(running: CollectorProcess, run: str) -> None:
-    _send(running, _event(run, body="before"))
-    url = f"{running.otlp}/v1/live"
-    first = running.sql("SELECT Position - 1 FROM live_events WHERE RunId = {run:String}", run=run)
-    with httpx.stream("GET", url, params={"run": run}, headers={"Last-Event-ID": first}, timeout=PATIENCE) as response:
-        heard = _events(response.iter_lines())
-        before = next(heard)
-        _send(running, _event("other", body="not mine"), _event(run, semconv.EVENT_HEARTBEAT, body="after"))
-        after = next(heard)
+def test_the_stream_knows_how_long_the_table_keeps_events() -> None:
+    (table,) = SCHEMA.glob("*_live.sql")
 
-    assert [json.loads(event["data"])["Text"] for event in (before, after)] == ["before", "after"]
-    assert (before["event"], after["event"]) == (semconv.EVENT_RESPONSE_STREAMING, semconv.EVENT_HEARTBEAT)
-    assert int(first) < int(before["id"]) < int(after["id"])
-
-
-def test_a_listener_without_last_event_id_hears_only_what_is_new(running: CollectorProcess, run: str) -> None:
-    _send(running, _event(run, body="old"))
-    with httpx.stream("GET", f"{running.otlp}/v1/live", params={"run": run}, timeout=PATIENCE) as response:
-        _send(running, _event(run, body="new"))
-        assert json.loads(next(_events(response.iter_lines()))["data"])["Text"] == "new"
+    assert f"INTERVAL {KEPT_SECONDS // 86_400} DAY" in table.read_text()

@@ -7,6 +7,7 @@ from google.protobuf.message import Message  # type: ignore[import-untyped]  # s
 
 from quarterdeck_collector import live
 from quarterdeck_collector.commit import SpoolFullError
+from quarterdeck_collector.listen.messages import Row
 from quarterdeck_collector.receive import otlp
 from quarterdeck_collector.receive.body import OFFLOAD_BYTES
 from quarterdeck_collector.receive.otlp import Kind
@@ -93,8 +94,8 @@ async def take(collector: "Collector", kind: Kind, body: bytes, media: str) -> M
     items = kind.count(message)
     if kind is otlp.METRICS:
         return _decline_metrics(collector, message)
-    if kind is otlp.LOGS and live.is_live(message):
-        await _keep_live(collector, message, items)
+    if kind is otlp.LOGS:
+        await _keep_logs(collector, message, body)
     else:
         await _keep(collector, kind, body, items)
     return kind.response()
@@ -110,9 +111,21 @@ async def _keep(collector: "Collector", kind: Kind, body: bytes, items: int) -> 
         collector.counters.add("accepted_bytes", len(body), signal=kind.name)
 
 
-async def _keep_live(collector: "Collector", message: Any, items: int) -> None:
+async def _keep_logs(collector: "Collector", message: Any, body: bytes) -> None:
+    events, records = live.split(message)
+    if records is not None:
+        await _keep(
+            collector, otlp.LOGS, body if events is None else records.SerializeToString(), otlp.LOGS.count(records)
+        )
+    if events is not None:  # last: should it fail, the client's retry finds the records above known
+        await _keep_live(collector, list(live.decode(events)))
+
+
+async def _keep_live(collector: "Collector", events: list[Row]) -> None:
+    items = len(events)
+    collector.meter.observe(events)
     try:
-        await collector.live.accept(list(live.decode(message)))
+        await collector.live.accept(events)
     except StoreError as error:
         raise RefusalError(503, otlp.UNAVAILABLE, f"ClickHouse does not take live events: {error}") from error
     collector.counters.add("accepted_items", items, signal="live")

@@ -1,0 +1,1 @@
+"""``GET /v1/live``: events to whoever listens, as they arrive and from where a listener was."""
