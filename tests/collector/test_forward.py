@@ -130,11 +130,10 @@ def test_live_events_and_secrets_stay_here(deck: Deck) -> None:
     mixed.MergeFrom(otlp.logs({"body": f"{word} {secret}"}))
     assert deck.running.post("/v1/logs", mixed.SerializeToString()).is_success
 
-    for receiver, target in ((deck.http, "http"), (deck.grpc, "grpc")):
+    for receiver in (deck.http, deck.grpc):
         wait_for(partial(heard, receiver, word))
         assert heard(receiver, word) == [f"{word} [redacted:anthropic_key]"]
         assert receiver.records(semconv.LIVE_SCOPE) == []
-        assert deck.count("forward_withheld_items_total", target) >= 1
 
 
 def test_a_target_that_is_away_is_told_of_everywhere_and_holds_up_nothing(deck: Deck) -> None:

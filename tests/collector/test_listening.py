@@ -324,7 +324,7 @@ def quiet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CollectorProcess
     data = tmp_path_factory.mktemp("quiet") / "data"
     recent = data / "recent-logs"
     recent.mkdir(parents=True)
-    (recent / "trimmed").write_text(str(START))
+    (recent / f"trimmed.{START}").touch()
     with collector(data) as process:
         yield process
 
@@ -361,14 +361,26 @@ def test_the_journal_keeps_what_is_young_and_knows_from_where_it_is_complete(tmp
     again = LogJournal(tmp_path / "recent", segments)
     for read in (journal, again):
         assert read.complete_after == first_position(old.path) + 1
-        rows = [row for part in read.read(0, 2**63) for row in part]
+        with pytest.raises(FileNotFoundError):
+            next(read.read(0, 2**63))
+        rows = [row for part in read.read(read.complete_after, 2**63) for row in part]
         assert [(row["Position"], row["Body"]) for row in rows] == [
             (first_position(young.path), "c"),
             (first_position(young.path) + 1, "d"),
         ]
     again.clear()
-    assert list(again.read(0, 2**63)) == []
+    assert list(again.read(again.complete_after, 2**63)) == []
     assert again.complete_after == first_position(young.path) + 1
+
+
+def test_what_cannot_be_kept_is_known_to_be_missing(tmp_path: Path) -> None:
+    segment = sealed(tmp_path / "segments", "a", "b")
+    journal = LogJournal(tmp_path / "recent", tmp_path / "segments")
+    (tmp_path / "recent").rmdir()
+    journal.keep(segment)
+    journal.trim()
+
+    assert journal.complete_after == first_position(segment.path) + 1
 
 
 def test_the_totals_are_told_while_a_run_lives_and_when_they_change(quiet: CollectorProcess, run: str) -> None:

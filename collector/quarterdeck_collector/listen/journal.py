@@ -1,5 +1,7 @@
 """The newest log segments, kept for listeners who come back: hard links to the files that were inserted."""
 
+import contextlib
+import logging
 import os
 import shutil
 import time
@@ -23,6 +25,8 @@ FREE_SHARE: Final = 0.01
 
 _MARK: Final = "trimmed"
 _NANOSECONDS: Final = 1_000_000_000
+
+log = logging.getLogger("quarterdeck.collector")
 
 
 @dataclass(frozen=True)
@@ -55,56 +59,59 @@ class LogJournal:
         self._clock = clock
         self._kept = deque(_Kept(path, path.stat().st_size) for path in sorted(folder.glob(f"*{SUFFIX}")))
         self._size = sum(kept.size for kept in self._kept)
+        self.complete_after = max((int(path.suffix[1:]) for path in folder.glob(f"{_MARK}.*[0-9]")), default=0)
+        """Position behind which every entry is here."""
 
     def keep(self, segment: Segment) -> None:
-        """Keep a sealed segment, also when it has been inserted and removed.
+        """Keep a sealed segment, also when it has been inserted and removed; never fails.
 
         Args:
             segment: On disk, under its own name; one that is kept already is not kept twice.
         """
         path = self._folder / f"{segment.path.stem}-{segment.items}{SUFFIX}"
+        kept = _Kept(path, segment.size)
         try:
             os.link(segment.path, path)
         except FileExistsError:
             return
-        except OSError:  # no hard links here: listeners are told of the gap
-            self._mark(first_position(segment.path) + segment.items - 1)
+        except OSError as error:
+            log.warning("listeners who come back will miss log entries: %s", error)
+            self._mark(kept.last)
             return
-        self._kept.append(_Kept(path, segment.size))
-        self._size += segment.size
+        self._kept.append(kept)
+        self._size += kept.size
         self.trim()
 
     def trim(self) -> None:
-        """Let go of what is too old or too much."""
-        limit = min(KEPT_BYTES, FREE_SHARE * shutil.disk_usage(self._folder).free)
+        """Let go of what is too old or too much; never fails."""
+        try:
+            free = shutil.disk_usage(self._folder).free
+        except OSError:
+            free = 0
+        limit = min(KEPT_BYTES, FREE_SHARE * free)
         oldest = self._clock() - KEPT_SECONDS * _NANOSECONDS
         while self._kept and (self._size > limit or self._kept[0].first < oldest):
-            kept = self._kept.popleft()
-            self._size -= kept.size
-            self._mark(kept.last)
-            kept.path.unlink(missing_ok=True)
+            self._drop_oldest()
 
     def clear(self) -> None:
         """Let go of everything, because it may hold what was deleted elsewhere."""
         while self._kept:
-            kept = self._kept.popleft()
-            self._mark(kept.last)
-            kept.path.unlink(missing_ok=True)
-        self._size = 0
+            self._drop_oldest()
+
+    def _drop_oldest(self) -> None:
+        kept = self._kept.popleft()
+        self._size -= kept.size
+        self._mark(kept.last)
+        with contextlib.suppress(OSError):
+            kept.path.unlink()
 
     def _mark(self, position: int) -> None:
-        """Remember, also across a restart, how far entries may be missing."""
-        temporary = self._folder / f"{_MARK}.tmp"
-        temporary.write_text(str(max(position, self.complete_after)))
-        temporary.replace(self._folder / _MARK)
-
-    @property
-    def complete_after(self) -> int:
-        """Position behind which every entry is here."""
-        try:
-            return int((self._folder / _MARK).read_text())
-        except (FileNotFoundError, ValueError):
-            return 0
+        """Remember, also across a restart, how far entries are missing, by an empty file: a full disk takes it."""
+        before, self.complete_after = self.complete_after, max(position, self.complete_after)
+        with contextlib.suppress(OSError):
+            (self._folder / f"{_MARK}.{self.complete_after}").touch()
+            if before != self.complete_after:
+                (self._folder / f"{_MARK}.{before}").unlink(missing_ok=True)
 
     def read(self, after: int, until: int) -> Iterator[list[Row]]:
         """Read log entries between two Positions, oldest first, some at a time.
@@ -114,9 +121,11 @@ class LogJournal:
             until: Position of the last.
 
         Raises:
-            FileNotFoundError: If a segment was trimmed meanwhile.
+            FileNotFoundError: If not all of them are here any more.
         """
         paths = self._paths()
+        if self.complete_after > after:
+            raise FileNotFoundError(f"log entries up to {self.complete_after} are not kept any more")
         for path, following in zip_longest(paths, paths[1:]):
             first = first_position(path)
             if first > until or (following is not None and first_position(following) <= after + 1):

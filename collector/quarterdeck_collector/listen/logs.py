@@ -94,7 +94,7 @@ class LogTail:
 
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
-        self._pending: deque[tuple[int, list[bytes], int]] = deque()
+        self._pending: deque[tuple[int, bytes, int]] = deque()
         self._bytes = 0
         self._worker: asyncio.Task[None] | None = None
 
@@ -106,30 +106,24 @@ class LogTail:
             requests: As they were written, each with its length in front.
             items: Records in them.
         """
-        self._pending.append((first, requests, items))
-        self._bytes += sum(map(len, requests))
-        if self._bytes > PENDING_BYTES and len(self._pending) > 1:
+        if self._bytes > PENDING_BYTES:
             self._broker.drop_all(LOG_ENTRY)
         if not self._broker.wants(LOG_ENTRY):
-            self._skip_all()
-        elif self._worker is None:
-            self._worker = asyncio.create_task(self._tell_all())
-
-    def _skip_all(self) -> None:
-        while self._pending:
-            first, _, items = self._next()
+            self._pending.clear()
+            self._bytes = 0
             self._broker.advance(log=first + items - 1)
-
-    def _next(self) -> tuple[int, bytes, int]:
-        first, requests, items = self._pending.popleft()
+            return
         framed = b"".join(requests)
-        self._bytes -= len(framed)
-        return first, framed, items
+        self._pending.append((first, framed, items))
+        self._bytes += len(framed)
+        if self._worker is None:
+            self._worker = asyncio.create_task(self._tell_all())
 
     async def _tell_all(self) -> None:
         try:
             while self._pending:
-                first, framed, items = self._next()
+                first, framed, items = self._pending.popleft()
+                self._bytes -= len(framed)
                 if len(framed) > OFFLOAD_BYTES:
                     rows = await asyncio.to_thread(_all_entries, framed, first)
                 else:

@@ -118,8 +118,8 @@ class Past:
         """Give everything up to ``end``.
 
         Raises:
-            StoreError: If the table cannot be read any more.
-            FileNotFoundError: If a segment went away while it was read.
+            StoreError: If the table cannot be read any more, or the collector stops.
+            FileNotFoundError: If log segments went away meanwhile.
         """
         for notice in self._gaps():
             yield notice
@@ -141,6 +141,7 @@ class Past:
         if self._wanted.wants_logs and self._at.log < complete:
             reason = "only the newest log entries are kept for listeners; read earlier ones in otel_logs"
             found.append(_notice(GAP, reason, event=LOG_ENTRY, before=iso(complete)))
+            self._at = Cursor(self._at.live, complete)
         return found
 
     async def _live_events(self, until: int) -> AsyncIterator[bytes]:
@@ -150,9 +151,10 @@ class Past:
             found = await offload(live_events.page, collector.store, self._wanted, self._at, until)
             if found:
                 yield b"".join(message.frame for message in found)
-            if len(found) < live_events.PAGE or collector.broker.closed:
+            if len(found) < live_events.PAGE:
                 return
             self._at = found[-1].cursor or self._at
+            self._go_on()
 
     async def _log_entries(self, until: int) -> AsyncIterator[bytes]:
         parts = self._collector.journal.read(self._at.log, until)
@@ -160,5 +162,9 @@ class Past:
             messages = [logs.message(row, self._at.live) for row in rows]
             if chunk := b"".join(message.frame for message in messages if self._wanted.passes(message)):
                 yield chunk
-            if self._collector.broker.closed:
-                return
+            self._go_on()
+
+    def _go_on(self) -> None:
+        """Leave the rest for later when the collector stops."""
+        if self._collector.broker.closed:
+            raise StoreError("the collector is stopping", 0)
