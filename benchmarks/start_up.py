@@ -26,7 +26,7 @@ def alone(module: str, variable: str, path: str) -> float:
     with tempfile.TemporaryDirectory() as folder:
         settings = {variable: str(port), "QUARTERDECK_DATA_DIR": folder, "QUARTERDECK_PIPELINES": folder}
         if "collector" in module:
-            settings["QUARTERDECK_CLICKHOUSE_PORT"] = str(other)
+            settings |= {"QUARTERDECK_CLICKHOUSE_PORT": str(other), "QUARTERDECK_OTLP_GRPC_PORT": "0"}
         began = time.monotonic()
         service = Service("alone", module, [], f"http://127.0.0.1:{port}{path}")
         child = Child(service, child_environment(settings), Path(folder))

@@ -8,14 +8,26 @@ import signal
 import socket
 import sys
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import ValidationError
 from pydantic_settings import CliApp
 
-from quarterdeck.serving import INTERNAL_TOKEN, InUseError, PortError, is_loopback, listen, url_of, wrong_settings
+from quarterdeck.serving import (
+    INTERNAL_TOKEN,
+    InUseError,
+    PortError,
+    is_loopback,
+    listen,
+    url_at,
+    url_of,
+    wrong_settings,
+)
 from quarterdeck_collector.auth import Tokens
 from quarterdeck_collector.settings import Settings
+
+if TYPE_CHECKING:
+    from quarterdeck_collector.receive.grpc import Bound
 
 FAILED: Final = 1
 USAGE: Final = 2
@@ -59,6 +71,7 @@ def _loop_factory() -> Any:
 async def _run(settings: Settings) -> int:
     from quarterdeck_collector.forward.targets import TargetError, refuse_own_addresses
     from quarterdeck_collector.migrate import MigrationError
+    from quarterdeck_collector.receive import grpc
     from quarterdeck_collector.store import StoreError
 
     local = is_loopback(settings.host)
@@ -74,8 +87,9 @@ async def _run(settings: Settings) -> int:
                 if settings.clickhouse_url
                 else sockets.enter_context(listen(settings.host, settings.clickhouse_port, "clickhouse-port"))
             )
-            refuse_own_addresses(settings.targets(), [otlp.getsockname()[:2]])
-            return await _serve(settings, tokens, otlp, sql)
+            rpc = grpc.bind(settings)
+            refuse_own_addresses(settings.targets(), [otlp.getsockname()[:2], rpc.address])
+            return await _serve(settings, tokens, otlp, sql, rpc)
     except (PortError, TargetError) as error:
         log.error("%s", error)  # noqa: TRY400 - one line for a person, not a traceback
         return USAGE
@@ -84,12 +98,15 @@ async def _run(settings: Settings) -> int:
         return FAILED
 
 
-async def _serve(settings: Settings, tokens: Tokens, otlp: socket.socket, sql: socket.socket | None) -> int:
+async def _serve(
+    settings: Settings, tokens: Tokens, otlp: socket.socket, sql: socket.socket | None, rpc: "Bound"
+) -> int:
     from quarterdeck_collector.app import create_app
     from quarterdeck_collector.connections import server
     from quarterdeck_collector.doors import guard_clickhouse, guard_otlp
     from quarterdeck_collector.embedded import create_sql_app
     from quarterdeck_collector.queries import Limits, end_queries
+    from quarterdeck_collector.receive import grpc
     from quarterdeck_collector.threads import offload
 
     app = create_app(settings, url_of(otlp), tokens)
@@ -107,7 +124,8 @@ async def _serve(settings: Settings, tokens: Tokens, otlp: socket.socket, sql: s
             guarded = guard_clickhouse(create_sql_app(collector.store, limits), tokens, patience)
             servers.append((server(guarded, patience, most), sql))
         tasks = [asyncio.create_task(each.serve(sockets=[listener])) for each, listener in servers]
-        _announce(otlp, sql)
+        await grpc.serve(rpc.server, collector)
+        _announce(otlp, sql, rpc)
         stopped = asyncio.create_task(stop.wait())
         await asyncio.wait([stopped, collector.failed, *tasks], return_when=asyncio.FIRST_COMPLETED)
         collector.broker.close()
@@ -115,15 +133,15 @@ async def _serve(settings: Settings, tokens: Tokens, otlp: socket.socket, sql: s
             each.should_exit = True
         if sql is not None:
             await offload(end_queries, collector.store)
-        await asyncio.gather(*tasks)
+        await asyncio.gather(rpc.server.stop(grpc.GRACE_SECONDS), *tasks)
         stopped.cancel()
         if collector.failed.done():
             collector.failed.result()
     return 0
 
 
-def _announce(otlp: socket.socket, sql: socket.socket | None) -> None:
-    where = f"OTLP on {url_of(otlp)}"
+def _announce(otlp: socket.socket, sql: socket.socket | None, rpc: "Bound") -> None:
+    where = f"OTLP on {url_of(otlp)}, OTLP/gRPC on {url_at(rpc.address)}"
     if sql is not None:
         where += f", ClickHouse on {url_of(sql)}"
     log.info("listening: %s", where)

@@ -34,6 +34,9 @@ def create_app(settings: Settings, url: str, tokens: Tokens) -> FastAPI:
     app = FastAPI(title="Quarterdeck collector", lifespan=lifespan, docs_url=None, redoc_url=None)
     app.include_router(http.router)
     app.include_router(route.router)
+    app.add_exception_handler(404, http.no_route)
+    app.add_exception_handler(405, http.no_route)
+    app.add_exception_handler(Exception, http.failed)
     app.add_api_route("/healthz", _health)
     app.add_api_route("/readyz", _ready)
     app.add_api_route("/metrics", _metrics)
@@ -62,7 +65,7 @@ async def _metrics(request: Request) -> PlainTextResponse:
     streams = collector.streams.items()
     gauges: Gauges = {
         "spooled_items": (
-            "Spans or records on disk and not in ClickHouse.",
+            "Spans, records or data points on disk and not in ClickHouse.",
             {
                 (("signal", name),): float(stream.commits.open_items + stream.delivery.waiting_items)
                 for name, stream in streams

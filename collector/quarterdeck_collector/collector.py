@@ -19,7 +19,7 @@ from quarterdeck_collector.listen.logs import LogTail
 from quarterdeck_collector.listen.meter import Meter
 from quarterdeck_collector.live import LiveIntake
 from quarterdeck_collector.migrate import MigrationError, migrate
-from quarterdeck_collector.receive.otlp import LOGS, TRACES, Kind
+from quarterdeck_collector.receive.otlp import LOGS, METRICS, TRACES, Kind
 from quarterdeck_collector.segments import Segment, recover
 from quarterdeck_collector.settings import Settings
 from quarterdeck_collector.store import EmbeddedStore, ServerStore, Store, StoreError
@@ -27,7 +27,7 @@ from quarterdeck_collector.threads import offload
 
 log = logging.getLogger("quarterdeck.collector")
 
-KINDS = (TRACES, LOGS)
+KINDS = (TRACES, LOGS, METRICS)
 """Signals that are kept."""
 
 DRAIN_SECONDS = 3.0

@@ -9,20 +9,19 @@ Gauges = dict[str, tuple[str, dict[Labels, float]]]
 """Values of the moment: name to (help, {labels: value})."""
 
 HELP: Final = {
-    "requests": "OTLP requests answered, by HTTP status.",
-    "accepted_items": "Spans or records acknowledged for the first time.",
+    "requests": "OTLP requests answered, by HTTP status or gRPC code.",
+    "accepted_items": "Spans, records or data points acknowledged for the first time.",
     "accepted_bytes": "Bytes of the requests that brought them, decompressed.",
-    "duplicate_items": "Spans or records of requests that had been acknowledged before; not stored again.",
-    "replayed_items": "Spans or records found on disk at the start.",
-    "stored_items": "Spans or records inserted into ClickHouse.",
-    "refused_items": "Spans or records that ClickHouse can never take; their requests lie in segments/rejected.",
+    "duplicate_items": "Spans, records or data points of requests that had been acknowledged before; not stored again.",
+    "replayed_items": "Spans, records or data points found on disk at the start.",
+    "stored_items": "Spans, records or data points inserted into ClickHouse.",
+    "refused_items": "Spans, records or data points that ClickHouse can never take; kept in segments/*/rejected.",
     "forward_queued_items": "Spans, records or data points linked for a target, or found linked at the start.",
     "forwarded_items": "Spans, records or data points that a target has taken.",
     "forward_dropped_items": "Spans, records or data points that a target will not get, by reason.",
     "forward_withheld_items": "Live events, which no target gets.",
     "redacted": "Secrets replaced before a request was kept, by rule.",
     "redaction_timeouts": "Searches that took too long, by rule; their texts were withheld.",
-    "unsupported_items": "Data points of a signal that is not stored yet; reported back as rejected.",
 }
 """accepted + replayed = stored + spooled + refused, for each signal;
 forward_queued = forwarded + forward_dropped + forward_withheld + forward_waiting, for each target and signal."""

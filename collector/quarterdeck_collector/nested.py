@@ -3,12 +3,12 @@
 import base64
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]  # ships no types
 
-from quarterdeck_collector.receive.otlp import TRACES, Kind
+from quarterdeck_collector.receive.otlp import Kind, data_points
 from quarterdeck_collector.segments import frame
 
 _JSON_VALUE_TAG: Final = b"\xa2\x01"  # field 20, length-delimited: json_value of schema/otlp.proto
@@ -61,21 +61,40 @@ def _flatten(value: Any) -> None:
 
 
 def _values(kind: Kind, message: Any) -> Iterable[Any]:
-    outer, middle, inner = kind.levels
-    for whole in getattr(message, outer):
-        yield from _of(whole.resource)
-        for scoped in getattr(whole, middle):
-            yield from _of(scoped.scope)
-            for item in getattr(scoped, inner):
-                yield from _of(item)
-                yield from _inside_span(item) if kind is TRACES else (item.body,)
+    for whole in getattr(message, kind.levels[0]):
+        yield from _of(whole.resource.attributes)
+    for scoped in kind.scopes(message):
+        yield from _of(scoped.scope.attributes)
+        for item in getattr(scoped, kind.levels[-1]):
+            yield from _INSIDE[kind.name](item)
+
+
+def _of(attributes: Any) -> Iterable[Any]:
+    return (pair.value for pair in attributes)
 
 
 def _inside_span(span: Any) -> Iterable[Any]:
+    yield from _of(span.attributes)
     for part in (*span.events, *span.links):
-        yield from _of(part)
+        yield from _of(part.attributes)
 
 
-def _of(holder: Any) -> Iterable[Any]:
-    for pair in holder.attributes:
-        yield pair.value
+def _inside_record(record: Any) -> Iterable[Any]:
+    yield from _of(record.attributes)
+    yield record.body
+
+
+def _inside_metric(metric: Any) -> Iterable[Any]:
+    yield from _of(metric.metadata)
+    for point in data_points(metric):
+        yield from _of(point.attributes)
+        if metric.WhichOneof("data") != "summary":
+            for exemplar in point.exemplars:
+                yield from _of(exemplar.filtered_attributes)
+
+
+_INSIDE: Final[dict[str, Callable[[Any], Iterable[Any]]]] = {
+    "traces": _inside_span,
+    "logs": _inside_record,
+    "metrics": _inside_metric,
+}

@@ -22,7 +22,7 @@ TOKEN_FILE: Final = "tokens.json"  # noqa: S105 - the name of a file
 
 
 class Settings(BaseSettings):
-    """Receive OpenTelemetry over HTTP, keep it in ClickHouse."""
+    """Receive OpenTelemetry over HTTP and gRPC, keep it in ClickHouse."""
 
     model_config = SettingsConfigDict(
         env_prefix="QUARTERDECK_",
@@ -38,6 +38,7 @@ class Settings(BaseSettings):
         Path(".quarterdeck"), description="Folder for the embedded store, segments not yet inserted, and tokens."
     )
     otlp_http_port: int = Field(4318, ge=0, le=65535, description="Port of OTLP over HTTP; 0 takes a free one.")
+    otlp_grpc_port: int = Field(4317, ge=0, le=65535, description="Port of OTLP over gRPC; 0 takes a free one.")
     clickhouse_port: int = Field(
         8123,
         ge=0,

@@ -107,7 +107,12 @@ def listen(host: str, port: int, flag: str) -> socket.socket:
 
 def url_of(listener: socket.socket) -> str:
     """Base URL of a server that listens there."""
-    host, port = listener.getsockname()[:2]
+    return url_at(listener.getsockname()[:2])
+
+
+def url_at(address: tuple[str, int]) -> str:
+    """Base URL of a server at this host and port."""
+    host, port = address
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 

@@ -72,6 +72,21 @@ def test_doctor_says_what_to_do_about_an_unreachable_clickhouse() -> None:
     assert "unset QUARTERDECK_CLICKHOUSE_URL" in findings["clickhouse"].text
 
 
+def test_doctor_says_what_to_do_about_a_grpc_port_that_another_program_has() -> None:
+    with socket.socket() as taken, socket.socket() as unused:
+        for each in (taken, unused):
+            each.bind(("127.0.0.1", 0))
+        taken.listen()
+        port, free = (str(each.getsockname()[1]) for each in (taken, unused))
+        unused.close()
+        options = parse(["--otlp-grpc-port", port, "--otlp-http-port", free], {})
+        findings = {f.subject: f for f in examine(options)}
+    assert findings["OTLP/gRPC"].level == "problem"
+    assert (
+        f"port {port} is taken by another program; choose another with --otlp-grpc-port" in findings["OTLP/gRPC"].text
+    )
+
+
 def test_only_providers_without_a_key_go_to_the_stand_in() -> None:
     environ = {"ANTHROPIC_API_KEY": "k", "OTEL_RESOURCE_ATTRIBUTES": "team=a"}
     assert missing_keys(environ) == ["gemini"]

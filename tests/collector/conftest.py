@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from quarterdeck_collector.migrate import migrate
+from quarterdeck_collector.receive.otlp import LOGS, METRICS, TRACES
 from quarterdeck_collector.segments import frame
 from quarterdeck_collector.store import EmbeddedStore
 from support.collectors import CollectorProcess, Ingest, collector
@@ -45,8 +46,8 @@ def ingest(store: EmbeddedStore, tmp_path: Path) -> Ingest:
         number = next(_NUMBERS)
         path = tmp_path / f"{number}.otlp"
         path.write_bytes(frame(message.SerializeToString()))
-        table = "otlp_traces_in" if "Trace" in message.DESCRIPTOR.name else "otlp_logs_in"
-        store.insert_otlp(table, path, message.DESCRIPTOR.name, str(number))
+        kind = next(kind for kind in (TRACES, LOGS, METRICS) if kind.request is type(message))
+        store.insert_otlp(f"otlp_{kind.name}_in", path, message.DESCRIPTOR.name, str(number))
 
     return insert
 

@@ -5,26 +5,22 @@ import json
 import uuid
 import zlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 import zstandard
+from google.protobuf import json_format  # type: ignore[import-untyped]  # ships no types
+from google.rpc.error_details_pb2 import BadRequest  # type: ignore[import-untyped]  # ships no types
 from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]  # ships no types
-from opentelemetry.exporter.otlp.proto.http import Compression
-from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
-from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
-    ExportMetricsServiceRequest,
-    ExportMetricsServiceResponse,
-)
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceResponse
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
-from opentelemetry.sdk._logs import LoggerProvider
-from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
-from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from pydantic_settings import CliApp
 
+from quarterdeck_collector.app import create_app
+from quarterdeck_collector.auth import Tokens
+from quarterdeck_collector.settings import Settings
 from support import otlp
 from support.collectors import CollectorProcess, wait_for
 
@@ -39,32 +35,6 @@ ENCODINGS: dict[str, Callable[[bytes], bytes]] = {
 def _stored(running: CollectorProcess, trace_id: bytes, expected: int) -> None:
     query = "SELECT count() FROM otel_traces WHERE TraceId = {trace:String}"
     wait_for(lambda: running.sql(query, trace=trace_id.hex()) == str(expected))
-
-
-@pytest.mark.parametrize("compression", [Compression.NoCompression, Compression.Gzip])
-def test_the_python_sdk_delivers_spans_and_logs(running: CollectorProcess, compression: Compression) -> None:
-    service = uuid.uuid4().hex
-    resource = Resource({"service.name": service})
-    tracing = TracerProvider(resource=resource)
-    tracing.add_span_processor(
-        BatchSpanProcessor(OTLPSpanExporter(f"{running.otlp}/v1/traces", compression=compression))
-    )
-    logging = LoggerProvider(resource=resource)
-    logging.add_log_record_processor(
-        BatchLogRecordProcessor(OTLPLogExporter(f"{running.otlp}/v1/logs", compression=compression))
-    )
-    with tracing.get_tracer("t").start_as_current_span("outer"), tracing.get_tracer("t").start_as_current_span("inner"):
-        logging.get_logger("l").emit(body="hello", severity_text="INFO")
-    tracing.shutdown()
-    logging.shutdown()
-
-    spans = "SELECT SpanName FROM otel_traces WHERE ServiceName = {service:String} ORDER BY SpanName"
-    assert wait_for(lambda: running.sql(spans, service=service)) == "inner\nouter"
-    joined = (
-        "SELECT l.Body, s.SpanName FROM otel_logs AS l JOIN otel_traces AS s USING (TraceId, SpanId) "
-        "WHERE l.ServiceName = {service:String}"
-    )
-    assert wait_for(lambda: running.sql(joined, service=service)) == "hello\tinner"
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
@@ -165,31 +135,102 @@ def test_what_cannot_be_read_is_refused_with_a_reason(running: CollectorProcess,
     answer = running.post("/v1/traces", body, **headers)
 
     assert answer.status_code == http
-    assert reason in Status.FromString(answer.content).message
+    said = answer.json()["message"] if "content_type" in headers else Status.FromString(answer.content).message
+    assert reason in said
 
 
 @pytest.mark.parametrize(
     "body", [b"{", b"[]", b'{"resourceSpans": [{"scopeSpans": [{"spans": [{"traceId": "xyz"}]}]}]}']
 )
 def test_bad_json_is_answered_in_json(running: CollectorProcess, body: bytes) -> None:
-    answer = running.post("/v1/traces", body, content_type="application/json")
+    answer = running.post("/v1/traces", body, content_type="Application/JSON;charset=UTF-8")
 
-    assert answer.status_code == 400
+    assert (answer.status_code, answer.headers["content-type"]) == (400, "application/json")
     assert answer.json()["code"] == 3
     assert "ExportTraceServiceRequest" in answer.json()["message"]
 
 
-def test_metrics_are_declined_as_partial_success(running: CollectorProcess) -> None:
-    request = ExportMetricsServiceRequest()
-    metric = request.resource_metrics.add().scope_metrics.add().metrics.add(name="m")
-    metric.sum.data_points.add(as_int=1)
-    metric.sum.data_points.add(as_int=2)
+@pytest.mark.parametrize("content_type", ["application/x-protobuf", "application/json", "text/plain"])
+@pytest.mark.parametrize(("asked", "http", "code"), [("GET /v1/traces", 405, 12), ("POST /v1/spans", 404, 5)])
+def test_a_wrong_method_or_path_is_answered_in_the_encoding_of_the_request(
+    running: CollectorProcess, asked: str, http: int, code: int, content_type: str
+) -> None:
+    method, _, path = asked.partition(" ")
+    answer = httpx.request(method, running.otlp + path, headers={"content-type": content_type})
+
+    in_protobuf = content_type == "application/x-protobuf"
+    assert answer.status_code == http
+    assert answer.headers["content-type"] == (content_type if in_protobuf else "application/json")
+    assert answer.headers.get("allow") == ("POST" if http == 405 else None)
+    said = Status.FromString(answer.content) if in_protobuf else json_format.ParseDict(answer.json(), Status())
+    assert said.code == code
+    assert "OTLP is taken by POST to /v1/traces, /v1/logs, /v1/metrics" in said.message
+
+
+async def test_an_error_of_the_collector_itself_is_answered_as_otlp_asks_for(tmp_path: Path) -> None:
+    settings = CliApp.run(Settings, cli_args=["--data-dir", str(tmp_path)])
+    app = create_app(settings, "", Tokens(settings.token_file, local=True))
+
+    @app.post("/broken")
+    async def broken() -> None:
+        raise ZeroDivisionError
+
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://x") as client:
+        answer = await client.post("/broken", headers={"content-type": "application/x-protobuf"})
+
+    assert (answer.status_code, answer.headers["content-type"]) == (500, "application/x-protobuf")
+    assert Status.FromString(answer.content).message == "an error of the collector; its log says more"
+
+
+def test_bad_data_are_described_in_the_details(running: CollectorProcess) -> None:
+    said = Status.FromString(running.post("/v1/logs", b"\xff").content)
+
+    (detail,), described = said.details, BadRequest()
+    assert detail.Unpack(described)
+    assert [violation.description for violation in described.field_violations] == [said.message]
+
+
+def test_json_of_metrics_spells_numbers_either_way_and_ids_in_hex(running: CollectorProcess) -> None:
+    service = uuid.uuid4().hex
+    exemplar = {"traceId": "0AF7651916CD43DD8448EB211C80319C", "spanId": "00F067AA0BA902B7", "asInt": "5"}
+    points = [
+        {"timeUnixNano": "1767225600000000000", "asInt": "7", "exemplars": [exemplar]},
+        {"timeUnixNano": 1767225600000000000, "asInt": 8},
+    ]
+    temporalities = (2, "AGGREGATION_TEMPORALITY_CUMULATIVE")
+    metrics = [
+        {"name": "m", "sum": {"dataPoints": [point], "aggregationTemporality": temporality, "isMonotonic": True}}
+        for point, temporality in zip(points, temporalities, strict=True)
+    ]
+    resource = {"attributes": [{"key": "service.name", "value": {"stringValue": service}}]}
+    body = {"resourceMetrics": [{"resource": resource, "scopeMetrics": [{"metrics": metrics, "new": {}}]}]}
+
+    answer = running.post("/v1/metrics", json.dumps(body).encode(), content_type="application/json")
+
+    assert (answer.status_code, answer.json()) == (200, {})
+    query = (
+        "SELECT IntValue, AggregationTemporality, Exemplars.TraceId, Exemplars.SpanId FROM otel_metrics_sum "
+        "WHERE ServiceName = {service:String} ORDER BY IntValue"
+    )
+    assert wait_for(lambda: running.sql(query, service=service)).split("\n") == [
+        "7\t2\t['0af7651916cd43dd8448eb211c80319c']\t['00f067aa0ba902b7']",
+        "8\t2\t[]\t[]",
+    ]
+
+
+def test_metrics_of_an_unknown_type_are_named_and_the_others_stored(running: CollectorProcess) -> None:
+    service = uuid.uuid4().hex
+    known = {"name": "known", "gauge": {"data_points": [{"as_int": 1}, {"as_int": 2}]}}
+    request = otlp.metrics({"name": "from.the.future"}, known, resource={"service.name": service})
 
     answer = running.post("/v1/metrics", request.SerializeToString())
 
     partial: Any = ExportMetricsServiceResponse.FromString(answer.content).partial_success
-    assert (answer.status_code, partial.rejected_data_points) == (200, 2)
-    assert "does not store metrics" in partial.error_message
+    assert (answer.status_code, partial.rejected_data_points) == (200, 0)
+    assert partial.error_message == "metrics without data of a known type were not stored: from.the.future"
+    query = "SELECT count() FROM otel_metrics_gauge WHERE ServiceName = {service:String}"
+    wait_for(lambda: running.sql(query, service=service) == "2")
 
 
 def test_counters_add_up(running: CollectorProcess) -> None:

@@ -6,9 +6,13 @@ import re
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
+import grpc
 import httpx
 import pytest
+from google.rpc.error_details_pb2 import RetryInfo  # type: ignore[import-untyped]  # ships no types
+from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]  # ships no types
 
 from quarterdeck.serving import owner_of
 from quarterdeck_collector.__main__ import main
@@ -24,9 +28,10 @@ SPANS_PER_REQUEST = 3
 class Load:
     """Clients that post until told to stop, and remember what was acknowledged."""
 
-    def __init__(self, running: CollectorProcess, clients: int = 4) -> None:
+    def __init__(self, running: CollectorProcess, clients: int = 4, *, over_grpc: bool = False) -> None:
         self.acknowledged: list[bytes] = []
         self._running = running
+        self._over_grpc = over_grpc
         self._stop = threading.Event()
         self._threads = [threading.Thread(target=self._post) for _ in range(clients)]
         for thread in self._threads:
@@ -36,13 +41,18 @@ class Load:
         with httpx.Client(headers={"content-type": "application/x-protobuf"}, timeout=PATIENCE) as client:
             while not self._stop.is_set():
                 trace_id = otlp.new_trace_id()
-                body = otlp.traces(*[{"trace_id": trace_id, "attributes": {"text": "x" * 500}}] * SPANS_PER_REQUEST)
-                with contextlib.suppress(httpx.TransportError):
-                    answer = client.post(f"{self._running.otlp}/v1/traces", content=body.SerializeToString())
-                    if answer.status_code == 200:
-                        self.acknowledged.append(trace_id)
-                        continue
+                spans = [{"trace_id": trace_id, "attributes": {"text": "x" * 500}}] * SPANS_PER_REQUEST
+                with contextlib.suppress(httpx.HTTPError, grpc.RpcError):
+                    self._send(client, otlp.traces(*spans).SerializeToString())
+                    self.acknowledged.append(trace_id)
+                    continue
                 time.sleep(0.01)
+
+    def _send(self, client: httpx.Client, body: bytes) -> None:
+        if self._over_grpc:
+            self._running.rpc("Trace", body)
+        else:
+            client.post(f"{self._running.otlp}/v1/traces", content=body).raise_for_status()
 
     def stop(self) -> list[bytes]:
         self._stop.set()
@@ -78,14 +88,16 @@ def test_no_acknowledged_span_is_lost_or_doubled_by_kills(tmp_path: Path) -> Non
     assert not list((data / "segments").rglob("*.otlp"))
 
 
-def test_a_stop_under_load_exits_cleanly_and_keeps_everything(tmp_path: Path) -> None:
+@pytest.mark.parametrize("over_grpc", [False, True])
+def test_a_stop_under_load_exits_cleanly_and_keeps_everything(tmp_path: Path, over_grpc: bool) -> None:
     data = tmp_path / "data"
     with collector(data) as running:
-        load = Load(running)
+        load = Load(running, over_grpc=over_grpc)
         time.sleep(0.7)
         with httpx.stream("GET", f"{running.otlp}/v1/live", timeout=PATIENCE):  # an open listener does not hold it up
             assert running.stop() == 0
         acknowledged = load.stop()
+    assert len(acknowledged) > 10
     with collector(data) as running:
         expected = {trace.hex() for trace in acknowledged}
         wait_for(lambda: expected <= _counts(running).keys())
@@ -151,14 +163,24 @@ def test_acknowledged_while_clickhouse_is_away_stored_when_it_comes(tmp_path: Pa
             assert running.stop() == 0
 
 
-def test_a_full_spool_answers_503_with_retry_after(tmp_path: Path) -> None:
+def test_a_full_spool_says_when_to_try_again(tmp_path: Path) -> None:
     flags = ("--clickhouse-url", "http://127.0.0.1:1", "--spool-max-bytes", "2000")
     with collector(tmp_path / "data", *flags, ready=False) as running:
         answers = [running.post("/v1/traces", otlp.traces({}).SerializeToString()) for _ in range(40)]
+        with pytest.raises(grpc.RpcError) as caught:
+            running.rpc("Trace", otlp.traces({}).SerializeToString())
         assert running.stop() == 0
 
     assert (answers[0].status_code, answers[-1].status_code) == (200, 503)
     assert answers[-1].headers["retry-after"] == "5"
+    refusal: Any = caught.value
+    said = Status.FromString(dict(refusal.trailing_metadata())["grpc-status-details-bin"])
+    retry = RetryInfo()
+    assert refusal.code() is grpc.StatusCode.UNAVAILABLE
+    assert refusal.details() == said.message == Status.FromString(answers[-1].content).message
+    assert said.details[0].Unpack(retry)
+    assert retry.retry_delay.seconds == 5
+    assert dict(refusal.trailing_metadata())["google.rpc.retryinfo-bin"] == retry.SerializeToString()
     assert "segments stay on disk" in running.log.read_text()
 
 
@@ -173,7 +195,7 @@ def test_a_busy_port_is_named(tmp_path: Path, caplog: pytest.LogCaptureFixture, 
 def test_a_data_directory_in_use_is_named_with_its_holder(tmp_path: Path) -> None:
     with collector(tmp_path / "data") as first:
         log = tmp_path / "data2.log"
-        second = CollectorProcess(launch(tmp_path / "data", log), "", "", log)
+        second = CollectorProcess(launch(tmp_path / "data", log), "", "", "", log)
         assert second.process.wait(PATIENCE) == 1
         owner = rf"process {first.process.pid}, {first.otlp}, since \d{{4}}-\d\d-\d\dT[\d:]+[+-]\d\d:\d\d"
         assert re.search(rf"in use by {owner}; stop it or choose another", log.read_text())

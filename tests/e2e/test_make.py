@@ -11,8 +11,9 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_make_up_starts_the_deck_and_ctrl_c_ends_it(tmp_path: Path) -> None:
-    otlp, clickhouse, runner, ui = free_ports(4)
-    flags = f"--otlp-http-port {otlp} --clickhouse-port {clickhouse} --runner-port {runner} --ui-port {ui}"
+    otlp, grpc, clickhouse, runner, ui = free_ports(5)
+    flags = f"--otlp-http-port {otlp} --otlp-grpc-port {grpc} --clickhouse-port {clickhouse}"
+    flags += f" --runner-port {runner} --ui-port {ui}"
     process = subprocess.Popen(
         ["make", "up", f"ARGS=--no-demo --no-browser --data-dir {tmp_path} {flags}"],
         cwd=ROOT,

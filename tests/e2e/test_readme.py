@@ -15,7 +15,7 @@ from support.waiting import eventually
 README = Path(__file__).parents[2] / "README.md"
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README.read_text(), flags=re.MULTILINE | re.DOTALL)
 
-STANDARD_PORTS = {"otlp-http": "4318", "clickhouse": "8123", "runner": "8700", "ui": "8501"}
+STANDARD_PORTS = {"otlp-http": "4318", "otlp-grpc": "4317", "clickhouse": "8123", "runner": "8700", "ui": "8501"}
 
 MAKE_TARGETS = {"make up\n", "make test\n"}
 """Proven elsewhere: test_make.py runs the first, and this test runs within the second."""

@@ -49,7 +49,7 @@ def test_addresses_are_printed_ctrl_c_ends_everything_and_the_data_stay(tmp_path
     with running_deck(tmp_path, "--no-demo") as deck:
         children = deck.children()
         assert len(children) == 3
-        for name in ("otlp-http", "clickhouse", "runner", "ui"):
+        for name in ("otlp-http", "otlp-grpc", "clickhouse", "runner", "ui"):
             assert any(deck.url(name) in line for line in deck.said)
         run_user_program(deck)
         eventually(lambda: completed_flows(deck) == 1)

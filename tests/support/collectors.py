@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from grpc import Compression, insecure_channel
 
 PATIENCE = 30.0
 Ingest = Callable[[Any], None]
@@ -18,10 +19,11 @@ Ingest = Callable[[Any], None]
 
 @dataclass
 class CollectorProcess:
-    """A running collector: its two addresses and the process behind them."""
+    """A running collector: its addresses and the process behind them."""
 
     process: subprocess.Popen[str]
     otlp: str
+    grpc: str
     clickhouse: str
     log: Path
 
@@ -29,6 +31,14 @@ class CollectorProcess:
         """Post an OTLP body; header names with underscores for dashes."""
         named = {"content-type": "application/x-protobuf"} | {k.replace("_", "-"): v for k, v in headers.items()}
         return httpx.post(self.otlp + path, content=body, headers=named, timeout=PATIENCE)
+
+    def rpc(self, signal: str, body: bytes, compression: Compression | None = None) -> bytes:
+        """Export an OTLP body over gRPC; ``signal`` is Trace, Logs or Metrics."""
+        method = f"/opentelemetry.proto.collector.{signal.lower()}.v1.{signal}Service/Export"
+        with insecure_channel(self.grpc.removeprefix("http://")) as channel:
+            call: Any = channel.unary_unary(method)
+            answer: bytes = call(body, timeout=PATIENCE, compression=compression)
+            return answer
 
     def sql(self, query: str, **parameters: str) -> str:
         """Run a query over the ClickHouse interface, give its text without the last newline."""
@@ -62,7 +72,7 @@ def wait_for(what: Callable[[], Any], seconds: float = PATIENCE) -> Any:
 def launch(data_dir: Path, log_file: Path, *flags: str) -> subprocess.Popen[str]:
     """Start a collector on free ports."""
     command = [sys.executable, "-m", "quarterdeck_collector", "--data-dir", str(data_dir)]
-    command += ["--otlp-http-port", "0", "--clickhouse-port", "0", *flags]
+    command += ["--otlp-http-port", "0", "--otlp-grpc-port", "0", "--clickhouse-port", "0", *flags]
     with log_file.open("w") as log:
         return subprocess.Popen(command, stderr=log, text=True)
 
@@ -87,7 +97,7 @@ def collector(data_dir: Path, *flags: str, ready: bool = True) -> Iterator[Colle
     process = launch(data_dir, log, *flags)
     try:
         found = addresses(log, process)
-        running = CollectorProcess(process, found["OTLP"], found.get("ClickHouse", ""), log)
+        running = CollectorProcess(process, found["OTLP"], found["OTLP/gRPC"], found.get("ClickHouse", ""), log)
         path = "/readyz" if ready else "/healthz"
         wait_for(lambda: httpx.get(running.otlp + path).status_code == 200)
         yield running

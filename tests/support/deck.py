@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-_PORTS = ("otlp-http", "clickhouse", "runner", "ui")
+_PORTS = ("otlp-http", "otlp-grpc", "clickhouse", "runner", "ui")
 
 
 def free_ports(count: int) -> list[int]:
@@ -37,7 +37,7 @@ class Deck:
     said: list[str]
 
     def url(self, name: str) -> str:
-        """Base URL of ``otlp-http``, ``clickhouse``, ``runner`` or ``ui``."""
+        """Base URL of ``otlp-http``, ``otlp-grpc``, ``clickhouse``, ``runner`` or ``ui``."""
         return f"http://127.0.0.1:{self.ports[name]}"
 
     def sql(self, query: str) -> str:

@@ -6,7 +6,9 @@ import time
 from typing import Any
 
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.common.v1.common_pb2 import KeyValue, KeyValueList
 
 _NUMBERS = itertools.count(1)
 
@@ -38,6 +40,13 @@ def set_attributes(target: Any, attributes: dict[str, Any]) -> None:
         pair = target.add(key=key)
         pair.value.SetInParent()
         set_value(pair.value, value)
+
+
+def pairs(attributes: dict[str, Any]) -> list[KeyValue]:
+    """Make key-value pairs for a protobuf constructor."""
+    holder = KeyValueList()
+    set_attributes(holder.values, attributes)
+    return list(holder.values)
 
 
 def new_trace_id() -> bytes:
@@ -90,4 +99,17 @@ def logs(
         record = scoped.log_records.add(**fields)
         set_value(record.body, body)
         set_attributes(record.attributes, attributes)
+    return request
+
+
+def metrics(*given: dict[str, Any], resource: dict[str, Any] | None = None) -> ExportMetricsServiceRequest:
+    """Make a request of metrics, which are protobuf fields; their attributes come from :func:`pairs`."""
+    request = ExportMetricsServiceRequest()
+    whole = request.resource_metrics.add(schema_url="resource schema")
+    set_attributes(whole.resource.attributes, {"service.name": "tests", **(resource or {})})
+    scoped = whole.scope_metrics.add(schema_url="scope schema")
+    scoped.scope.name, scoped.scope.version, scoped.scope.dropped_attributes_count = "meter", "1.2", 3
+    set_attributes(scoped.scope.attributes, {"stable": False})
+    for fields in given:
+        scoped.metrics.add(**fields)
     return request

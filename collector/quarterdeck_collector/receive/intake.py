@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 RETRY_SECONDS: Final = 5
 """After how long a client may send again what was refused for now."""
 
+_LENGTH: Final = 400
+"""Characters of names in a warning."""
+
 
 class RefusalError(Exception):
     """A request that is not taken.
@@ -39,6 +42,10 @@ class RefusalError(Exception):
     def retry_after(self) -> int | None:
         """Seconds after which the same request may be taken; None if it never will be."""
         return RETRY_SECONDS if self.code == otlp.UNAVAILABLE else None
+
+    def status(self) -> Message:
+        """Say it as google.rpc.Status."""
+        return otlp.status(self.code, str(self), self.retry_after)
 
 
 class Reservation:
@@ -91,14 +98,11 @@ async def take(collector: "Collector", kind: Kind, body: bytes, media: str) -> M
     except otlp.BadRequestError as error:
         raise RefusalError(400, otlp.INVALID_ARGUMENT, str(error)) from error
     message, body = await cleaned(collector.redaction, collector.counters, kind, message, body)
-    items = kind.count(message)
-    if kind is otlp.METRICS:
-        return _decline_metrics(collector, message)
     if kind is otlp.LOGS:
         await _keep_logs(collector, message, body)
     else:
-        await _keep(collector, kind, body, items)
-    return kind.response()
+        await _keep(collector, kind, body, kind.count(message))
+    return kind.answer(reason=_not_understood(message) if kind is otlp.METRICS else "")
 
 
 async def _keep(collector: "Collector", kind: Kind, body: bytes, items: int) -> None:
@@ -132,17 +136,12 @@ async def _keep_live(collector: "Collector", events: list[Row]) -> None:
     collector.counters.add("stored_items", items, signal="live")
 
 
-def _decline_metrics(collector: "Collector", message: Any) -> Message:
-    points = sum(
-        len(getattr(metric, metric.WhichOneof("data")).data_points)
-        for whole in message.resource_metrics
-        for scoped in whole.scope_metrics
+def _not_understood(message: Any) -> str:
+    """Name the metrics whose data are of no type that OTLP had when this was written: they count as no data point."""
+    names = [
+        metric.name
+        for scoped in otlp.METRICS.scopes(message)
         for metric in scoped.metrics
-        if metric.WhichOneof("data")
-    )
-    collector.counters.add("unsupported_items", points, signal="metrics")
-    answer: Any = otlp.METRICS.response()
-    if points:
-        answer.partial_success.rejected_data_points = points
-        answer.partial_success.error_message = "Quarterdeck does not store metrics yet; traces and logs are kept"
-    return answer
+        if metric.WhichOneof("data") is None
+    ]
+    return f"metrics without data of a known type were not stored: {', '.join(names)[:_LENGTH]}" if names else ""

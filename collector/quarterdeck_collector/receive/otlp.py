@@ -2,11 +2,13 @@
 
 import base64
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
 from google.protobuf import json_format  # type: ignore[import-untyped]  # ships no types
 from google.protobuf.message import DecodeError, Message  # type: ignore[import-untyped]  # ships no types
+from google.rpc.error_details_pb2 import BadRequest, RetryInfo  # type: ignore[import-untyped]  # ships no types
 from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]  # ships no types
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest, ExportLogsServiceResponse
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
@@ -23,11 +25,14 @@ JSON: Final = "application/json"
 
 INVALID_ARGUMENT: Final = 3
 DEADLINE_EXCEEDED: Final = 4
+NOT_FOUND: Final = 5
 PERMISSION_DENIED: Final = 7
 RESOURCE_EXHAUSTED: Final = 8
+UNIMPLEMENTED: Final = 12
+INTERNAL: Final = 13
 UNAVAILABLE: Final = 14
 UNAUTHENTICATED: Final = 16
-"""Codes of google.rpc.Status."""
+"""Codes of google.rpc.Status, which are those of gRPC."""
 
 
 class BadRequestError(Exception):
@@ -42,11 +47,18 @@ class Kind:
     request: type[Message]
     response: type[Message]
     levels: tuple[str, str, str]
+    rejected: str
+
+    def scopes(self, message: Any) -> Iterator[Any]:
+        """Give the parts of a request that came from one scope each."""
+        outer, middle, _ = self.levels
+        return (scoped for whole in getattr(message, outer) for scoped in getattr(whole, middle))
 
     def count(self, message: Any) -> int:
-        """Count the spans, records or metrics of a request."""
-        outer, middle, inner = self.levels
-        return sum(len(getattr(scope, inner)) for whole in getattr(message, outer) for scope in getattr(whole, middle))
+        """Count the spans, records or data points of a request."""
+        if self.levels[-1] == "metrics":
+            return sum(len(data_points(metric)) for scoped in self.scopes(message) for metric in scoped.metrics)
+        return sum(len(getattr(scoped, self.levels[-1])) for scoped in self.scopes(message))
 
     def count_bytes(self, body: bytes) -> int:
         """Count those of a serialised request; one that cannot be read counts as one."""
@@ -55,18 +67,44 @@ class Kind:
         except DecodeError:
             return 1
 
+    def answer(self, rejected: int = 0, reason: str = "") -> Message:
+        """Make the answer to a request that was taken.
+
+        Args:
+            rejected: Spans, records or data points of it that were not.
+            reason: Why not, or what else the sender should know.
+        """
+        if not reason:
+            return self.response()
+        return self.response(partial_success={self.rejected: rejected, "error_message": reason})
+
+
+def data_points(metric: Any) -> Any:
+    """Give the data points of a metric, whatever its type."""
+    data = metric.WhichOneof("data")
+    return getattr(metric, data).data_points if data else ()
+
 
 TRACES: Final = Kind(
-    "traces", ExportTraceServiceRequest, ExportTraceServiceResponse, ("resource_spans", "scope_spans", "spans")
+    "traces",
+    ExportTraceServiceRequest,
+    ExportTraceServiceResponse,
+    ("resource_spans", "scope_spans", "spans"),
+    "rejected_spans",
 )
 LOGS: Final = Kind(
-    "logs", ExportLogsServiceRequest, ExportLogsServiceResponse, ("resource_logs", "scope_logs", "log_records")
+    "logs",
+    ExportLogsServiceRequest,
+    ExportLogsServiceResponse,
+    ("resource_logs", "scope_logs", "log_records"),
+    "rejected_log_records",
 )
 METRICS: Final = Kind(
     "metrics",
     ExportMetricsServiceRequest,
     ExportMetricsServiceResponse,
     ("resource_metrics", "scope_metrics", "metrics"),
+    "rejected_data_points",
 )
 
 
@@ -101,16 +139,22 @@ _ID_KEYS: Final = ("traceId", "spanId", "parentSpanId", "trace_id", "span_id", "
 _HOLDERS: Final = frozenset(
     {"resourceSpans", "scopeSpans", "spans", "links", "resourceLogs", "scopeLogs", "logRecords"}
     | {"resource_spans", "scope_spans", "resource_logs", "scope_logs", "log_records"}
+    | {"resourceMetrics", "scopeMetrics", "metrics", "dataPoints", "exemplars"}
+    | {"resource_metrics", "scope_metrics", "data_points"}
+    | {"gauge", "sum", "histogram", "exponentialHistogram", "exponential_histogram"}
 )
+"""Names of what may contain ids: never attributes, whose values are the sender's own."""
 
 
 def _with_base64_ids(value: Any) -> Any:
     """OTLP/JSON spells ids in hex where protobuf's JSON spells bytes in base64."""
+    if isinstance(value, list):
+        return [_with_base64_ids(item) for item in value]
     if not isinstance(value, dict):
         return value
     for key, part in value.items():
-        if key in _HOLDERS and isinstance(part, list):
-            value[key] = [_with_base64_ids(item) for item in part]
+        if key in _HOLDERS:
+            value[key] = _with_base64_ids(part)
         elif key in _ID_KEYS and isinstance(part, str):
             value[key] = base64.b64encode(bytes.fromhex(part)).decode()
     return value
@@ -124,6 +168,22 @@ def encode(message: Message, media: str) -> bytes:
     return encoded
 
 
-def status(code: int, text: str) -> Message:
-    """Make the error body that OTLP asks for."""
-    return Status(code=code, message=text)
+def status(code: int, text: str, retry_after: int | None = None) -> Message:
+    """Make the error body that OTLP asks for.
+
+    Args:
+        code: google.rpc.Code.
+        text: What is wrong and what to do.
+        retry_after: Seconds after which the same request may be taken.
+    """
+    message = Status(code=code, message=text)
+    if retry_after is not None:
+        message.details.add().Pack(retry_info(retry_after))
+    elif code == INVALID_ARGUMENT:
+        message.details.add().Pack(BadRequest(field_violations=[BadRequest.FieldViolation(description=text)]))
+    return message
+
+
+def retry_info(seconds: int) -> Message:
+    """Say when to try again, as gRPC clients read it."""
+    return RetryInfo(retry_delay={"seconds": seconds})

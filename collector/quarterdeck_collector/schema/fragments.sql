@@ -18,3 +18,39 @@ Tuple(
 
 -- fragment attributes
 Array(Tuple(key LowCardinality(String), value ${any_value}))
+
+-- fragment exemplars
+Array(Tuple(
+    time_unix_nano UInt64, as_double Float64, as_int Int64, value Enum8('?' = 0, 'd' = 3, 'i' = 6),
+    span_id String, trace_id String, filtered_attributes ${attributes}
+))
+
+-- fragment number_points
+Array(Tuple(
+    start_time_unix_nano UInt64, time_unix_nano UInt64, as_double Float64, as_int Int64,
+    value Enum8('?' = 0, 'd' = 4, 'i' = 6), exemplars ${exemplars}, attributes ${attributes}, flags UInt32
+))
+
+-- fragment histogram_points
+Array(Tuple(
+    start_time_unix_nano UInt64, time_unix_nano UInt64, count UInt64,
+    sum Nullable(Float64), min Nullable(Float64), max Nullable(Float64),
+    bucket_counts Array(UInt64), explicit_bounds Array(Float64),
+    exemplars ${exemplars}, attributes ${attributes}, flags UInt32
+))
+
+-- fragment exponential_histogram_points
+Array(Tuple(
+    start_time_unix_nano UInt64, time_unix_nano UInt64, count UInt64,
+    sum Nullable(Float64), min Nullable(Float64), max Nullable(Float64),
+    scale Int32, zero_count UInt64, zero_threshold Float64,
+    positive Tuple(offset Int32, bucket_counts Array(UInt64)),
+    negative Tuple(offset Int32, bucket_counts Array(UInt64)),
+    exemplars ${exemplars}, attributes ${attributes}, flags UInt32
+))
+
+-- fragment summary_points
+Array(Tuple(
+    start_time_unix_nano UInt64, time_unix_nano UInt64, count UInt64, sum Float64,
+    quantile_values Array(Tuple(quantile Float64, value Float64)), attributes ${attributes}, flags UInt32
+))

@@ -100,6 +100,7 @@ def _services(options: UpOptions) -> Iterator[Finding]:
         places.insert(1, ("clickhouse", "clickhouse-port", "/ping"))
     for name, setting, path in places:
         yield _service(name, options["host"], options.port(setting), setting, path)
+    yield _grpc(options)
 
 
 def _clickhouse(url: str) -> Finding:
@@ -123,6 +124,18 @@ def _service(name: str, host: str, port: int, setting: str, path: str) -> Findin
         subject,
         f"port {port} is taken, but {path} says: {text}; see its log, or choose another with --{setting}",
     )
+
+
+def _grpc(options: UpOptions) -> Finding:
+    """GRPC cannot be asked over HTTP: the port belongs to the collector if that one is there."""
+    host, port = options["host"], options.port("otlp-grpc-port")
+    if port_is_free(host, port):
+        return Finding("note", "OTLP/gRPC", f"port {port} is free, nothing runs there (quarterdeck up starts it)")
+    if port_is_free(host, options.port("otlp-http-port")):
+        return Finding(
+            "problem", "OTLP/gRPC", f"port {port} is taken by another program; choose another with --otlp-grpc-port"
+        )
+    return Finding("ok", "OTLP/gRPC", f"port {port} is taken, as it should be while the collector runs")
 
 
 def _ask(url: str) -> tuple[bool, str]:

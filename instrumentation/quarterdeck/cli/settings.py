@@ -28,6 +28,7 @@ SETTINGS = (
     Setting("data-dir", "./.quarterdeck", "folder of the embedded ClickHouse, the runner's state and the logs"),
     Setting("host", "127.0.0.1", "address that every service listens on"),
     Setting("otlp-http-port", "4318", "port of OTLP/HTTP"),
+    Setting("otlp-grpc-port", "4317", "port of OTLP/gRPC"),
     Setting("clickhouse-port", "8123", "port of the embedded ClickHouse's HTTP interface"),
     Setting("clickhouse-url", "", "a ClickHouse server to use instead of the embedded one"),
     Setting("database", "quarterdeck", "ClickHouse database"),

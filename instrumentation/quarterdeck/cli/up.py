@@ -58,9 +58,9 @@ def _open_door(host: str) -> str:
 
 
 def _busy_ports(options: UpOptions) -> str:
-    names = ["otlp-http-port", "runner-port", "ui-port"]
+    names = ["otlp-http-port", "otlp-grpc-port", "runner-port", "ui-port"]
     if not options["clickhouse-url"]:
-        names.insert(1, "clickhouse-port")
+        names.insert(2, "clickhouse-port")
     lines = [
         f"port {options[name]} is in use: stop the program that listens there (another Quarterdeck?) "
         f"or choose another port with --{name} / QUARTERDECK_{name.upper().replace('-', '_')}"
@@ -168,6 +168,7 @@ class _Deck:
         rows = [
             ("dashboard", f"http://{host}:{o['ui-port']}"),
             ("OTLP/HTTP", f"http://{host}:{o['otlp-http-port']}   (any OpenTelemetry exporter)"),
+            ("OTLP/gRPC", f"http://{host}:{o['otlp-grpc-port']}"),
             ("ClickHouse", f"{self._clickhouse()}   (read-only SQL)"),
             ("runner API", f"http://{host}:{o['runner-port']}/docs"),
             ("data, logs", str(data)),
