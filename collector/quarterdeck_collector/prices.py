@@ -1,131 +1,111 @@
-"""Prices of the ``genai-prices`` package as rows of ``model_prices_src``."""
+"""Bring the price table up to date: the ``genai-prices`` package, and over it the user's own file."""
 
-from collections.abc import Iterable, Iterator
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any, Final
 
+from quarterdeck_collector.package_prices import PROVIDER_NAMES
+from quarterdeck_collector.price_file import Price, PriceFile, read
 from quarterdeck_collector.store import Store
 
-PROVIDER_NAMES: Final = {
-    "anthropic": ("anthropic", ""),
-    "google": (
-        *("gcp.gemini", "gcp.vertex_ai", "gcp.gen_ai", "google", "gemini", "vertex_ai", "vertexai", ""),
-        *("google_genai", "google_vertexai", "google.generative-ai", "google.vertex", "google-vertex", "google-gla"),
-    ),
-    "openai": ("openai", "openai.chat", "openai.responses", ""),
-    "azure": ("azure", "azure.ai.openai", "azure.ai.inference", "az.ai.openai", "az.ai.inference"),
-    "aws": ("aws", "aws.bedrock", "aws_bedrock", "bedrock", "amazon-bedrock"),
-    "mistral": ("mistral", "mistral_ai", "mistralai"),
-    "x-ai": ("x-ai", "x_ai", "xai"),
-}
-"""What spans call a provider of genai-prices; '' stands for spans that name none."""
-
-_FIRST_DAY: Final = date(1970, 1, 1)
-_LAST_DAY: Final = date(2149, 6, 6)
-_KINDS: Final = {
-    "Input": "input_mtok",
-    "CacheRead": "cache_read_mtok",
-    "CacheWrite": "cache_write_mtok",
-    "CacheWriteHour": "cache_write_1h_mtok",
-    "Output": "output_mtok",
-}
+_PACKAGE: Final = "genai-prices"
+_OVER: Final = " over "
+_DAY: Final = timedelta(days=1)
 
 
-def load(store: Store) -> str:
-    """Bring ``model_prices_src`` and its dictionary to the prices of the installed package.
+class PricesError(Exception):
+    """The prices of the package could not be read."""
+
+
+def load(store: Store, file: Path | None = None) -> str:
+    """Bring ``model_prices_src`` and its dictionary to the prices of the installed package and of ``file``.
 
     Args:
         store: Migrated store.
+        file: The user's own prices, which win.
 
     Returns:
-        Name of the source, such as ``genai-prices 0.2.3``.
+        Name of the source, such as ``genai-prices 0.2.3`` or ``prices.toml 1f2e3d4c over genai-prices 0.2.3``.
 
     Raises:
+        PriceFileError: If the file is wrong.
+        PricesError: If the package is.
         StoreError: If the store refuses.
     """
-    source = f"genai-prices {version('genai-prices')}"
+    package = f"{_PACKAGE} {version(_PACKAGE)}"
+    own = read(file) if file else PriceFile("", ())
+    source = f"{own.source}{_OVER}{package}" if file else package
     table = f"{store.database}.model_prices_src"
     present = {row[0] for row in store.rows(f"SELECT DISTINCT Source FROM {table}")}  # noqa: S608 - the name is ours
     if source not in present:
-        store.insert_rows("model_prices_src", [{**row, "Source": source} for row in rows()])
-    if any(name.startswith("genai-prices ") for name in present - {source}):
+        fresh = _overlaid(_package_rows(), own.prices)
+        store.insert_rows("model_prices_src", [{**row, "Source": source} for row in fresh])
+    if any(_ours(name) for name in present - {source}):
         store.command(
-            f"ALTER TABLE {table} DELETE "
-            f"WHERE startsWith(Source, 'genai-prices ') AND Source != '{source}' SETTINGS mutations_sync = 1"
+            f"ALTER TABLE {table} DELETE WHERE Source != '{source}' "
+            f"AND (startsWith(Source, '{_PACKAGE} ') OR Source LIKE '%{_OVER}{_PACKAGE} %') SETTINGS mutations_sync = 2"
         )
     if present != {source}:
         store.command(f"SYSTEM RELOAD DICTIONARY {store.database}.model_prices")
     return source
 
 
-def rows() -> Iterator[dict[str, Any]]:
-    """Give a row per provider name, model name and period; the first of two equal keys wins."""
-    from genai_prices.data_snapshot import get_snapshot
-
-    seen: set[tuple[str, str, date]] = set()
-    for provider in get_snapshot().providers:
-        for model in provider.models:
-            periods = list(_periods(model.prices))
-            for provider_name in PROVIDER_NAMES.get(provider.id, (provider.id,)):
-                for model_name in _names(model):
-                    for start, end, prices in periods:
-                        key = (provider_name, model_name, start)
-                        if key not in seen:
-                            seen.add(key)
-                            yield _row(key, end, prices)
+def _ours(source: str) -> bool:
+    return source.startswith(f"{_PACKAGE} ") or f"{_OVER}{_PACKAGE} " in source
 
 
-def _row(key: tuple[str, str, date], end: date, prices: dict[str, float]) -> dict[str, Any]:
-    provider, model, start = key
-    return {"Provider": provider, "Model": model, "ValidFrom": str(start), "ValidTo": str(end), **prices}
+def _package_rows() -> list[dict[str, Any]]:
+    """Ask a short-lived process: the package takes some 40 MB that this one would never give back."""
+    command = [sys.executable, "-m", "quarterdeck_collector.package_prices"]
+    done = subprocess.run(command, capture_output=True, check=False)  # noqa: S603 - our own module
+    if done.returncode:
+        raise PricesError(f"the prices of {_PACKAGE} cannot be read: {done.stderr.decode().strip()[-300:]}")
+    return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-def _names(model: Any) -> Iterable[str]:
-    """Every name that genai-prices knows literally; ClickHouse strips dates and paths from the others."""
-    return dict.fromkeys([model.id.lower(), *_literals(model.match)])
+def _overlaid(package: Sequence[dict[str, Any]], own: Sequence[Price]) -> Iterator[dict[str, Any]]:
+    """Give the user's prices, and those of the package for the days that are left."""
+    names: dict[tuple[str, str], set[str]] = {}
+    for row in package:
+        names.setdefault((row["Provider"], row["Id"]), set()).add(row["Model"])
+    taken: dict[tuple[str, str], list[tuple[date, date]]] = {}
+    for price in own:
+        for key in _keys(price, names):
+            taken.setdefault(key, []).append((price.start, price.end))
+            yield _row(key, price.start, price.end, price.columns)
+    for row in package:
+        key = (row["Provider"], row["Model"])
+        whole = (date.fromisoformat(row["ValidFrom"]), date.fromisoformat(row["ValidTo"]))
+        columns = {name: value for name, value in row.items() if name != "Id"}
+        for start, end in _free(whole, sorted(taken.get(key, ()))):
+            yield _row(key, start, end, columns)
 
 
-def _literals(match: Any) -> Iterator[str]:
-    for attribute in ("equals", "starts_with", "contains"):
-        if text := getattr(match, attribute, None):
-            yield text.lower()
-    for clause in getattr(match, "or_", ()):
-        yield from _literals(clause)
+def _row(key: tuple[str, str], start: date, end: date, columns: Mapping[str, Any]) -> dict[str, Any]:
+    return {**columns, "Provider": key[0], "Model": key[1], "ValidFrom": str(start), "ValidTo": str(end)}
 
 
-def _periods(prices: Any) -> Iterator[tuple[date, date, dict[str, float]]]:
-    """Split conditional prices by date; those that depend on the time of day count as standard price."""
-    from genai_prices.types import ConditionalPrice, StartDateConstraint
-
-    if not isinstance(prices, list):
-        prices = [ConditionalPrice(prices=prices)]
-    starts = [
-        (item.constraint.start_date if item.constraint else _FIRST_DAY, item.prices)
-        for item in prices
-        if item.constraint is None or isinstance(item.constraint, StartDateConstraint)
-    ]
-    if starts and starts[0][0] != _FIRST_DAY:  # before all dates the first one holds
-        starts[0] = (_FIRST_DAY, starts[0][1])
-    for number, (start, standing) in enumerate(starts):
-        end = starts[number + 1][0] - timedelta(days=1) if number + 1 < len(starts) else _LAST_DAY
-        if start <= end and (columns := _columns(standing)):
-            yield start, end, columns
+def _keys(price: Price, names: Mapping[tuple[str, str], set[str]]) -> Iterator[tuple[str, str]]:
+    """Give every name the entry is for: a model that the package knows is meant under all its names."""
+    providers = dict.fromkeys(name for given in price.providers for name in PROVIDER_NAMES.get(given, (given,)))
+    for provider in providers:
+        for model in price.models:
+            yield from ((provider, name) for name in dict.fromkeys([model, *sorted(names.get((provider, model), ()))]))
 
 
-def _columns(prices: Any) -> dict[str, float]:
-    """USD per million tokens, base and tier; empty where nothing is known or the table cannot hold all tiers."""
-    known = {name: prices.__dict__.get(key) for name, key in _KINDS.items()}
-    thresholds = {tier.start for price in known.values() for tier in getattr(price, "tiers", ())}
-    if (known["Input"] is None and known["Output"] is None) or len(thresholds) > 1:
-        return {}
-    for part, otherwise in (("CacheRead", "Input"), ("CacheWrite", "Input"), ("CacheWriteHour", "CacheWrite")):
-        if known[part] is None:  # no price of its own
-            known[part] = known[otherwise]
-    columns: dict[str, float] = {"TierAbove": max(thresholds, default=0)}
-    for name, price in known.items():
-        base = getattr(price, "base", price) or 0
-        tiers = getattr(price, "tiers", ())
-        columns[f"{name}Price"] = float(base)
-        columns[f"Tier{name}Price"] = float(tiers[0].price if tiers else base)
-    return columns
+def _free(whole: tuple[date, date], taken: Sequence[tuple[date, date]]) -> Iterator[tuple[date, date]]:
+    """Give what is left of a stretch of days when others, in order, are taken out of it."""
+    start, end = whole
+    for first, last in taken:
+        if last < start or first > end:
+            continue
+        if start < first:
+            yield start, first - _DAY
+        start = last + _DAY if last < date.max else date.max
+    if start <= end:
+        yield start, end

@@ -1,13 +1,18 @@
 """The cost that ClickHouse computes is the one that genai-prices computes."""
 
+import re
+import subprocess
+import sys
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 from genai_prices import Usage, calc_price
 
 from quarterdeck import semconv
-from quarterdeck_collector import prices
+from quarterdeck_collector import price_file, prices
+from quarterdeck_collector.price_file import PriceFileError
 from quarterdeck_collector.store import EmbeddedStore
 from support import otlp
 from support.collectors import Ingest
@@ -106,3 +111,107 @@ def test_prices_of_another_package_version_are_replaced(store: EmbeddedStore) ->
     source = prices.load(store)
 
     assert store.rows("SELECT DISTINCT Source FROM $model_prices_src") == [[source]]
+
+
+OWN = """
+[[price]]
+provider = "anthropic"
+model = "claude-haiku-4-5"
+input = 100
+output = 200.5
+valid_from = 2026-02-01
+valid_to = 2026-02-28
+
+[[price]]
+provider = ["acme", "acme.cloud"]
+model = ["Acme-1", "acme-2"]
+output = 3.0
+tier = {above = 1000, output = 5.0}
+"""
+BEFORE = datetime(2026, 1, 31, 12, tzinfo=UTC)
+AFTER = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+def _own(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "prices.toml"
+    path.write_text(text)
+    return path
+
+
+def test_own_prices_win_for_their_days_and_all_names_of_the_model(
+    store: EmbeddedStore, ingest: Ingest, tmp_path: Path
+) -> None:
+    haiku, other_name = "claude-haiku-4-5", "claude-4.5-haiku"
+    tokens = (1000, 0, 0, 100)
+    cases = [(haiku, BEFORE), (haiku, DAY), (other_name, DAY), (haiku, AFTER)]
+    spans = [_call("anthropic", model, when, tokens) for model, when in cases]
+    spans += [_call("acme.cloud", "acme-1", DAY, (1000, 0, 0, 100)), _call("acme", "acme-2", DAY, (1001, 0, 0, 100))]
+
+    source = prices.load(store, _own(tmp_path, OWN))
+    assert re.fullmatch(r"prices\.toml [0-9a-f]{8} over genai-prices [0-9.]+", source)
+    ingest(otlp.traces(*({**span, "name": f"{number:03d}"} for number, span in enumerate(spans))))
+
+    usual = _expected("anthropic", haiku, BEFORE, tokens)
+    own = (1000 * 100 + 100 * 200.5) / 1e6
+    rows = store.json_rows(
+        "SELECT Cost, PriceModel FROM $model_calls JOIN $otel_traces USING (TraceId, SpanId) ORDER BY SpanName"
+    )
+    assert [row["Cost"] for row in rows] == pytest.approx([usual, own, own, usual, 3e-4, 5e-4], rel=1e-12)
+    assert [row["PriceModel"] for row in rows] == [haiku, haiku, other_name, haiku, "acme-1", "acme-2"]
+
+
+def test_own_prices_go_with_their_file(store: EmbeddedStore, tmp_path: Path) -> None:
+    everything = "SELECT * EXCEPT (Updated) FROM $model_prices_src FINAL ORDER BY ALL"
+    prices.load(store)
+    packaged = store.json_rows(everything)
+    prices.load(store, _own(tmp_path, OWN))
+    assert store.json_rows(everything) != packaged
+    prices.load(store, _own(tmp_path, OWN.replace("200.5", "1")))
+    prices.load(store)
+
+    assert store.json_rows(everything) == packaged
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("[[price]", "is no TOML: "),
+        ("[price]\n", "only [[price]] entries are known, not [price]"),
+        ("currency = 1\n", "only [[price]] entries are known, not currency"),
+        ('[[price]]\nmodel = "m"\ninput = 1\n', "price 1: provider must be a name or a list of names"),
+        ('[[price]]\nprovider = "p"\nmodel = []\ninput = 1\n', "price 1: model must be a name or a list of names"),
+        ('[[price]]\nprovider = "p"\nmodel = "m"\n', "price 1: give input, output or both, in USD per million tokens"),
+        ('[[price]]\nprovider = "p"\nmodel = "m"\ninput = "3"\n', "price 1: input must be a number, USD per million"),
+        ('[[price]]\nprovider = "p"\nmodel = "m"\ninput = -1\n', "price 1: input must be a number, USD per million"),
+        ('[[price]]\nprovider = "p"\nmodel = "m"\ninptu = 1\n', "price 1: inptu is not known; known are cache_read"),
+        (
+            '[[price]]\nprovider = "p"\nmodel = "m"\ninput = 1\nvalid_to = "2026-01-01"\n',
+            "price 1: valid_to must be a date such as 2026-01-31, without quotes",
+        ),
+        (
+            '[[price]]\nprovider = "p"\nmodel = "m"\ninput = 1\nvalid_from = 2026-01-02\nvalid_to = 2026-01-01\n',
+            "price 1: valid_to lies before valid_from",
+        ),
+        ('[[price]]\nprovider = "p"\nmodel = "m"\ninput = 1\ntier = 3\n', "price 1: tier must look like {above = "),
+        (
+            '[[price]]\nprovider = "p"\nmodel = "m"\ninput = 1\n' * 2,
+            "price 2: m has a price in price 1 already",
+        ),
+    ],
+)
+def test_a_wrong_price_file_is_named_with_entry_and_key(tmp_path: Path, text: str, complaint: str) -> None:
+    path = _own(tmp_path, text)
+
+    with pytest.raises(PriceFileError, match=re.escape(complaint)) as caught:
+        price_file.read(path)
+    assert str(path) in str(caught.value)
+
+
+def test_the_package_is_read_in_another_process() -> None:
+    code = """
+import sys
+from quarterdeck_collector import app, prices
+list(prices._package_rows())
+sys.exit('genai_prices' in sys.modules)
+"""
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
