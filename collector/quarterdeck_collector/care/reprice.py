@@ -1,0 +1,121 @@
+"""Set the cost of stored calls to what today's price table says: only ever on request.
+
+The columns ``Current…`` of ``model_calls`` say what a call would cost if it came now.
+"""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass, field
+from typing import Any, Final
+
+from quarterdeck_collector.care.derived import mark, rebuild
+from quarterdeck_collector.care.retention import oldest_whole_day
+from quarterdeck_collector.care.selection import Selection, quoted
+from quarterdeck_collector.store import Store
+
+_TABLE: Final = "model_calls"
+
+
+@dataclass
+class ModelDifference:
+    """What repricing does to the calls of one model; costs in USD."""
+
+    provider: str
+    model: str
+    price: str
+    calls: int
+    old_cost: float
+    new_cost: float
+    old_unknown: int
+    new_unknown: int
+
+
+@dataclass
+class RepriceReport:
+    """What was repriced, or would be.
+
+    Args:
+        models: Differences by model, largest first.
+        days: Days whose costs change.
+        expired: Days that were left alone because spans of them have expired already.
+    """
+
+    models: list[ModelDifference] = field(default_factory=list)
+    days: list[str] = field(default_factory=list)
+    expired: list[str] = field(default_factory=list)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give it as JSON carries it."""
+        return asdict(self)
+
+
+def reprice(
+    store: Store,
+    selection: Selection,
+    models: Sequence[str],
+    quiet: Callable[[], AbstractContextManager[None]],
+    *,
+    dry_run: bool,
+) -> RepriceReport:
+    """Set ``Cost`` of the selected calls to what the price table says now, and rebuild the sums.
+
+    Args:
+        store: Where.
+        selection: Which runs, pipeline and time.
+        models: Only calls of these models, requested or answering; all if empty.
+        quiet: Makes a block without inserts; called for each day.
+        dry_run: Only say what would change.
+
+    Raises:
+        BusyDayError: If others went on writing into one of the days.
+        StoreError: If the store refuses.
+    """
+    condition = _condition(store, selection, models)
+    first_whole = oldest_whole_day(store)
+    changed = _changed_days(store, condition)
+    days = [day for day in changed if day >= first_whole]
+    report = RepriceReport(_differences(store, condition, first_whole), days, sorted({*changed} - {*days}))
+    if not dry_run:
+        for day in days:
+            mark(store, [day])
+            with quiet():
+                _update(store, condition, day)
+                rebuild(store, day)
+    return report
+
+
+def _update(store: Store, condition: str, day: str) -> None:
+    store.command(
+        f"ALTER TABLE {store.database}.{_TABLE} UPDATE Cost = CurrentCost, PriceModel = CurrentPriceModel, "
+        "IsUnpriced = CurrentCost IS NULL "
+        f"IN PARTITION '{day}' WHERE {condition} SETTINGS mutations_sync = 2, allow_nondeterministic_mutations = 1"
+    )
+
+
+def _condition(store: Store, selection: Selection, models: Sequence[str]) -> str:
+    columns = ("Timestamp", "TraceId", "RunId", "PipelineName")
+    parts = [selection.condition(columns, f"{store.database}.runs"), "InputTokens + OutputTokens > 0"]
+    if models:
+        names = ", ".join(map(quoted, models))
+        parts.append(f"Model IN ({names}) OR RequestModel IN ({names})")
+    return " AND ".join(f"({part})" for part in parts)
+
+
+def _changed_days(store: Store, condition: str) -> list[str]:
+    sql = (
+        f"SELECT DISTINCT toString(toDate(Timestamp)) AS Day FROM {store.database}.{_TABLE} "  # noqa: S608 - values are quoted
+        f"WHERE {condition} AND CurrentCost IS DISTINCT FROM Cost ORDER BY Day"
+    )
+    return [row[0] for row in store.rows(sql)]
+
+
+def _differences(store: Store, condition: str, first_whole: str) -> list[ModelDifference]:
+    since = f" AND toDate(Timestamp) >= '{first_whole}'" if first_whole else ""
+    rows = store.json_rows(
+        "SELECT toString(Provider) AS provider, toString(Model) AS model, CurrentPriceModel AS price, "  # noqa: S608 - as above
+        "toUInt32(count()) AS calls, ifNull(sum(Cost), 0) AS old_cost, ifNull(sum(CurrentCost), 0) AS new_cost, "
+        "toUInt32(countIf(Cost IS NULL)) AS old_unknown, toUInt32(countIf(CurrentCost IS NULL)) AS new_unknown "
+        f"FROM {store.database}.{_TABLE} WHERE {condition}{since} "
+        "GROUP BY provider, model, price ORDER BY abs(new_cost - old_cost) DESC, provider, model, price"
+    )
+    return [ModelDifference(**row) for row in rows]
