@@ -8,6 +8,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, PlainTextResponse
 
 from quarterdeck_collector.auth import Tokens
+from quarterdeck_collector.care.routes import router as admin
 from quarterdeck_collector.collector import Collector
 from quarterdeck_collector.counters import Gauges
 from quarterdeck_collector.listen import route
@@ -34,6 +35,7 @@ def create_app(settings: Settings, url: str, tokens: Tokens) -> FastAPI:
     app = FastAPI(title="Quarterdeck collector", lifespan=lifespan, docs_url=None, redoc_url=None)
     app.include_router(http.router)
     app.include_router(route.router)
+    app.include_router(admin)
     app.add_exception_handler(404, http.no_route)
     app.add_exception_handler(405, http.no_route)
     app.add_exception_handler(Exception, http.failed)

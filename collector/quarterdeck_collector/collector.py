@@ -10,10 +10,14 @@ from quarterdeck.serving import sole_owner
 from quarterdeck_collector import prices
 from quarterdeck_collector.auth import Tokens
 from quarterdeck_collector.broker import Broker
+from quarterdeck_collector.care import retention
+from quarterdeck_collector.care.beside import beside
+from quarterdeck_collector.care.operations import LocalCare
 from quarterdeck_collector.commit import Budget, CommitLog
 from quarterdeck_collector.counters import Counters
 from quarterdeck_collector.deliver import DURABLE_EVERY, FIRST_PAUSE, LONGEST_PAUSE, Delivery
 from quarterdeck_collector.forward.forwarding import Forwarding
+from quarterdeck_collector.gate import BusyError, GatedStore
 from quarterdeck_collector.listen.journal import LogJournal
 from quarterdeck_collector.listen.logs import LogTail
 from quarterdeck_collector.listen.meter import Meter
@@ -84,6 +88,16 @@ class Collector:
         self._forwarding: Forwarding | None = None
         self._meter: Meter | None = None
         self._journal: LogJournal | None = None
+        self._gate: GatedStore | None = None
+        self._care: LocalCare | None = None
+        self.one_operation = asyncio.Lock()
+
+    @property
+    def care(self) -> LocalCare:
+        """The operations on stored data; only inside :meth:`running`."""
+        if self._care is None:
+            raise RuntimeError("the collector is not running")
+        return self._care
 
     @property
     def store(self) -> Store:
@@ -134,8 +148,10 @@ class Collector:
             self._store = await self._open_store()
             try:
                 self._live = LiveIntake(self._store, self.broker)
+                self._gate = GatedStore(self._store)
                 self._meter = Meter(self.broker, self._store, self._stored_spans)
                 self._journal = LogJournal(self.settings.recent_logs_dir, self.settings.segments_dir / LOGS.name)
+                self._care = beside(self._store, self._gate, self.settings, self._checkpoint, self._journal.clear)
                 self.streams = {kind.name: self._stream(kind) for kind in KINDS}
                 self._forwarding = Forwarding(self.settings, KINDS, self.counters)
                 self._replay()
@@ -159,7 +175,7 @@ class Collector:
 
     def _stream(self, kind: Kind) -> Stream:
         settings = self.settings
-        delivery = Delivery(kind, f"otlp_{kind.name}_in", self.store, self.counters, self._release)
+        delivery = Delivery(kind, f"otlp_{kind.name}_in", self._gate or self.store, self.counters, self._release)
 
         def hand_over(segment: Segment) -> None:
             # first: delivery may remove it
@@ -202,6 +218,7 @@ class Collector:
         ready = asyncio.create_task(self._get_ready())
         checkpoints = asyncio.create_task(self._checkpoints())
         totals = asyncio.create_task(self.meter.run())
+        interrupted = asyncio.create_task(self._finish_interrupted(ready))
         deliveries = [asyncio.create_task(self._deliver(ready, stream)) for stream in self.streams.values()]
         self.checks["spool"] = Check(ok=True, reason="")
         try:
@@ -210,6 +227,7 @@ class Collector:
             self.broker.close()
             checkpoints.cancel()
             totals.cancel()
+            interrupted.cancel()
             await self.live.close()
             for stream in self.streams.values():
                 await stream.commits.close()
@@ -217,7 +235,7 @@ class Collector:
             if not ready.done():
                 ready.cancel()
             await asyncio.gather(self._drain(deliveries), self.forwarding.close(DRAIN_SECONDS))
-            await asyncio.gather(ready, checkpoints, totals, *deliveries, return_exceptions=True)
+            await asyncio.gather(ready, checkpoints, totals, interrupted, *deliveries, return_exceptions=True)
 
     async def _drain(self, deliveries: list[asyncio.Task[None]]) -> None:
         _, late = await asyncio.wait(deliveries, timeout=DRAIN_SECONDS)
@@ -237,8 +255,20 @@ class Collector:
         while True:
             await asyncio.sleep(DURABLE_EVERY)
             self.journal.trim()
-            for stream in self.streams.values():
-                await stream.delivery.checkpoint()
+            await self._checkpoint()
+
+    async def _checkpoint(self) -> None:
+        for stream in self.streams.values():
+            await stream.delivery.checkpoint()
+
+    async def _finish_interrupted(self, ready: "asyncio.Task[None]") -> None:
+        await asyncio.shield(ready)
+        try:
+            if await offload(self.care.unfinished):
+                async with self.one_operation:
+                    await offload(self.care.finish)
+        except (StoreError, BusyError) as error:
+            log.warning("derived tables that an interrupted operation left cannot be rebuilt now: %s", error)
 
     async def _get_ready(self) -> None:
         """Reach ClickHouse, migrate, load prices: inserts wait for this, acknowledgements do not."""
@@ -250,11 +280,19 @@ class Collector:
                 self.failed.set_exception(error)
             raise
         try:
-            source = await offload(prices.load, self.store)
+            source = await offload(prices.load, self.store, self.settings.prices)
             self.checks["prices"] = Check(ok=True, reason=source)
         except Exception as error:  # noqa: BLE001 - spans without a cost are better than none
             log.warning("prices could not be loaded, costs will be unknown: %s", error)
             self.checks["prices"] = Check(reason=str(error))
+        await self._apply_retention()
+
+    async def _apply_retention(self) -> None:
+        try:
+            for change in await offload(retention.apply, self.store, self.settings.retention):
+                log.info("retention: %s", change)
+        except StoreError as error:
+            log.warning("retention could not be changed: %s", error)
 
     async def _reach_clickhouse(self) -> None:
         pause = FIRST_PAUSE

@@ -8,6 +8,9 @@ from urllib.parse import urlsplit
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from quarterdeck_collector import price_file
+from quarterdeck_collector.care.retention import Retention
+
 if TYPE_CHECKING:
     from quarterdeck_collector.forward.targets import Target
     from quarterdeck_collector.redaction import Redaction
@@ -94,6 +97,16 @@ class Settings(BaseSettings):
         description="What is replaced in every request: secrets, email, card (several with commas), or none.",
     )
     redact_file: Path | None = Field(None, description="TOML file with your own patterns and attribute keys to redact.")
+    prices: Path | None = Field(
+        None, description="TOML file with your own prices of models; they win over those of genai-prices."
+    )
+    keep_payloads_days: int = Field(
+        30, ge=0, description="Days that prompts, responses and other bulky values of spans are kept; 0: for ever."
+    )
+    keep_days: int = Field(90, ge=0, description="Days that spans, logs and metrics are kept; 0: for ever.")
+    keep_rollups_days: int = Field(
+        400, ge=0, description="Days that runs, error groups and sums by minute and hour are kept; 0: for ever."
+    )
 
     @field_validator("forward", mode="before")
     @classmethod
@@ -146,6 +159,18 @@ class Settings(BaseSettings):
 
         return from_settings(self.redact, self.redact_file)
 
+    @field_validator("prices")
+    @classmethod
+    def _prices_can_be_read(cls, path: Path | None) -> Path | None:
+        if path is not None:
+            price_file.read(path)
+        return path
+
+    @property
+    def retention(self) -> Retention:
+        """How long data are kept."""
+        return Retention(self.keep_payloads_days, self.keep_days, self.keep_rollups_days)
+
     @field_validator("cors_origins")
     @classmethod
     def _origins_only(cls, text: str) -> str:
@@ -179,6 +204,11 @@ class Settings(BaseSettings):
     def recent_logs_dir(self) -> Path:
         """Folder of the log segments kept for listeners who come back."""
         return self.data_dir / "recent-logs"
+
+    @property
+    def forward_dir(self) -> Path:
+        """Folder of what waits for forwarding targets."""
+        return self.data_dir / "forward"
 
     @property
     def store_dir(self) -> Path:

@@ -72,7 +72,9 @@ def wait_for(what: Callable[[], Any], seconds: float = PATIENCE) -> Any:
 def launch(data_dir: Path, log_file: Path, *flags: str) -> subprocess.Popen[str]:
     """Start a collector on free ports."""
     command = [sys.executable, "-m", "quarterdeck_collector", "--data-dir", str(data_dir)]
-    command += ["--otlp-http-port", "0", "--otlp-grpc-port", "0", "--clickhouse-port", "0", *flags]
+    command += ["--otlp-http-port", "0", "--otlp-grpc-port", "0", "--clickhouse-port", "0"]
+    command += ["--keep-payloads-days", "0", "--keep-days", "0", "--keep-rollups-days", "0"]  # tests use fixed dates
+    command += flags
     with log_file.open("w") as log:
         return subprocess.Popen(command, stderr=log, text=True)
 

@@ -45,7 +45,7 @@ class Forwarding:
         self._counters = counters
         self._executor = ThreadPoolExecutor(THREADS, thread_name_prefix="forward")
         self._tasks: list[asyncio.Task[None]] = []
-        folder, tools = settings.data_dir / "forward", Tools(counters, self._executor, settings.ui_url)
+        folder, tools = settings.forward_dir, Tools(counters, self._executor, settings.ui_url)
         self._routes = [self._route(target, settings, folder, tools, kinds) for target in settings.targets()]
         self._name_strangers(folder)
 

@@ -22,6 +22,11 @@ _SERVICES = {
     "runner": ("runner", "run, pause, resume and cancel pipelines over REST"),
     "ui": ("ui", "serve the dashboard"),
     "demo": ("runner", "run the example pipelines, live"),
+    "export": ("collector", "write runs to OTLP files"),
+    "import": ("collector", "store what OTLP files hold"),
+    "purge": ("collector", "remove runs, a pipeline or a stretch of time for good"),
+    "reprice": ("collector", "compute the cost of stored calls anew"),
+    "migrate": ("collector", "bring the tables to the current schema"),
 }
 """Service command: the extra that brings it, and what it does."""
 
