@@ -149,10 +149,12 @@ def test_a_dry_run_counts_and_changes_nothing(store: EmbeddedStore, ingest: Inge
 
 def test_a_stretch_of_time_is_purged_to_the_second(store: EmbeddedStore, ingest: Ingest, tmp_path: Path) -> None:
     _fill(store, ingest)
+    store.insert_rows("otel_metrics_gauge", [{"TimeUnix": f"2026-02-02 00:00:0{second}"} for second in (0, 1)])
     _purge(store, tmp_path, {"from": "2026-02-01", "to": "2026-02-02T00:00:01"})
 
     assert store.rows("SELECT DISTINCT toString(toDateTime(Timestamp)) FROM $otel_traces") == [["2026-02-02 00:00:01"]]
     assert store.rows("SELECT count() FROM $otel_logs") == [["0"]]
+    assert store.rows("SELECT toSecond(TimeUnix) FROM $otel_metrics_gauge") == [["1"]]
     assert _derived_now(store) == _derived_anew(store)
 
 
