@@ -74,6 +74,17 @@ def status(page: Page, run: str, expected: str) -> None:
     expect(row).to_have_attribute("data-status", expected, timeout=40_000)
 
 
+def comes_to_rest(page: Page, run: str) -> None:
+    """Wait until a run gets no further for three seconds; what had ended before the pause may still arrive."""
+
+    def rests() -> bool:
+        held = progress(page, run)
+        page.wait_for_timeout(3000)
+        return progress(page, run) == held
+
+    eventually(rests, seconds=15)
+
+
 def test_two_live_runs_move_and_an_answer_streams_in(visit: Visit, artefacts: Path) -> None:
     watched = visit()
     wait_for_a_busy_deck(watched.page)
@@ -103,10 +114,8 @@ def test_pause_resume_and_cancel_by_clicking(kind: str, demo_deck: Deck, visit: 
     status(page, run, "running")
     click(page, run, "pause")
     status(page, run, "paused")
-    page.wait_for_timeout(2000)  # what had ended before the pause may still arrive
-    held = progress(page, run)
-    page.wait_for_timeout(3000)
-    assert progress(page, run) == held
+    comes_to_rest(page, run)
+    status(page, run, "paused")
     click(page, run, "resume")
     status(page, run, "running")
     click(page, run, "cancel")
