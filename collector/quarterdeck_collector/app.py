@@ -68,14 +68,11 @@ async def _metrics(request: Request) -> PlainTextResponse:
     gauges: Gauges = {
         "spooled_items": (
             "Spans, records or data points on disk and not in ClickHouse.",
-            {
-                (("signal", name),): float(stream.commits.open_items + stream.delivery.waiting_items)
-                for name, stream in streams
-            },
+            {(("signal", name),): float(stream.spooled_items) for name, stream in streams},
         ),
         "waiting_segments": (
             "Sealed segments not in ClickHouse.",
-            {(("signal", name),): float(stream.delivery.waiting_segments) for name, stream in streams},
+            {(("signal", name),): float(len(stream.delivery.waiting)) for name, stream in streams},
         ),
         **collector.forwarding.gauges(),
     }

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
 from quarterdeck.serving import sole_owner
@@ -13,11 +13,14 @@ from quarterdeck_collector.broker import Broker
 from quarterdeck_collector.care import retention
 from quarterdeck_collector.care.beside import beside
 from quarterdeck_collector.care.operations import LocalCare
-from quarterdeck_collector.commit import Budget, CommitLog
+from quarterdeck_collector.commit import Budget, CommitLog, SegmentLimits
 from quarterdeck_collector.counters import Counters
 from quarterdeck_collector.deliver import DURABLE_EVERY, FIRST_PAUSE, LONGEST_PAUSE, Delivery
+from quarterdeck_collector.durability import sync_parts
 from quarterdeck_collector.forward.forwarding import Forwarding
 from quarterdeck_collector.gate import BusyError, GatedStore
+from quarterdeck_collector.insertion import Insertion
+from quarterdeck_collector.limits import Limits
 from quarterdeck_collector.listen.journal import LogJournal
 from quarterdeck_collector.listen.logs import LogTail
 from quarterdeck_collector.listen.meter import Meter
@@ -61,6 +64,11 @@ class Stream:
     commits: CommitLog
     delivery: Delivery
 
+    @property
+    def spooled_items(self) -> int:
+        """Spans or records that are on disk and not in ClickHouse."""
+        return self.commits.open_items + sum(segment.items for segment in self.delivery.waiting)
+
 
 class Collector:
     """Everything behind the two HTTP servers.
@@ -78,6 +86,13 @@ class Collector:
         self.counters = Counters()
         self.redaction = settings.redaction()
         self.budget = Budget(settings.spool_max_bytes)
+        self.limits = Limits(
+            settings.max_items,
+            settings.max_attributes,
+            settings.max_events,
+            settings.max_links,
+            settings.max_age_days,
+        )
         self.broker = Broker()
         self.checks = {name: Check() for name in ("clickhouse", "spool", "prices")}
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -175,7 +190,13 @@ class Collector:
 
     def _stream(self, kind: Kind) -> Stream:
         settings = self.settings
-        delivery = Delivery(kind, f"otlp_{kind.name}_in", self._gate or self.store, self.counters, self._release)
+        limits = SegmentLimits(settings.segment_max_bytes, settings.segment_max_age, settings.segment_hard_max_bytes)
+        survive = settings.durability != "off"
+
+        def before_removal(segments: Sequence[Segment]) -> None:
+            if survive:
+                self.store.make_durable()
+            commits.forget(segments)
 
         def hand_over(segment: Segment) -> None:
             # first: delivery may remove it
@@ -184,14 +205,19 @@ class Collector:
                 self.journal.keep(segment)
             delivery.put(segment)
 
+        insertion = Insertion(kind, f"otlp_{kind.name}_in", self._gate or self.store)
+        delivery = Delivery(insertion, kind.name, self.counters, before_removal, self._release)
         commits = CommitLog(
             settings.segments_dir / kind.name,
             self.budget,
-            settings.segment_max_bytes,
-            settings.segment_max_age,
+            limits,
             hand_over,
+            busy=lambda: delivery.busy,
+            sync=survive,
+            leave_room=settings.clickhouse_url is None,
             on_committed=LogTail(self.broker).committed if kind is LOGS else lambda *_: None,
         )
+        delivery.on_free = commits.seal_if_ripe
         return Stream(kind, commits, delivery)
 
     def _stored_spans(self) -> int:
@@ -204,8 +230,7 @@ class Collector:
         for stream in self.streams.values():
             folder = self.settings.segments_dir / stream.kind.name
             for segment, bodies in recover(folder, stream.kind.count_bytes):
-                for body in bodies:
-                    stream.commits.remember(body)
+                segment.keys = b"".join(map(stream.commits.remember, bodies))
                 self.budget.used += segment.size
                 self.counters.add("replayed_items", segment.items, signal=stream.kind.name)
                 self.forwarding.offer(stream.kind, segment, again=True)
@@ -241,10 +266,8 @@ class Collector:
         _, late = await asyncio.wait(deliveries, timeout=DRAIN_SECONDS)
         for task in late:
             task.cancel()
-        with contextlib.suppress(StoreError):
-            for stream in self.streams.values():
-                await stream.delivery.checkpoint()
-        if left := sum(stream.delivery.waiting_segments for stream in self.streams.values()):
+        await self._checkpoint()
+        if left := sum(len(stream.delivery.waiting) for stream in self.streams.values()):
             log.warning("%d segments stay on disk and will be inserted at the next start", left)
 
     async def _deliver(self, ready: "asyncio.Task[None]", stream: Stream) -> None:
@@ -259,7 +282,10 @@ class Collector:
 
     async def _checkpoint(self) -> None:
         for stream in self.streams.values():
-            await stream.delivery.checkpoint()
+            try:
+                await stream.delivery.checkpoint()
+            except (StoreError, OSError) as error:
+                log.warning("segments of %s stay on disk for now: %s", stream.kind.name, error)
 
     async def _finish_interrupted(self, ready: "asyncio.Task[None]") -> None:
         await asyncio.shield(ready)
@@ -299,6 +325,7 @@ class Collector:
         while True:
             try:
                 await offload(migrate, self.store)
+                await offload(sync_parts, self.store, wanted=self.settings.durability == "full")
             except StoreError as error:
                 if pause == FIRST_PAUSE:
                     log.warning("ClickHouse cannot be reached, will try again: %s", error)
@@ -314,6 +341,8 @@ class Collector:
         checks = dict(self.checks)
         if checks["clickhouse"].ok and any(stream.delivery.failing for stream in self.streams.values()):
             checks["clickhouse"] = Check(reason="inserts fail; segments wait on disk")
+        for problem in filter(None, (stream.commits.problem for stream in self.streams.values())):
+            checks["spool"] = Check(reason=problem)
         if self.budget.used >= self.budget.limit:
             checks["spool"] = Check(reason=f"{self.budget.used} bytes wait for ClickHouse")
         for target, problem in self.forwarding.problems().items():

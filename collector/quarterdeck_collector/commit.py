@@ -1,21 +1,26 @@
 """Group commit: many requests, one write and one sync; each is answered when its bytes are on disk."""
 
 import asyncio
+import errno
+import os
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from hashlib import blake2b
 from pathlib import Path
 from typing import Final
 
+from quarterdeck_collector.request_keys import REMEMBERED_REQUESTS, RequestKeys, key_of
 from quarterdeck_collector.segments import OpenSegment, Segment, frame
-
-REMEMBERED_REQUESTS: Final = 50_000
-"""How many request bodies are known by hash, to store a client's retry once."""
 
 TIMER_STEP: Final = 0.002
 """Seconds that uvloop's timers, which count milliseconds, may be early: nobody would ask again."""
+
+STRETCH: Final = 4
+"""How many times its usual age a segment may reach while ClickHouse is busy: forwarding waits for it too."""
+
+DISK_RESERVE: Final = 64 << 20
+"""Bytes of the disk that are left to others, beside as many as wait: ClickHouse needs those to take what waits."""
 
 
 class SpoolFullError(Exception):
@@ -28,6 +33,21 @@ class Budget:
 
     limit: int
     used: int = 0
+
+
+@dataclass(frozen=True)
+class SegmentLimits:
+    """When a segment is sealed.
+
+    Args:
+        size: Bytes at which it is, unless it would only wait.
+        age: Seconds after its first request at which it is, :data:`STRETCH` times as many if it would only wait.
+        largest: Bytes at which it is in any case.
+    """
+
+    size: int
+    age: float
+    largest: int
 
 
 @dataclass
@@ -44,9 +64,12 @@ class CommitLog:
     Args:
         folder: Where segments are written.
         budget: Limit shared with other signals.
-        max_bytes: Size at which a segment is sealed at once.
-        max_age: Seconds after its first request at which a segment is sealed.
+        limits: When a segment is sealed.
         on_sealed: Told of each sealed segment.
+        busy: Whether the segment would only wait if it were sealed now. An insert costs much the same for few requests
+            as for many, so it then goes on growing; whoever says so calls :meth:`seal_if_ripe` when that is over.
+        sync: Whether what is acknowledged must survive a power cut, not only the end of this process.
+        leave_room: Whether ClickHouse is on the same disk.
         on_committed: Told of requests that have just been written: Position of their first record, their framed bytes
             and the number of records.
     """
@@ -55,24 +78,33 @@ class CommitLog:
         self,
         folder: Path,
         budget: Budget,
-        max_bytes: int,
-        max_age: float,
+        limits: SegmentLimits,
         on_sealed: Callable[[Segment], None],
         *,
+        busy: Callable[[], bool] = lambda: False,
+        sync: bool = True,
+        leave_room: bool = False,
         on_committed: Callable[[int, list[bytes], int], None] = lambda *_: None,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self._budget = budget
-        self._max_bytes = max_bytes
-        self._max_age = max_age
+        self._limits = limits
         self._on_sealed = on_sealed
+        self._busy = busy
+        self._sync = sync
+        self._leave_room = leave_room
         self._on_committed = on_committed
         self._segment: OpenSegment | None = None
         self._waiting: list[_Waiting] = []
         self._commits: asyncio.Task[None] | None = None
-        self._due: float | None = None
+        self._begun: float | None = None
         self._seen: OrderedDict[bytes, asyncio.Future[None] | None] = OrderedDict()
+        self._keys = RequestKeys(folder, sync=sync)
+        for key in self._keys:
+            self._know(key, None)
+        self.problem = ""
+        """Why the last write failed; empty if it did not."""
         self._disk = ThreadPoolExecutor(1, thread_name_prefix=f"commit-{folder.name}")
 
     @property
@@ -80,9 +112,19 @@ class CommitLog:
         """Spans or records in the open segment."""
         return self._segment.items if self._segment else 0
 
-    def remember(self, body: bytes | memoryview) -> None:
-        """Treat ``body`` as a request that was acknowledged before."""
-        self._know(blake2b(body, digest_size=16).digest(), None)
+    def remember(self, body: bytes | memoryview) -> bytes:
+        """Treat ``body`` as a request that was acknowledged before, and give its key."""
+        key = key_of(body)
+        self._know(key, None)
+        return key
+
+    def forget(self, segments: Iterable[Segment]) -> None:
+        """Prepare for the removal of ``segments``: their requests stay known, also across a restart.
+
+        Raises:
+            OSError: If that cannot be written.
+        """
+        self._keys.add(b"".join(segment.keys for segment in segments))
 
     def _know(self, key: bytes, done: "asyncio.Future[None] | None") -> None:
         self._seen[key] = done
@@ -102,7 +144,7 @@ class CommitLog:
         Raises:
             SpoolFullError: If the spool or the disk is full.
         """
-        key = blake2b(body, digest_size=16).digest()
+        key = key_of(body)
         if key in self._seen:
             if (earlier := self._seen[key]) is not None:
                 await asyncio.shield(earlier)
@@ -134,20 +176,30 @@ class CommitLog:
             self._commits = None
 
     def _write(self, batch: list[_Waiting]) -> None:
+        if self._leave_room:
+            disk = os.statvfs(self._folder)
+            if disk.f_bavail * disk.f_frsize < DISK_RESERVE + self._budget.used:
+                raise OSError(errno.ENOSPC, f"less than {DISK_RESERVE} bytes would be left beside what waits")
         if self._segment is None:
-            self._segment = OpenSegment(self._folder)
-        self._segment.append(b"".join(item.data for item in batch), sum(item.items for item in batch))
+            self._segment = OpenSegment(self._folder, sync=self._sync)
+        self._segment.append(
+            b"".join(item.data for item in batch),
+            sum(item.items for item in batch),
+            b"".join(item.key for item in batch),
+        )
 
     def _fail(self, batch: list[_Waiting], error: OSError) -> None:
+        self.problem = f"cannot write to {self._folder}: {error.strerror}"
         for item in batch:
             self._seen.pop(item.key, None)
             self._budget.used -= len(item.data)
-            item.done.set_exception(SpoolFullError(f"cannot write to {self._folder}: {error.strerror}"))
+            item.done.set_exception(SpoolFullError(self.problem))
         # The timer may have found this commit under way: what was acknowledged before must not wait for better times.
-        if self._is_due():
+        if self._ripe():
             self._seal()
 
     def _acknowledge(self, batch: list[_Waiting]) -> None:
+        self.problem = ""
         for item in batch:
             item.done.set_result(None)
             if item.key in self._seen:
@@ -155,22 +207,29 @@ class CommitLog:
         if self._segment is not None:
             items = sum(item.items for item in batch)
             self._on_committed(self._segment.next_position - items, [item.data for item in batch], items)
-        now = asyncio.get_running_loop().time()
-        if self._due is None:
-            self._due = now + self._max_age
-            asyncio.get_running_loop().call_at(self._due, self._seal_if_due)
-        if self._is_due() or (self._segment is not None and self._segment.size >= self._max_bytes):
+        if self._begun is None:
+            loop = asyncio.get_running_loop()
+            self._begun = loop.time()
+            for times in (1, STRETCH):
+                loop.call_at(self._begun + times * self._limits.age, self.seal_if_ripe)
+        if self._ripe():
             self._seal()
 
-    def _seal_if_due(self) -> None:
-        if self._commits is None and self._is_due():  # else the disk thread holds the file, and its commit will seal
+    def seal_if_ripe(self) -> None:
+        """Seal the segment if it is old or large enough."""
+        if self._commits is None and self._ripe():  # else the disk thread holds the file, and will ask again
             self._seal()
 
-    def _is_due(self) -> bool:
-        return self._due is not None and asyncio.get_running_loop().time() + TIMER_STEP >= self._due
+    def _ripe(self) -> bool:
+        if self._segment is None or self._begun is None:
+            return False
+        size, age = self._segment.size, asyncio.get_running_loop().time() + TIMER_STEP - self._begun
+        if self._busy():
+            return size >= self._limits.largest or age >= STRETCH * self._limits.age
+        return size >= self._limits.size or age >= self._limits.age
 
     def _seal(self) -> None:
-        self._due = None
+        self._begun = None
         segment, self._segment = self._segment, None
         if segment is not None and (sealed := segment.seal()) is not None:
             self._on_sealed(sealed)

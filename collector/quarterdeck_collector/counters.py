@@ -15,6 +15,7 @@ HELP: Final = {
     "duplicate_items": "Spans, records or data points of requests that had been acknowledged before; not stored again.",
     "replayed_items": "Spans, records or data points found on disk at the start.",
     "stored_items": "Spans, records or data points inserted into ClickHouse.",
+    "rejected_items": "Spans, records or data points over a limit or not valid; reported back as rejected.",
     "refused_items": "Spans, records or data points that ClickHouse can never take; kept in segments/*/rejected.",
     "forward_queued_items": "Spans, records or data points linked for a target, or found linked at the start.",
     "forwarded_items": "Spans, records or data points that a target has taken.",

@@ -69,13 +69,13 @@ class GatedStore(Store):
         try:
             self.inner.insert_otlp(table, segment, message, token)
         except StoreError as error:
-            settled = error.bad_data
+            settled = error.bad_data and not error.half_stored
             raise
         finally:
             with self._changed:
                 self._inside -= 1
                 if settled:
-                    self._unsettled -= {token, token.rpartition("-")[0]}  # the latter: its requests go one by one now
+                    self._unsettled.discard(token)
                 self._changed.notify_all()
 
     @override

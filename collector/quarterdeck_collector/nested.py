@@ -15,12 +15,17 @@ _JSON_VALUE_TAG: Final = b"\xa2\x01"  # field 20, length-delimited: json_value o
 _CONTAINERS: Final = ("array_value", "kvlist_value")
 
 
-def flatten_body(kind: Kind, body: bytes) -> bytes:
-    """Rewrite the nested values of one serialised request; the rest stays as it is, and so does what cannot be read."""
+def rewrite_body(kind: Kind, body: bytes) -> bytes:
+    """Rewrite a serialised request as ClickHouse reads it.
+
+    Nested values become JSON text; what OTLP does not know (or is spelled in a way that only Google's parser forgives)
+    is dropped; the rest stays as it is, and so does a request that cannot be read.
+    """
     try:
         message: Any = kind.request.FromString(body)
     except DecodeError:
         return body
+    message.DiscardUnknownFields()
     for value in _values(kind, message):
         _flatten(value)
     flat: bytes = message.SerializeToString()

@@ -1,5 +1,6 @@
 """Segment files: length-delimited OTLP requests, the very bytes that ClickHouse reads."""
 
+import contextlib
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -15,11 +16,20 @@ _SERIAL: Final = count()
 
 @dataclass(eq=False)
 class Segment:
-    """A sealed file of acknowledged requests."""
+    """A sealed file of acknowledged requests.
+
+    Args:
+        path: Where it is.
+        items: Spans or records in it.
+        size: Bytes.
+        keys: Keys of its requests, one after the other.
+        attempts: How often ClickHouse has refused it.
+    """
 
     path: Path
     items: int
     size: int
+    keys: bytes = b""
     attempts: int = field(default=0)
 
     @property
@@ -94,49 +104,72 @@ class OpenSegment:
 
     Args:
         folder: Where it is made.
+        sync: Whether what is appended must survive a power cut.
 
     Raises:
         OSError: If it cannot be made.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, sync: bool = True) -> None:
         self.path = folder / f"{time.time_ns():020d}-{os.getpid()}-{next(_SERIAL)}{SUFFIX}"
         self.size = 0
         self.items = 0
+        self._keys = bytearray()
+        self._sync = sync
+        self._torn = False
         self._descriptor = os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND, 0o600)
-        _sync_folder(folder)
+        try:
+            if sync:
+                _sync_folder(folder)
+        except OSError:
+            self.seal()
+            raise
 
     @property
     def next_position(self) -> int:
         """Position that the next record will have."""
         return first_position(self.path) + self.items
 
-    def append(self, data: bytes, items: int) -> None:
+    def append(self, data: bytes, items: int, keys: bytes = b"") -> None:
         """Write ``data`` and return when it is on disk.
 
         Args:
             data: Framed requests.
             items: Spans or records in them.
+            keys: Keys of the requests.
 
         Raises:
             OSError: If that failed; the file is then as it was before.
         """
+        self._mend()
+        self._torn = True
         try:
             _write_all(self._descriptor, data)
-            sync_data(self._descriptor)
+            if self._sync:
+                sync_data(self._descriptor)
         except OSError:
-            os.ftruncate(self._descriptor, self.size)
+            self._mend()
             raise
+        self._torn = False
         self.size += len(data)
         self.items += items
+        self._keys += keys
+
+    def _mend(self) -> None:
+        """Cut what a failed write left; where even that fails, it is tried again before anything follows."""
+        if self._torn:
+            os.ftruncate(self._descriptor, self.size)
+            self._torn = False
 
     def seal(self) -> Segment | None:
         """Close the file; an empty one is removed."""
+        with contextlib.suppress(OSError):  # whoever reads a torn tail stops before it
+            self._mend()
         os.close(self._descriptor)
         if not self.size:
-            self.path.unlink()
+            self.path.unlink(missing_ok=True)
             return None
-        return Segment(self.path, self.items, self.size)
+        return Segment(self.path, self.items, self.size, bytes(self._keys))
 
 
 def _write_all(descriptor: int, data: bytes) -> None:

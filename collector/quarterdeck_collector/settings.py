@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
@@ -55,14 +55,35 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(
         64 * MEBIBYTE, gt=0, description="Largest OTLP request body, after decompression; larger ones get 413."
     )
+    max_items: int = Field(
+        100_000, gt=0, description="Most spans, log records or data points in one request; more get 413."
+    )
+    max_attributes: int = Field(
+        10_000, gt=0, description="Most attributes of a span, log record or data point; one with more is rejected."
+    )
+    max_events: int = Field(10_000, gt=0, description="Most events of a span; one with more is rejected.")
+    max_links: int = Field(10_000, gt=0, description="Most links of a span; one with more is rejected.")
+    max_age_days: int = Field(1_000, gt=0, description="What is from longer ago, or from the future, is rejected.")
     max_inflight_bytes: int = Field(
         256 * MEBIBYTE, gt=0, description="Request bytes held in memory at once; above it requests get 503."
     )
     spool_max_bytes: int = Field(
         4096 * MEBIBYTE, gt=0, description="Bytes that may wait on disk for ClickHouse; above it requests get 503."
     )
-    segment_max_bytes: int = Field(8 * MEBIBYTE, gt=0, description="A segment of this size is inserted at once.")
-    segment_max_age: float = Field(0.5, gt=0, description="Seconds after which a smaller segment is inserted.")
+    segment_max_bytes: int = Field(
+        8 * MEBIBYTE, gt=0, description="A segment of this size is inserted at once if ClickHouse is free."
+    )
+    segment_max_age: float = Field(
+        0.5, gt=0, description="Seconds after which a smaller segment is inserted if ClickHouse is free."
+    )
+    segment_hard_max_bytes: int = Field(
+        64 * MEBIBYTE, gt=0, description="Size up to which a segment grows while ClickHouse is busy or away."
+    )
+    durability: Literal["segment", "full", "off"] = Field(
+        "segment",
+        description="What an acknowledged request survives: a power cut (segment), also one between its insert and "
+        "ClickHouse's own write to disk (full), or only the end of the process (off).",
+    )
     query_max_seconds: int = Field(60, gt=0, description="Longest query over the ClickHouse HTTP interface.")
     query_max_bytes: int = Field(
         2_000_000_000, gt=0, description="Memory that one query over the ClickHouse HTTP interface may take."

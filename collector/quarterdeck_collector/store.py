@@ -46,8 +46,15 @@ _UNAVAILABLE_CODES: Final = frozenset(
 )
 _BAD_DATA_CODES: Final = frozenset(
     # parse errors, conversions, value ranges, FUNCTION_THROW_IF_VALUE_IS_NON_ZERO, protobuf errors
-    {6, 26, 27, 32, 33, 38, 41, 53, 69, 70, 72, 117, 131, 321, 349, 395, 407, 441, 442, 443, 444}
+    {6, 26, 27, 32, 33, 38, 41, 53, 69, 70, 72, 117, 131, 321, 349, 395, 407, 436, 441, 442, 443, 444}
 )
+_BAD_ARGUMENTS: Final = 36
+"""What the Protobuf reader says of a oneof that is given twice, and others of other things."""
+
+_DISK_FULL: Final = re.compile(r"errno: 28\b|No space left on device|Disk quota exceeded", re.IGNORECASE)
+_FAILED_LATER: Final = re.compile(r"while pushing to view \S+?\.(?!otlp_\w+_in_mv)")
+"""A failure behind the view that flattens requests: the table that it feeds may have its rows by then."""
+
 _CODE: Final = re.compile(r"[Cc]ode: ?(\d+)")
 _LENGTH: Final = 400
 _ANSWER_SECONDS: Final = 60
@@ -59,22 +66,29 @@ class StoreError(Exception):
     Args:
         message: What ClickHouse said.
         code: ClickHouse's error code; 0 where no answer came.
+
+    Attributes:
+        nested_value: Whether a value is nested deeper than the view reads.
+        half_stored: Whether a part of the insert may have been stored: then it must only be repeated as it was.
     """
 
     def __init__(self, message: str, code: int) -> None:
         super().__init__(message[:_LENGTH])
         self.code = code
         self.nested_value = "OTLP_NESTED_VALUE" in message
+        self.half_stored = _FAILED_LATER.search(message) is not None
+        self._oneof = code == _BAD_ARGUMENTS and "protobuf data" in message
+        self._disk_full = _DISK_FULL.search(message) is not None
 
     @property
     def bad_data(self) -> bool:
         """Whether the data, not the store, are the reason: the same data will always be refused."""
-        return self.code in _BAD_DATA_CODES
+        return self.code in _BAD_DATA_CODES or self._oneof
 
     @property
     def unavailable(self) -> bool:
         """Whether the same statement may well succeed later."""
-        return self.code == 0 or self.code in _UNAVAILABLE_CODES
+        return self.code == 0 or self.code in _UNAVAILABLE_CODES or self._disk_full
 
 
 class Store(Protocol):
@@ -267,9 +281,11 @@ class ServerStore(Store):
 
     def _open(self) -> Any:
         import clickhouse_connect
+        from clickhouse_connect.common import set_setting
 
         with self._lock:
             if self._client is None:
+                set_setting("max_error_size", 0)  # the end of a message says how far the insert had come
                 self._client = clickhouse_connect.get_client(
                     dsn=self._url,
                     autogenerate_session_id=False,

@@ -18,9 +18,10 @@ import pytest
 
 from quarterdeck import semconv
 from quarterdeck_collector.broker import Broker
-from quarterdeck_collector.commit import Budget, CommitLog, SpoolFullError
+from quarterdeck_collector.commit import Budget, CommitLog, SegmentLimits, SpoolFullError
 from quarterdeck_collector.counters import Counters
-from quarterdeck_collector.deliver import MOST_ATTEMPTS, Delivery
+from quarterdeck_collector.deliver import Delivery
+from quarterdeck_collector.insertion import Insertion
 from quarterdeck_collector.live import LiveIntake
 from quarterdeck_collector.receive.otlp import TRACES
 from quarterdeck_collector.segments import OpenSegment, Segment, frame
@@ -193,7 +194,7 @@ async def test_what_was_acknowledged_is_delivered_while_the_disk_takes_nothing_m
 ) -> None:
     assert small_files is None
     sealed: list[Segment] = []
-    log = CommitLog(tmp_path / "traces", Budget(10**9), 10**9, 0.2, sealed.append)
+    log = CommitLog(tmp_path / "traces", Budget(10**9), SegmentLimits(10**9, 0.2, 10**9), sealed.append)
     assert await log.append(b"good", 1)
     deadline = time.monotonic() + 1
     while time.monotonic() < deadline:  # one commit after the other fails, also at the moment the segment is due
@@ -219,21 +220,21 @@ class MoodyStore(EmbeddedStore):
 
 async def test_a_refusal_that_is_not_about_the_data_never_sets_requests_aside(tmp_path: Path) -> None:
     store, counters = MoodyStore(), Counters()
-    delivery = Delivery(TRACES, "t", store, counters, lambda _: None)
+    delivery = Delivery(Insertion(TRACES, "t", store), "traces", counters, lambda _: None, lambda _: None)
     opened = OpenSegment(tmp_path)
     opened.append(frame(otlp.traces({}).SerializeToString()), 1)
     segment = opened.seal()
     assert segment is not None
-    segment.attempts = MOST_ATTEMPTS + 1
     delivery.put(segment)
     task = asyncio.create_task(delivery.run())
     await asyncio.sleep(0.6)
-    assert (delivery.waiting_items, (tmp_path / "rejected").exists()) == (1, False)
+    assert ([one.attempts for one in delivery.waiting], (tmp_path / "rejected").exists()) == ([2], False)
     store.code = 0
-    delivery.close()
     async with asyncio.timeout(10):
+        while not counters.get("stored_items", signal="traces"):  # noqa: ASYNC110 - there is no event to wait for
+            await asyncio.sleep(0.01)
+        delivery.close()
         await task
-    assert counters.get("stored_items", signal="traces") == 1
 
 
 @contextlib.contextmanager

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from quarterdeck_collector.nested import flatten_body
+from quarterdeck_collector.nested import rewrite_body
 from quarterdeck_collector.receive.otlp import METRICS
 from quarterdeck_collector.segments import frame
 from quarterdeck_collector.store import EmbeddedStore, StoreError
@@ -235,7 +235,7 @@ def test_nested_values_are_refused_whole_then_kept_as_json(store: EmbeddedStore,
     assert refusal.value.nested_value
     assert sum(_counts(store).values()) == 0
 
-    ingest(type(request).FromString(flatten_body(METRICS, request.SerializeToString())))
+    ingest(type(request).FromString(rewrite_body(METRICS, request.SerializeToString())))
     columns = ["ResourceAttributes", "ScopeAttributes", "MetricMetadata", "Attributes"]
     columns += ["Exemplars.FilteredAttributes[1]"] if exemplars else []
     texts = ", ".join(f"{column}['nested'] AS c{number}" for number, column in enumerate(columns))

@@ -1,9 +1,6 @@
 """The collector as a process: start, stop, crash, and a ClickHouse that is away."""
 
-import contextlib
-import random
 import re
-import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -20,88 +17,24 @@ from quarterdeck_collector.segments import frame
 from quarterdeck_collector.store import EmbeddedStore
 from support import otlp
 from support.collectors import PATIENCE, CollectorProcess, collector, launch, wait_for
-from support.gate import serve_gate
-
-SPANS_PER_REQUEST = 3
-
-
-class Load:
-    """Clients that post until told to stop, and remember what was acknowledged."""
-
-    def __init__(self, running: CollectorProcess, clients: int = 4, *, over_grpc: bool = False) -> None:
-        self.acknowledged: list[bytes] = []
-        self._running = running
-        self._over_grpc = over_grpc
-        self._stop = threading.Event()
-        self._threads = [threading.Thread(target=self._post) for _ in range(clients)]
-        for thread in self._threads:
-            thread.start()
-
-    def _post(self) -> None:
-        with httpx.Client(headers={"content-type": "application/x-protobuf"}, timeout=PATIENCE) as client:
-            while not self._stop.is_set():
-                trace_id = otlp.new_trace_id()
-                spans = [{"trace_id": trace_id, "attributes": {"text": "x" * 500}}] * SPANS_PER_REQUEST
-                with contextlib.suppress(httpx.HTTPError, grpc.RpcError):
-                    self._send(client, otlp.traces(*spans).SerializeToString())
-                    self.acknowledged.append(trace_id)
-                    continue
-                time.sleep(0.01)
-
-    def _send(self, client: httpx.Client, body: bytes) -> None:
-        if self._over_grpc:
-            self._running.rpc("Trace", body)
-        else:
-            client.post(f"{self._running.otlp}/v1/traces", content=body).raise_for_status()
-
-    def stop(self) -> list[bytes]:
-        self._stop.set()
-        for thread in self._threads:
-            thread.join()
-        return self.acknowledged
-
-
-def _counts(running: CollectorProcess) -> dict[str, int]:
-    text = running.sql("SELECT TraceId, count() FROM otel_traces GROUP BY TraceId")
-    return {trace: int(count) for trace, count in (line.split("\t") for line in text.splitlines())}
-
-
-def test_no_acknowledged_span_is_lost_or_doubled_by_kills(tmp_path: Path) -> None:
-    data, chance, acknowledged = tmp_path / "data", random.Random(7), []  # noqa: S311 - where to kill, no secret
-    for _ in range(4):
-        with collector(data, ready=False) as running:
-            load = Load(running)
-            time.sleep(chance.uniform(0.3, 1.6))
-            running.kill()
-            acknowledged += load.stop()
-    with collector(data) as running:
-        expected = {trace.hex() for trace in acknowledged}
-        wait_for(lambda: expected <= _counts(running).keys())
-        counts = _counts(running)
-        runs = int(running.sql("SELECT sum(Spans) FROM runs"))
-        assert running.stop() == 0
-
-    assert len(expected) > 100
-    assert {counts[trace] for trace in expected} == {SPANS_PER_REQUEST}
-    assert set(counts.values()) == {SPANS_PER_REQUEST}  # nor what was written and not acknowledged any more
-    assert runs == sum(counts.values())
-    assert not list((data / "segments").rglob("*.otlp"))
+from support.exactly_once import derived_sums, spans_of_traces
+from support.gate import Whim, serve_gate
+from support.load import SPANS_PER_REQUEST, Load, flat_spans, nested_spans
 
 
 @pytest.mark.parametrize("over_grpc", [False, True])
 def test_a_stop_under_load_exits_cleanly_and_keeps_everything(tmp_path: Path, over_grpc: bool) -> None:
     data = tmp_path / "data"
-    with collector(data) as running:
-        load = Load(running, over_grpc=over_grpc)
+    with collector(data) as running, Load(over_grpc=over_grpc) as load:
+        load.aim(running)
         time.sleep(0.7)
         with httpx.stream("GET", f"{running.otlp}/v1/live", timeout=PATIENCE):  # an open listener does not hold it up
             assert running.stop() == 0
-        acknowledged = load.stop()
-    assert len(acknowledged) > 10
+        expected = load.stop()
+    assert len(expected) > 10
     with collector(data) as running:
-        expected = {trace.hex() for trace in acknowledged}
-        wait_for(lambda: expected <= _counts(running).keys())
-        assert set(_counts(running).values()) == {SPANS_PER_REQUEST}
+        wait_for(lambda: expected <= spans_of_traces(running.sql).keys())
+        assert set(spans_of_traces(running.sql).values()) == {SPANS_PER_REQUEST}
     assert "Traceback" not in running.log.read_text()
 
 
@@ -115,10 +48,33 @@ def test_a_torn_tail_is_cut_and_a_retry_after_the_restart_is_stored_once(tmp_pat
 
     with collector(tmp_path / "data") as running:
         assert running.post("/v1/traces", body).status_code == 200
-        wait_for(lambda: _counts(running) == {trace_id.hex(): 1})
+        wait_for(lambda: spans_of_traces(running.sql) == {trace_id.hex(): 1})
         metrics = httpx.get(f"{running.otlp}/metrics").text
         assert 'replayed_items_total{signal="traces"} 1\n' in metrics
         assert 'duplicate_items_total{signal="traces"} 1\n' in metrics
+
+
+def test_a_retry_is_stored_once_also_when_its_segment_was_removed_before_the_restart(tmp_path: Path) -> None:
+    data, trace_id = tmp_path / "data", otlp.new_trace_id()
+    body = otlp.traces({"trace_id": trace_id}).SerializeToString()
+    for _ in range(2):
+        with collector(data) as running:
+            assert running.post("/v1/traces", body).status_code == 200
+            wait_for(lambda: spans_of_traces(running.sql) == {trace_id.hex(): 1})
+            assert running.stop() == 0
+        assert not list((data / "segments").rglob("*.otlp"))
+
+    (data / "segments" / "traces" / "recent.keys").write_bytes(b"torn")  # and the memory is what it is for
+    with collector(data) as running:
+        assert running.post("/v1/traces", body).status_code == 200
+        wait_for(lambda: spans_of_traces(running.sql) == {trace_id.hex(): 2})
+
+
+def test_the_durability_that_is_set_reaches_the_tables(tmp_path: Path) -> None:
+    unsynced = "SELECT count() FROM system.tables WHERE database = 'quarterdeck' AND engine LIKE '%MergeTree' "
+    unsynced += "AND engine_full NOT LIKE '%fsync_after_insert = 1%'"
+    with collector(tmp_path / "data", "--durability", "full") as running:
+        assert running.sql(unsynced) == "0"
 
 
 def test_a_poisoned_request_is_set_aside_and_its_neighbours_are_stored(tmp_path: Path) -> None:
@@ -133,7 +89,7 @@ def test_a_poisoned_request_is_set_aside_and_its_neighbours_are_stored(tmp_path:
     path.write_bytes(frame(bodies[0]) + frame(poison) + frame(bodies[1]))
 
     with collector(tmp_path / "data") as running:
-        wait_for(lambda: _counts(running) == {trace.hex(): 1 for trace in good})
+        wait_for(lambda: spans_of_traces(running.sql) == {trace.hex(): 1 for trace in good})
         wait_for((folder / "rejected" / "00000000000000000001-1-0-1.otlp").exists)
         wait_for(lambda: path not in folder.iterdir())
         assert running.log.read_text().count("can never take this request") == 1
@@ -161,6 +117,41 @@ def test_acknowledged_while_clickhouse_is_away_stored_when_it_comes(tmp_path: Pa
             gate.open()
             wait_for(lambda: empty_store.rows(count) == [["2"]])
             assert running.stop() == 0
+
+
+IMPATIENT = "import quarterdeck_collector.store as s; s._ANSWER_SECONDS = 1"
+LATE, CUT_UPLOAD, CUT_ANSWER = Whim(wait=1.3), Whim(cut="upload"), Whim(cut="answer")
+TROUBLE = [Whim(), LATE, Whim(), CUT_ANSWER, CUT_UPLOAD]
+
+
+def test_a_server_that_is_late_or_cuts_or_goes_away_under_load_gets_everything_once_and_in_order(
+    tmp_path: Path, store: EmbeddedStore
+) -> None:
+    def ask(sql: str) -> str:
+        return store._query(sql)
+
+    with serve_gate(store) as gate:
+        gate.open()
+        flags = ("--clickhouse-url", gate.url, "--database", store.database, "--segment-max-age", "0.05")
+        with collector(tmp_path / "data", *flags, prelude=IMPATIENT) as running, Load(2, 0.01) as load:
+            load.aim(running)
+            for make in (flat_spans, nested_spans):
+                load.make = make
+                gate.whims += TROUBLE
+                wait_for(lambda: not gate.whims)
+                gate.shut()
+                wait_for(lambda: httpx.get(f"{running.otlp}/readyz").status_code == 503)
+                gate.open()
+            acknowledged = load.finish()
+            wait_for(lambda: spans_of_traces(ask, store.database).keys() >= acknowledged)
+            assert running.stop() == 0
+
+    assert len(acknowledged) > 100
+    assert spans_of_traces(ask, store.database) == dict.fromkeys(acknowledged, SPANS_PER_REQUEST)
+    sums = derived_sums(ask, store.database)
+    assert sums["runs.Spans"][0] == SPANS_PER_REQUEST * len(acknowledged)
+    assert [name for name, (stored, right) in sums.items() if stored != right] == []
+    assert gate.tokens == sorted(gate.tokens)
 
 
 def test_a_full_spool_says_when_to_try_again(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 
 from quarterdeck_collector import live
-from quarterdeck_collector.nested import flatten_body
+from quarterdeck_collector.nested import rewrite_body
 from quarterdeck_collector.receive.otlp import TRACES
 from quarterdeck_collector.store import EmbeddedStore, StoreError
 from support import otlp
@@ -42,7 +42,7 @@ def test_nested_values_are_refused_whole_then_kept_as_json(store: EmbeddedStore,
     assert refusal.value.nested_value
     assert store.rows("SELECT count() FROM $otel_traces") == [["0"]]
 
-    ingest(type(request).FromString(flatten_body(TRACES, request.SerializeToString())))
+    ingest(type(request).FromString(rewrite_body(TRACES, request.SerializeToString())))
     assert _stored(store) == _expected(FLAT | NESTED)
 
 

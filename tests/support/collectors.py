@@ -69,9 +69,10 @@ def wait_for(what: Callable[[], Any], seconds: float = PATIENCE) -> Any:
         time.sleep(0.02)
 
 
-def launch(data_dir: Path, log_file: Path, *flags: str) -> subprocess.Popen[str]:
-    """Start a collector on free ports."""
-    command = [sys.executable, "-m", "quarterdeck_collector", "--data-dir", str(data_dir)]
+def launch(data_dir: Path, log_file: Path, *flags: str, prelude: str = "") -> subprocess.Popen[str]:
+    """Start a collector on free ports, after the Python statements of ``prelude``."""
+    program = f"import sys; from quarterdeck_collector.__main__ import main; {prelude or 'pass'}; sys.exit(main())"
+    command = [sys.executable, "-c", program, "--data-dir", str(data_dir)]
     command += ["--otlp-http-port", "0", "--otlp-grpc-port", "0", "--clickhouse-port", "0"]
     command += ["--keep-payloads-days", "0", "--keep-days", "0", "--keep-rollups-days", "0"]  # tests use fixed dates
     command += flags
@@ -93,10 +94,10 @@ def addresses(log: Path, process: subprocess.Popen[str]) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def collector(data_dir: Path, *flags: str, ready: bool = True) -> Iterator[CollectorProcess]:
+def collector(data_dir: Path, *flags: str, ready: bool = True, prelude: str = "") -> Iterator[CollectorProcess]:
     """Run a collector until the block ends."""
     log = data_dir.with_suffix(".log")
-    process = launch(data_dir, log, *flags)
+    process = launch(data_dir, log, *flags, prelude=prelude)
     try:
         found = addresses(log, process)
         running = CollectorProcess(process, found["OTLP"], found["OTLP/gRPC"], found.get("ClickHouse", ""), log)

@@ -1,13 +1,14 @@
 """A ClickHouse server for tests: the HTTP interface over chDB, writable, with a door that can be shut."""
 
+import asyncio
 import contextlib
 import re
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import Any
+from typing import Any, Literal
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -24,12 +25,28 @@ from support.servers import serve
 _WRITE = re.compile(r"\s*(--[^\n]*\s*)*(INSERT|CREATE|ALTER|SYSTEM|DROP|DELETE)\b", re.IGNORECASE)
 
 
+@dataclass(frozen=True)
+class Whim:
+    """What happens to one insert.
+
+    Args:
+        wait: Seconds before it is executed, whether or not the client still waits for the answer.
+        cut: Whether the connection is cut, and when: before anything is executed or instead of the answer.
+    """
+
+    wait: float = 0
+    cut: Literal["", "upload", "answer"] = ""
+
+
 @dataclass
 class Gate:
-    """Its address, and whether anybody gets through."""
+    """Its address, whether anybody gets through, and what the next inserts meet."""
 
     url: str = ""
     is_open: bool = False
+    whims: list[Whim] = field(default_factory=list)
+    tokens: list[str] = field(default_factory=list)
+    """Deduplication tokens of the inserts, in the order in which they came."""
 
     def open(self) -> None:
         """Let requests through."""
@@ -38,6 +55,15 @@ class Gate:
     def shut(self) -> None:
         """Answer everything as a proxy without a server does."""
         self.is_open = False
+
+
+class Cut(Response):
+    """An answer of which only the head is sent: the server then closes the connection."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        assert scope["type"] == "http"
+        assert receive
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"9")]})
 
 
 def _statement_and_data(text: bytes) -> tuple[str, bytes]:
@@ -67,6 +93,12 @@ def serve_gate(store: EmbeddedStore) -> Iterator[Gate]:
     reading = create_sql_app(reader, Limits(seconds=60, memory_bytes=10**9))
 
     async def answer(request: Request) -> Response:
+        whim = Whim()
+        if token := request.query_params.get("insert_deduplication_token"):
+            gate.tokens.append(token)
+            whim = gate.whims.pop(0) if gate.whims else whim
+        if whim.cut == "upload":
+            return Cut()
         query, body = request.query_params.get("query", ""), await request.body()
         if request.headers.get("content-encoding") == "gzip":
             body = zlib.decompress(body, 31)
@@ -74,11 +106,12 @@ def serve_gate(store: EmbeddedStore) -> Iterator[Gate]:
         settings = {
             k: v for k, v in request.query_params.items() if re.match("insert_|format_|input_|output_|throw_", k)
         }
+        await asyncio.sleep(whim.wait)
         try:
             await run_in_threadpool(_write, store, sql, data, settings)
         except StoreError as error:
             return PlainTextResponse(str(error), 500, {"X-ClickHouse-Exception-Code": str(error.code)})
-        return PlainTextResponse("")
+        return Cut() if whim.cut else PlainTextResponse("")
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":

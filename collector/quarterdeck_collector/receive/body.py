@@ -9,6 +9,13 @@ OFFLOAD_BYTES: Final = 16 * 1024
 """Bodies above this are inflated, or parsed from JSON, in a thread."""
 
 
+_MOST_MEMBERS: Final = 100
+"""Parts of a gzip body: each is found by copying what follows it."""
+
+_LARGEST_WINDOW: Final = 1 << 23
+"""Memory of a zstd frame: what its format asks every reader to offer, and all levels up to 19 to make do with."""
+
+
 class BodyTooLargeError(Exception):
     """The body is larger than allowed."""
 
@@ -70,6 +77,8 @@ def _inflate_zlib(data: bytes, limit: int, window_bits: int) -> bytes:
     parts: list[bytes] = []
     left = limit
     while data:  # a gzip body may consist of several members
+        if len(parts) == _MOST_MEMBERS:
+            raise BadEncodingError(f"it has more than {_MOST_MEMBERS} members")
         stream = zlib.decompressobj(window_bits)
         try:
             part = stream.decompress(data, left + 1)
@@ -96,7 +105,9 @@ def _deflate(data: bytes, limit: int) -> bytes:
 def _zstd(data: bytes, limit: int) -> bytes:
     import zstandard
 
-    reader: Any = zstandard.ZstdDecompressor(max_window_size=1 << 27).stream_reader(data, read_across_frames=True)
+    reader: Any = zstandard.ZstdDecompressor(max_window_size=_LARGEST_WINDOW).stream_reader(
+        data, read_across_frames=True
+    )
     try:
         with reader:
             out: bytes = reader.read(limit + 1)

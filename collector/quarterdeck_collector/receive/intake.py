@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from google.protobuf.message import Message  # type: ignore[import-untyped]  # ships no types
 
-from quarterdeck_collector import live
+from quarterdeck_collector import limits, live
 from quarterdeck_collector.commit import SpoolFullError
+from quarterdeck_collector.limits import Admitted
 from quarterdeck_collector.listen.messages import Row
 from quarterdeck_collector.receive import otlp
 from quarterdeck_collector.receive.body import OFFLOAD_BYTES
@@ -90,19 +91,26 @@ async def take(collector: "Collector", kind: Kind, body: bytes, media: str) -> M
     Raises:
         RefusalError: If it is not taken.
     """
-    try:
-        if media == otlp.JSON and len(body) > OFFLOAD_BYTES:
-            message, body = await asyncio.to_thread(otlp.parse, kind, body, media)
-        else:
-            message, body = otlp.parse(kind, body, media)
-    except otlp.BadRequestError as error:
-        raise RefusalError(400, otlp.INVALID_ARGUMENT, str(error)) from error
-    message, body = await cleaned(collector.redaction, collector.counters, kind, message, body)
+    admitted = await _admit(collector, kind, body, media)
+    message, body = await cleaned(collector.redaction, collector.counters, kind, admitted.message, admitted.body)
     if kind is otlp.LOGS:
         await _keep_logs(collector, message, body)
     else:
-        await _keep(collector, kind, body, kind.count(message))
-    return kind.answer(reason=_not_understood(message) if kind is otlp.METRICS else "")
+        await _keep(collector, kind, body, admitted.items)
+    collector.counters.add("rejected_items", admitted.rejected, signal=kind.name)
+    unknown = _not_understood(message) if kind is otlp.METRICS else ""
+    return kind.answer(admitted.rejected, "; ".join(filter(None, (admitted.reason, unknown))))
+
+
+async def _admit(collector: "Collector", kind: Kind, body: bytes, media: str) -> Admitted:
+    try:
+        if media == otlp.JSON and len(body) > OFFLOAD_BYTES:
+            return await asyncio.to_thread(limits.admit, kind, body, media, collector.limits)
+        return limits.admit(kind, body, media, collector.limits)
+    except limits.TooMuchError as error:
+        raise RefusalError(413, otlp.INVALID_ARGUMENT, str(error)) from error
+    except otlp.BadRequestError as error:
+        raise RefusalError(400, otlp.INVALID_ARGUMENT, str(error)) from error
 
 
 async def _keep(collector: "Collector", kind: Kind, body: bytes, items: int) -> None:

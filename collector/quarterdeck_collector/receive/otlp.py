@@ -35,6 +35,9 @@ UNAUTHENTICATED: Final = 16
 """Codes of google.rpc.Status, which are those of gRPC."""
 
 
+_LONGEST_REASON: Final = 300
+
+
 class BadRequestError(Exception):
     """The body is no OTLP request of its signal."""
 
@@ -131,8 +134,14 @@ def parse(kind: Kind, body: bytes, media: str) -> tuple[Any, bytes]:
         message = kind.request()
         json_format.ParseDict(_with_base64_ids(document), message, ignore_unknown_fields=True)
         return message, message.SerializeToString()
-    except (DecodeError, json_format.ParseError, ValueError, RecursionError) as error:
-        raise BadRequestError(f"the body is no {kind.request.DESCRIPTOR.name}: {error}") from error
+    except (DecodeError, json_format.ParseError, ValueError, RecursionError, SystemError) as error:
+        # SystemError is what protobuf's C code makes of a JSON key that is no Unicode, such as "\ud800"
+        raise BadRequestError(f"the body is no {kind.request.DESCRIPTOR.name}: {_quotable(error)}") from error
+
+
+def _quotable(error: Exception) -> str:
+    """Say what is wrong without repeating a whole body, or what cannot be sent back, to its sender."""
+    return str(error)[:_LONGEST_REASON].encode(errors="replace").decode()
 
 
 _ID_KEYS: Final = ("traceId", "spanId", "parentSpanId", "trace_id", "span_id", "parent_span_id")
