@@ -88,7 +88,7 @@ def test_a_full_disk_refuses_and_what_was_acknowledged_is_stored_once_when_there
         assert running.stop() == 0
 
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
-    assert "would be left beside what waits" in answer.text
+    assert "the spool is full: cannot write to" in answer.text
     assert live.headers["retry-after"] == "5"
     assert (ready["clickhouse"]["ok"], ready["spool"]["ok"]) == (False, False)
     assert counts == dict.fromkeys(acknowledged, 3)

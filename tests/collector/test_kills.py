@@ -9,12 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from support.collectors import CollectorProcess, addresses, collector, launch, wait_for
+from support.collectors import EAGER, CollectorProcess, addresses, collector, launch, wait_for
 from support.exactly_once import derived_sums, spans_of_traces
 from support.load import SPANS_PER_REQUEST, Load, flat_spans, nested_spans
-
-EAGER = "import quarterdeck_collector.collector as c; c.DURABLE_EVERY = 0.02"
-"""Remove segments all the time, so that kills meet it."""
 
 UNDER_LOAD = 14
 """Kills under load; half as many more meet a collector that is starting."""
@@ -50,7 +47,7 @@ def removing() -> Callable[[Path], bool]:
 
 def moments(chance: random.Random) -> list[Callable[[Path], bool]]:
     """Two of each kind that matters, while nested values are sent, and some at random."""
-    by_chance = [soon(chance.uniform(0.02, 0.7)) for _ in range(UNDER_LOAD - 4)]
+    by_chance = [soon(chance.uniform(0.02, 0.4)) for _ in range(UNDER_LOAD - 4)]
     return [rewriting, removing(), *by_chance[:1], rewriting, removing(), *by_chance[1:]]
 
 
@@ -61,7 +58,7 @@ def test_no_acknowledged_span_is_lost_or_doubled_by_kills(tmp_path: Path) -> Non
     with Load() as load:
         for number, moment in enumerate(moments(chance)):
             if number % 2:
-                kill_while_starting(data, chance.uniform(0.2, 1.5))
+                kill_while_starting(data, chance.uniform(0.2, 1.2))
             process = launch(data, tmp_path / "log", prelude=EAGER)
             found = addresses(tmp_path / "log", process)
             running = CollectorProcess(process, found["OTLP"], found["OTLP/gRPC"], "", tmp_path / "log")
