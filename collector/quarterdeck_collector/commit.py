@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import logging
 import os
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
@@ -12,6 +13,8 @@ from typing import Final
 
 from quarterdeck_collector.request_keys import REMEMBERED_REQUESTS, RequestKeys, key_of
 from quarterdeck_collector.segments import OpenSegment, Segment, frame
+
+log = logging.getLogger("quarterdeck.collector")
 
 TIMER_STEP: Final = 0.002
 """Seconds that uvloop's timers, which count milliseconds, may be early: nobody would ask again."""
@@ -121,10 +124,12 @@ class CommitLog:
     def forget(self, segments: Iterable[Segment]) -> None:
         """Prepare for the removal of ``segments``: their requests stay known, also across a restart.
 
-        Raises:
-            OSError: If that cannot be written.
+        On a full disk that cannot be written down; the room that the segments take is then worth more.
         """
-        self._keys.add(b"".join(segment.keys for segment in segments))
+        try:
+            self._keys.add(b"".join(segment.keys for segment in segments))
+        except OSError as error:
+            log.warning("requests in %s are not known after a restart: %s", self._folder, error.strerror)
 
     def _know(self, key: bytes, done: "asyncio.Future[None] | None") -> None:
         self._seen[key] = done

@@ -61,8 +61,7 @@ class Cut(Response):
     """An answer of which only the head is sent: the server then closes the connection."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        assert scope["type"] == "http"
-        assert receive
+        del scope, receive
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"9")]})
 
 

@@ -20,13 +20,15 @@ DEEP = {"deep": {"a": [1, {"b": "c"}]}}
 def flat_spans(trace_id: bytes) -> bytes:
     """A request of model calls in one trace."""
     spans = [{"trace_id": trace_id, "attributes": CALL}] * SPANS_PER_REQUEST
-    return otlp.traces(*spans).SerializeToString()
+    body: bytes = otlp.traces(*spans).SerializeToString()
+    return body
 
 
 def nested_spans(trace_id: bytes) -> bytes:
     """The same with values that ClickHouse does not read without help."""
     spans = [{"trace_id": trace_id, "attributes": {**CALL, **DEEP}}] * SPANS_PER_REQUEST
-    return otlp.traces(*spans).SerializeToString()
+    body: bytes = otlp.traces(*spans).SerializeToString()
+    return body
 
 
 class Load:

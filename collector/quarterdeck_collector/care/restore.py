@@ -13,7 +13,7 @@ from quarterdeck_collector.care.retention import row_days
 from quarterdeck_collector.care.selection import quoted
 from quarterdeck_collector.care.tables import tables
 from quarterdeck_collector.live import text
-from quarterdeck_collector.nested import flatten_body
+from quarterdeck_collector.nested import rewrite_body
 from quarterdeck_collector.receive.otlp import LOGS, TRACES, Kind
 from quarterdeck_collector.segments import SUFFIX, frame
 from quarterdeck_collector.store import Store
@@ -63,7 +63,7 @@ def restore(store: Store, kind: Kind, message: Any) -> ImportReport:
     oldest = (time.time_ns() - keep_days * _DAY) if keep_days else 0
     expired = sum(at < oldest for at in map(_time_of, _items(kind, message)))
     if fresh:
-        _insert(store, kind, flatten_body(kind, message.SerializeToString()))
+        _insert(store, kind, rewrite_body(kind, message.SerializeToString()))
     return ImportReport(fresh, total - fresh, expired, keep_days)
 
 
