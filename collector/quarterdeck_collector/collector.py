@@ -206,13 +206,14 @@ class Collector:
             delivery.put(segment)
 
         insertion = Insertion(kind, f"otlp_{kind.name}_in", self._gate or self.store)
-        delivery = Delivery(insertion, kind.name, self.counters, before_removal, self._release)
+        delivery = Delivery(insertion, kind.name, self.counters, before_removal, self._release, settings.insert_share)
         commits = CommitLog(
             settings.segments_dir / kind.name,
             self.budget,
             limits,
             hand_over,
             busy=lambda: delivery.busy,
+            gathering=lambda: delivery.gathering,
             sync=survive,
             leave_room=settings.clickhouse_url is None,
             on_committed=LogTail(self.broker).committed if kind is LOGS else lambda *_: None,

@@ -71,6 +71,7 @@ class CommitLog:
         on_sealed: Told of each sealed segment.
         busy: Whether the segment would only wait if it were sealed now. An insert costs much the same for few requests
             as for many, so it then goes on growing; whoever says so calls :meth:`seal_if_ripe` when that is over.
+        gathering: Whether a segment that is not large had better grow, for the same reason and with the same call.
         sync: Whether what is acknowledged must survive a power cut, not only the end of this process.
         leave_room: Whether ClickHouse is on the same disk.
         on_committed: Told of requests that have just been written: Position of their first record, their framed bytes
@@ -85,6 +86,7 @@ class CommitLog:
         on_sealed: Callable[[Segment], None],
         *,
         busy: Callable[[], bool] = lambda: False,
+        gathering: Callable[[], bool] = lambda: False,
         sync: bool = True,
         leave_room: bool = False,
         on_committed: Callable[[int, list[bytes], int], None] = lambda *_: None,
@@ -95,6 +97,7 @@ class CommitLog:
         self._limits = limits
         self._on_sealed = on_sealed
         self._busy = busy
+        self._gathering = gathering
         self._sync = sync
         self._leave_room = leave_room
         self._on_committed = on_committed
@@ -231,7 +234,7 @@ class CommitLog:
         size, age = self._segment.size, asyncio.get_running_loop().time() + TIMER_STEP - self._begun
         if self._busy():
             return size >= self._limits.largest or age >= STRETCH * self._limits.age
-        return size >= self._limits.size or age >= self._limits.age
+        return size >= self._limits.size or (age >= self._limits.age and not self._gathering())
 
     def _seal(self) -> None:
         self._begun = None

@@ -18,6 +18,9 @@ FIRST_PAUSE: Final = 0.25
 LONGEST_PAUSE: Final = 15.0
 """Seconds between tries while ClickHouse is away or refuses a segment: doubled from the first to the longest."""
 
+LONGEST_REST: Final = 2.0
+"""Seconds for which small segments are gathered at most."""
+
 DURABLE_EVERY: Final = 5.0
 """Seconds that an inserted segment may lie before it is removed."""
 
@@ -35,6 +38,7 @@ class Delivery:
         counters: Counts stored and refused items.
         before_removal: Called, in a thread, with segments that are in ClickHouse; they are removed when it returns.
         on_removed: Told how many bytes have left the disk.
+        share: Share of the time that inserts of small segments may take.
     """
 
     def __init__(
@@ -44,12 +48,15 @@ class Delivery:
         counters: Counters,
         before_removal: Callable[[Sequence[Segment]], None],
         on_removed: Callable[[int], None],
+        share: float = 1.0,
     ) -> None:
         self._insertion = insertion
         self._signal = signal
         self._counters = counters
         self._before_removal = before_removal
         self._on_removed = on_removed
+        self._share = share
+        self._next_small = 0.0
         self.on_free: Callable[[], None] = lambda: None
         """Told when another segment would be inserted at once."""
         self._queue: deque[Segment] = deque()
@@ -70,6 +77,11 @@ class Delivery:
     def busy(self) -> bool:
         """Whether another segment would have to wait."""
         return not self._free
+
+    @property
+    def gathering(self) -> bool:
+        """Whether a small segment had better grow, since the last insert has just been."""
+        return asyncio.get_running_loop().time() < self._next_small
 
     @property
     def failing(self) -> bool:
@@ -110,6 +122,8 @@ class Delivery:
     async def _deliver(self, segment: Segment) -> bool:
         """Try one segment; False if ClickHouse is away."""
         self._inserting.append(segment)
+        loop = asyncio.get_running_loop()
+        began = loop.time()
         try:
             refused = await offload(self._insertion.insert, segment)
         except StoreError as error:
@@ -122,6 +136,9 @@ class Delivery:
             raise
         else:
             self._settle(segment, refused)
+            rest = min((loop.time() - began) * (1 / self._share - 1), LONGEST_REST)
+            self._next_small = loop.time() + rest
+            loop.call_later(rest, self.on_free)
         finally:
             self._inserting.remove(segment)
         return True

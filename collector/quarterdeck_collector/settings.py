@@ -76,6 +76,12 @@ class Settings(BaseSettings):
     segment_max_age: float = Field(
         0.5, gt=0, description="Seconds after which a smaller segment is inserted if ClickHouse is free."
     )
+    insert_share: float = Field(
+        0.05,
+        gt=0,
+        le=1,
+        description="Share of the time that inserts of smaller segments may take; they are gathered for up to 2 s.",
+    )
     segment_hard_max_bytes: int = Field(
         64 * MEBIBYTE, gt=0, description="Size up to which a segment grows while ClickHouse is busy or away."
     )

@@ -91,19 +91,28 @@ def test_an_insert_that_may_be_stored_in_part_keeps_the_gate_open_until_it_succe
         pass
 
 
-@pytest.mark.parametrize("tokens", [["traces-1"], ["traces-2", "traces-2-0"]])
-def test_requests_that_can_never_be_stored_do_not_keep_it_open(tokens: list[str]) -> None:
+@pytest.mark.parametrize("earlier", [None, StoreError("Code: 1. DB::Exception", 1)])
+def test_requests_that_can_never_be_stored_do_not_keep_it_open(earlier: StoreError | None) -> None:
     store = SlowStore()
     store.may_end.set()
     gated = GatedStore(store)
-    *before, last = tokens
-    store.error = StoreError("Code: 1. DB::Exception", 1)
-    for token in before:
-        _insert(gated, token).join()
-    store.error = StoreError("Code: 117. DB::Exception", BAD)
-    _insert(gated, last).join()
+    for error in filter(None, [earlier, StoreError("Code: 117. DB::Exception", BAD)]):
+        store.error = error
+        _insert(gated, "traces-1").join()
 
     with gated.closed():
+        pass
+
+
+def test_an_insert_that_a_later_view_refused_keeps_it_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gate, "PATIENCE", 0.05)
+    store = SlowStore()
+    store.may_end.set()
+    gated = GatedStore(store)
+    store.error = StoreError("Code: 117. DB::Exception: no: while pushing to view default.runs_mv", BAD)
+    _insert(gated, "traces-1").join()
+
+    with pytest.raises(BusyError, match="does not take what waits"), gated.closed():
         pass
 
 

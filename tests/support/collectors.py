@@ -78,6 +78,7 @@ def launch(data_dir: Path, log_file: Path, *flags: str, prelude: str = "") -> su
     command = [sys.executable, "-c", program, "--data-dir", str(data_dir)]
     command += ["--otlp-http-port", "0", "--otlp-grpc-port", "0", "--clickhouse-port", "0"]
     command += ["--keep-payloads-days", "0", "--keep-days", "0", "--keep-rollups-days", "0"]  # tests use fixed dates
+    command += ["--insert-share", "1"]  # tests are in a hurry
     command += flags
     with log_file.open("w") as log:
         return subprocess.Popen(command, stderr=log, text=True)
