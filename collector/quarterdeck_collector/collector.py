@@ -206,7 +206,9 @@ class Collector:
             delivery.put(segment)
 
         insertion = Insertion(kind, f"otlp_{kind.name}_in", self._gate or self.store)
-        delivery = Delivery(insertion, kind.name, self.counters, before_removal, self._release, settings.insert_share)
+        delivery = Delivery(
+            insertion, kind.name, self.counters, before_removal, self._release, share=settings.insert_share
+        )
         commits = CommitLog(
             settings.segments_dir / kind.name,
             self.budget,

@@ -48,6 +48,7 @@ class Delivery:
         counters: Counters,
         before_removal: Callable[[Sequence[Segment]], None],
         on_removed: Callable[[int], None],
+        *,
         share: float = 1.0,
     ) -> None:
         self._insertion = insertion
