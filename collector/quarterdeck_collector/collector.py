@@ -179,7 +179,7 @@ class Collector:
     async def _open_store(self) -> Store:
         settings = self.settings
         if settings.clickhouse_url:
-            return ServerStore(settings.clickhouse_url, settings.database)
+            return ServerStore(settings.clickhouse_url, settings.database, settings.cluster)
         store = await offload(EmbeddedStore, settings.store_dir, settings.database)
         try:
             await offload(migrate, store)

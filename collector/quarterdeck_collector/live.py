@@ -213,7 +213,7 @@ class LiveIntake:
 
     async def _insert(self, events: list[Row], batch: "asyncio.Future[None]") -> None:
         try:
-            await offload(self._store.insert_rows, TABLE, events)
+            await offload(self._store.insert_rows, self._store.local(TABLE), events)
         except asyncio.CancelledError:
             _fail(batch, StoreError("the collector is stopping", 0))
             raise

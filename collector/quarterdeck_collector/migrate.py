@@ -14,9 +14,16 @@ SCHEMA: Final = Path(__file__).parent / "schema"
 
 _FRAGMENT: Final = re.compile(r"^-- fragment (\w+)\n(.*?)(?=^-- fragment|\Z)", re.MULTILINE | re.DOTALL)
 _PLACEHOLDER: Final = re.compile(r"\$\{(\w+)\}")
-_LEDGER: Final = "0000_ledger"
-_DONE: Final = "SELECT version, any(checksum) FROM ${db}.schema_migrations GROUP BY version"
-_RECORD: Final = "INSERT INTO ${db}.schema_migrations (version, checksum) VALUES ('${version}', '${checksum}')"
+_CLUSTER_ONLY: Final = ".cluster"
+_SHARED: Final = "'/clickhouse/tables/shared/{database}/{table}', '{shard}-{replica}', "
+"""Keeper path and replica name of a table that is the same on all shards."""
+
+_EXISTS: Final = "EXISTS TABLE ${db}.schema_migrations"
+_DONE: Final = "SELECT version, any(checksum), any(cluster) FROM ${db}.schema_migrations GROUP BY version"
+_RECORD: Final = (
+    "INSERT INTO ${db}.schema_migrations (version, checksum, cluster) "
+    "VALUES ('${version}', '${checksum}', '${cluster}')"
+)
 
 
 class MigrationError(Exception):
@@ -66,21 +73,25 @@ def fragments(folder: Path = SCHEMA) -> dict[str, str]:
     return found
 
 
-def migrations(folder: Path = SCHEMA) -> Iterator[Migration]:
-    """Read the numbered files of ``folder`` in order."""
+def migrations(folder: Path = SCHEMA, *, cluster: bool = False) -> Iterator[Migration]:
+    """Read the numbered files of ``folder`` in order; those named ``….cluster.sql`` are for a cluster only."""
     shared = fragments(folder)
     for path in sorted(folder.glob("[0-9]*.sql")):
-        yield Migration(path.stem, _fill(path.read_text(), shared))
+        if cluster or not path.stem.endswith(_CLUSTER_ONLY):
+            yield Migration(path.stem, _fill(path.read_text(), shared))
 
 
-def placeholders(database: str, dict_auth: str = "") -> dict[str, str]:
-    """Give the substitutions of a single-node store.
-
-    Args:
-        database: Name of the database.
-        dict_auth: ``USER … PASSWORD …`` for the price dictionary's own connection, where the server needs it.
-    """
-    return {"db": database, "on_cluster": "", "R": "", "L": "", "dict_auth": dict_auth}
+def placeholders(store: Store) -> dict[str, str]:
+    """Give the substitutions that make the same files right for a single node and for a cluster."""
+    return {
+        "db": store.database,
+        "dict_auth": store.dict_auth,
+        "cluster": store.cluster,
+        "on_cluster": store.on_cluster,
+        "R": "Replicated" if store.cluster else "",
+        "L": store.local(""),
+        "shared": _SHARED if store.cluster else "",
+    }
 
 
 def migrate(store: Store, folder: Path = SCHEMA) -> list[str]:
@@ -94,20 +105,37 @@ def migrate(store: Store, folder: Path = SCHEMA) -> list[str]:
         Versions applied now, in order.
 
     Raises:
-        MigrationError: If an applied file has changed since, or a statement fails. Later files are not touched.
+        MigrationError: If the tables were made for another cluster or for none, an applied file has changed since, or
+            a statement fails. Later files are not touched.
         StoreUnavailableError: If ClickHouse cannot be reached.
     """
-    values = placeholders(store.database, store.dict_auth)
-    known = list(migrations(folder))
-    ledger = next(item for item in known if item.version == _LEDGER)
-    _apply(store, ledger, values)
-    done: dict[str, str] = dict(store.rows(_fill(_DONE, values)))
+    values = placeholders(store)
+    known = list(migrations(folder, cluster=bool(store.cluster)))
+    done = _done(store, values)
     _refuse_strangers(done, known)
     fresh = [item for item in known if item.version not in done]
     for item in fresh:
         _apply(store, item, values)
         store.command(_fill(_RECORD, {**values, "version": item.version, "checksum": item.checksum}))
     return [item.version for item in fresh]
+
+
+def _done(store: Store, values: Mapping[str, str]) -> dict[str, str]:
+    """Give the checksum of each version that the store has seen."""
+    if store.rows(_fill(_EXISTS, values)) != [["1"]]:
+        return {}
+    rows = store.rows(_fill(_DONE, values))
+    for _, _, cluster in rows:
+        if cluster != store.cluster:
+            made, remedy = (
+                (f"for the cluster {cluster}", f"set --cluster {cluster}")
+                if cluster
+                else ("for a single node", "leave --cluster out")
+            )
+            raise MigrationError(
+                f"the tables of database {store.database} were made {made}: {remedy}, or set another --database"
+            )
+    return {version: checksum for version, checksum, _ in rows}
 
 
 def _refuse_strangers(done: Mapping[str, str], known: list[Migration]) -> None:

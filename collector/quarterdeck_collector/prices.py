@@ -51,8 +51,14 @@ def load(store: Store, file: Path | None = None) -> str:
             f"AND (startsWith(Source, '{_PACKAGE} ') OR Source LIKE '%{_OVER}{_PACKAGE} %') SETTINGS mutations_sync = 2"
         )
     if present != {source}:
-        store.command(f"SYSTEM RELOAD DICTIONARY {store.database}.model_prices")
+        _reload(store, table)
     return source
+
+
+def _reload(store: Store, table: str) -> None:
+    if store.cluster:  # every node reads its own copy
+        store.command(f"SYSTEM SYNC REPLICA {store.on_cluster} {table}")
+    store.command(f"SYSTEM RELOAD DICTIONARY {store.on_cluster} {store.database}.model_prices")
 
 
 def _ours(source: str) -> bool:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from quarterdeck_collector import price_file
@@ -50,6 +50,11 @@ class Settings(BaseSettings):
     )
     clickhouse_url: str | None = Field(
         None, description="http(s)://user:password@host:port of a ClickHouse server to use instead of the embedded one."
+    )
+    cluster: str = Field(
+        "",
+        pattern=r"^[\w{}.-]*$",
+        description="Cluster of that server, as its configuration names it, for replicated and sharded tables.",
     )
     database: str = Field("quarterdeck", pattern=r"^[A-Za-z_]\w{0,62}$", description="ClickHouse database.")
     max_body_bytes: int = Field(
@@ -134,6 +139,13 @@ class Settings(BaseSettings):
     keep_rollups_days: int = Field(
         400, ge=0, description="Days that runs, error groups and sums by minute and hour are kept; 0: for ever."
     )
+
+    @field_validator("cluster")
+    @classmethod
+    def _of_a_server(cls, cluster: str, info: ValidationInfo) -> str:
+        if cluster and not info.data.get("clickhouse_url"):
+            raise ValueError("the embedded store is a single node; name a server of the cluster with --clickhouse-url")
+        return cluster
 
     @field_validator("forward", mode="before")
     @classmethod

@@ -33,7 +33,12 @@ _INSERT_SETTINGS: Final = {
     # the plan of an insert with all its views is made anew each time: merging its steps costs a quarter of that and
     # makes nothing faster
     "query_plan_merge_expressions": "0",
+    # a retry must be recognised in every table; before version 26.2 the default was 0
+    "deduplicate_blocks_in_dependent_materialized_views": "1",
 }
+LOCAL: Final = "_local"
+"""Suffix, on a cluster, of the tables that hold the rows of one node."""
+
 _UNAVAILABLE_CODES: Final = frozenset(
     {
         # NETWORK_ERROR, SOCKET_TIMEOUT, TOO_MANY_SIMULTANEOUS_QUERIES, UNKNOWN_TABLE, UNKNOWN_DATABASE
@@ -42,6 +47,9 @@ _UNAVAILABLE_CODES: Final = frozenset(
         *(242, 243, 252, 999, 516),
         # READONLY, ACCESS_DENIED
         *(164, 497),
+        # of a cluster: NO_ZOOKEEPER, ALL_CONNECTION_TRIES_FAILED, UNKNOWN_STATUS_OF_INSERT, TOO_FEW_LIVE_REPLICAS,
+        # UNSATISFIED_QUORUM_FOR_PREVIOUS_WRITE, and TIMEOUT_EXCEEDED where a node does not run a statement
+        *(225, 279, 319, 285, 286, 159),
     }
 )
 _BAD_DATA_CODES: Final = frozenset(
@@ -96,6 +104,16 @@ class Store(Protocol):
 
     database: str
     dict_auth: str
+    cluster: str
+
+    @property
+    def on_cluster(self) -> str:
+        """Clause that has a statement run on every node of the cluster; empty for a single node."""
+        return f"ON CLUSTER '{self.cluster}'" if self.cluster else ""
+
+    def local(self, table: str) -> str:
+        """Give the table that holds the rows of ``table`` on the node that is spoken to."""
+        return f"{table}{LOCAL}" if self.cluster else table
 
     def command(self, sql: str) -> None:
         """Run a statement that returns nothing."""
@@ -165,6 +183,7 @@ class EmbeddedStore(Store):
     """
 
     dict_auth = ""
+    cluster = ""
 
     def __init__(self, path: Path, database: str) -> None:
         import chdb
@@ -256,10 +275,12 @@ class ServerStore(Store):
     Args:
         url: ``http(s)://user:password@host:port``.
         database: Database to work in.
+        cluster: Name, in the server's configuration, of the cluster it is a node of; none if empty.
     """
 
-    def __init__(self, url: str, database: str) -> None:
+    def __init__(self, url: str, database: str, cluster: str = "") -> None:
         self.database = database
+        self.cluster = cluster
         self._url = url
         self._client: Any = None
         self._lock = threading.Lock()
@@ -292,6 +313,7 @@ class ServerStore(Store):
                     connect_timeout=3,
                     send_receive_timeout=_ANSWER_SECONDS,
                     query_retries=0,
+                    settings={"distributed_ddl_task_timeout": _ANSWER_SECONDS // 2} if self.cluster else None,
                 )
             return self._client
 

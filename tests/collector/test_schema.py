@@ -8,7 +8,7 @@ import pytest
 
 from quarterdeck import semconv
 from quarterdeck_collector import prices
-from quarterdeck_collector.migrate import SCHEMA, MigrationError, migrate
+from quarterdeck_collector.migrate import SCHEMA, MigrationError, migrate, migrations
 from quarterdeck_collector.segments import frame
 from quarterdeck_collector.store import EmbeddedStore
 from support import otlp
@@ -432,7 +432,7 @@ def schema(tmp_path: Path) -> Path:
 
 
 def test_migrations_run_once(empty_store: EmbeddedStore) -> None:
-    assert len(migrate(empty_store)) == len(list(SCHEMA.glob("[0-9]*.sql")))
+    assert len(migrate(empty_store)) == len(list(migrations()))
     assert migrate(empty_store) == []
 
 

@@ -1,5 +1,5 @@
 -- Prices of models in USD per million tokens, and the dictionary that ingest asks.
--- One row per name a model goes by and per period of time. ${dict_auth} carries user and password of a server.
+-- One row per name a model goes by and per period of time.
 
 CREATE TABLE IF NOT EXISTS ${db}.model_prices_src ${on_cluster} (
     Provider String,
@@ -19,8 +19,10 @@ CREATE TABLE IF NOT EXISTS ${db}.model_prices_src ${on_cluster} (
     TierOutputPrice Float64,
     Source LowCardinality(String), -- 'genai-prices <version>', or anything else for prices entered by hand
     Updated DateTime DEFAULT now()
-) ENGINE = ${R}ReplacingMergeTree(Updated)
-ORDER BY (Provider, Model, ValidFrom);
+) ENGINE = ${R}ReplacingMergeTree(${shared}Updated)
+ORDER BY (Provider, Model, ValidFrom)
+-- Equal prices may come back after others have replaced them.
+SETTINGS replicated_deduplication_window = 0;
 
 -- Rates are USD per million tokens of input, cache read, cache write, cache write for an hour, and output; TierRates hold
 -- for requests with more than TierAbove input tokens.

@@ -71,4 +71,4 @@ CREATE TABLE IF NOT EXISTS ${db}.otel_traces${L} ${on_cluster} (
 ) ENGINE = ${R}MergeTree
 PARTITION BY toDate(Timestamp)
 ORDER BY (toStartOfHour(Timestamp), TraceId, Timestamp)
-SETTINGS index_granularity = 1024, ttl_only_drop_parts = 1, non_replicated_deduplication_window = 10000;
+SETTINGS index_granularity = 1024, ttl_only_drop_parts = 1, ${once};

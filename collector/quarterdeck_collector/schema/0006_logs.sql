@@ -35,7 +35,7 @@ CREATE TABLE IF NOT EXISTS ${db}.otel_logs${L} ${on_cluster} (
 ) ENGINE = ${R}MergeTree
 PARTITION BY toDate(Timestamp)
 ORDER BY (toStartOfFiveMinutes(Timestamp), ServiceName, Timestamp)
-SETTINGS index_granularity = 2048, ttl_only_drop_parts = 1, non_replicated_deduplication_window = 10000;
+SETTINGS index_granularity = 2048, ttl_only_drop_parts = 1, ${once};
 
 CREATE TABLE IF NOT EXISTS ${db}.otlp_logs_in ${on_cluster} (
     resource_logs Array(Tuple(

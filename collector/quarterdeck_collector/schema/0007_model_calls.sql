@@ -42,7 +42,7 @@ CREATE TABLE IF NOT EXISTS ${db}.model_calls${L} ${on_cluster} (
 ) ENGINE = ${R}MergeTree
 PARTITION BY toDate(Timestamp)
 ORDER BY (toStartOfHour(Timestamp), RunId, Timestamp)
-SETTINGS index_granularity = 1024, ttl_only_drop_parts = 1, non_replicated_deduplication_window = 10000;
+SETTINGS index_granularity = 1024, ttl_only_drop_parts = 1, ${once};
 
 -- The newest calls, in memory: the two spans of one call mostly arrive together, but may come in two inserts.
 CREATE TABLE IF NOT EXISTS ${db}.recent_calls ${on_cluster} (CallId UInt64, SpanId String, ParentSpanId String)

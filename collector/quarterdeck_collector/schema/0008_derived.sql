@@ -8,7 +8,7 @@ CREATE TABLE IF NOT EXISTS ${db}.otel_traces_trace_id_ts${L} ${on_cluster} (
 ) ENGINE = ${R}AggregatingMergeTree
 PARTITION BY toDate(Start)
 ORDER BY TraceId
-SETTINGS index_granularity = 1024, non_replicated_deduplication_window = 10000;
+SETTINGS index_granularity = 1024, ${once};
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS ${db}.otel_traces_trace_id_ts_mv ${on_cluster} TO ${db}.otel_traces_trace_id_ts${L} AS
 SELECT TraceId, min(Timestamp) AS Start, max(Timestamp) AS End
@@ -47,7 +47,7 @@ CREATE TABLE IF NOT EXISTS ${db}.runs${L} ${on_cluster} (
 ) ENGINE = ${R}AggregatingMergeTree
 PARTITION BY Day
 ORDER BY (Day, RunId)
-SETTINGS index_granularity = 512, non_replicated_deduplication_window = 10000;
+SETTINGS index_granularity = 512, ${once};
 
 -- The root of our own runs carries the run's status, wherever it hangs; the root of other traces has no parent.
 CREATE MATERIALIZED VIEW IF NOT EXISTS ${db}.runs_mv ${on_cluster} TO ${db}.runs${L} AS
@@ -128,7 +128,7 @@ CREATE TABLE IF NOT EXISTS ${db}.llm_1m${L} ${on_cluster} (
 ) ENGINE = ${R}AggregatingMergeTree
 PARTITION BY toDate(Time)
 ORDER BY (Time, PipelineName, StepName, Provider, Model, ServiceName, Environment)
-SETTINGS index_granularity = 1024, non_replicated_deduplication_window = 10000;
+SETTINGS index_granularity = 1024, ${once};
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS ${db}.llm_1m_mv ${on_cluster} TO ${db}.llm_1m${L} AS
 SELECT
@@ -154,7 +154,7 @@ CREATE TABLE IF NOT EXISTS ${db}.llm_1h${L} ${on_cluster} AS ${db}.llm_1m${L}
 ENGINE = ${R}AggregatingMergeTree
 PARTITION BY toDate(Time)
 ORDER BY (Time, PipelineName, StepName, Provider, Model, ServiceName, Environment)
-SETTINGS index_granularity = 1024, non_replicated_deduplication_window = 10000;
+SETTINGS index_granularity = 1024, ${once};
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS ${db}.llm_1h_mv ${on_cluster} TO ${db}.llm_1h${L} AS
 SELECT
@@ -192,7 +192,7 @@ CREATE TABLE IF NOT EXISTS ${db}.error_groups${L} ${on_cluster} (
 ) ENGINE = ${R}AggregatingMergeTree
 PARTITION BY Day
 ORDER BY (Day, Fingerprint, PipelineName, StepName)
-SETTINGS index_granularity = 1024, non_replicated_deduplication_window = 10000;
+SETTINGS index_granularity = 1024, ${once};
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS ${db}.error_groups_mv ${on_cluster} TO ${db}.error_groups${L} AS
 SELECT

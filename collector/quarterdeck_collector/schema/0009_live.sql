@@ -1,7 +1,7 @@
 -- What is running now: one row per live event, written by the collector the moment it arrives, kept for a day.
 -- Position grows with every event of one collector (nanoseconds at arrival).
 
-CREATE TABLE IF NOT EXISTS ${db}.live_events ${on_cluster} (
+CREATE TABLE IF NOT EXISTS ${db}.live_events${L} ${on_cluster} (
     Position UInt64 CODEC(Delta(8), ZSTD(1)),
     Timestamp DateTime64(9) CODEC(Delta(8), ZSTD(1)),
     EventName LowCardinality(String),
@@ -24,4 +24,4 @@ PARTITION BY toDate(toDateTime(intDiv(Position, 1000000000)))
 ORDER BY Position
 TTL toDateTime(intDiv(Position, 1000000000)) + INTERVAL 1 DAY
 -- Small inserts, several a second: merged ten at a time instead of every few.
-SETTINGS index_granularity = 1024, min_parts_to_merge_at_once = 10, ttl_only_drop_parts = 1;
+SETTINGS index_granularity = 1024, min_parts_to_merge_at_once = 10, ttl_only_drop_parts = 1, replicated_deduplication_window = 0;

@@ -39,7 +39,7 @@ CREATE TABLE IF NOT EXISTS ${db}.otel_metrics_gauge${L} ${on_cluster} (
 ) ENGINE = ${R}MergeTree
 PARTITION BY toDate(TimeUnix)
 ORDER BY (ServiceName, MetricName, toStartOfHour(TimeUnix), cityHash64(Attributes), TimeUnix)
-SETTINGS index_granularity = 8192, ttl_only_drop_parts = 1, non_replicated_deduplication_window = 10000;
+SETTINGS index_granularity = 8192, ttl_only_drop_parts = 1, ${once};
 
 CREATE TABLE IF NOT EXISTS ${db}.otel_metrics_sum${L} ${on_cluster} (
     ResourceAttributes Map(LowCardinality(String), String) CODEC(ZSTD(1)),
@@ -81,7 +81,7 @@ CREATE TABLE IF NOT EXISTS ${db}.otel_metrics_sum${L} ${on_cluster} (
 ) ENGINE = ${R}MergeTree
 PARTITION BY toDate(TimeUnix)
 ORDER BY (ServiceName, MetricName, toStartOfHour(TimeUnix), cityHash64(Attributes), TimeUnix)
-SETTINGS index_granularity = 8192, ttl_only_drop_parts = 1, non_replicated_deduplication_window = 10000;
+SETTINGS index_granularity = 8192, ttl_only_drop_parts = 1, ${once};
 
 CREATE TABLE IF NOT EXISTS ${db}.otel_metrics_histogram${L} ${on_cluster} (
     ResourceAttributes Map(LowCardinality(String), String) CODEC(ZSTD(1)),
@@ -129,7 +129,7 @@ CREATE TABLE IF NOT EXISTS ${db}.otel_metrics_histogram${L} ${on_cluster} (
 ) ENGINE = ${R}MergeTree
 PARTITION BY toDate(TimeUnix)
 ORDER BY (ServiceName, MetricName, toStartOfHour(TimeUnix), cityHash64(Attributes), TimeUnix)
-SETTINGS index_granularity = 8192, ttl_only_drop_parts = 1, non_replicated_deduplication_window = 10000;
+SETTINGS index_granularity = 8192, ttl_only_drop_parts = 1, ${once};
 
 CREATE TABLE IF NOT EXISTS ${db}.otel_metrics_exponential_histogram${L} ${on_cluster} (
     ResourceAttributes Map(LowCardinality(String), String) CODEC(ZSTD(1)),
@@ -182,7 +182,7 @@ CREATE TABLE IF NOT EXISTS ${db}.otel_metrics_exponential_histogram${L} ${on_clu
 ) ENGINE = ${R}MergeTree
 PARTITION BY toDate(TimeUnix)
 ORDER BY (ServiceName, MetricName, toStartOfHour(TimeUnix), cityHash64(Attributes), TimeUnix)
-SETTINGS index_granularity = 8192, ttl_only_drop_parts = 1, non_replicated_deduplication_window = 10000;
+SETTINGS index_granularity = 8192, ttl_only_drop_parts = 1, ${once};
 
 CREATE TABLE IF NOT EXISTS ${db}.otel_metrics_summary${L} ${on_cluster} (
     ResourceAttributes Map(LowCardinality(String), String) CODEC(ZSTD(1)),
@@ -217,4 +217,4 @@ CREATE TABLE IF NOT EXISTS ${db}.otel_metrics_summary${L} ${on_cluster} (
 ) ENGINE = ${R}MergeTree
 PARTITION BY toDate(TimeUnix)
 ORDER BY (ServiceName, MetricName, toStartOfHour(TimeUnix), cityHash64(Attributes), TimeUnix)
-SETTINGS index_granularity = 8192, ttl_only_drop_parts = 1, non_replicated_deduplication_window = 10000;
+SETTINGS index_granularity = 8192, ttl_only_drop_parts = 1, ${once};

@@ -54,3 +54,8 @@ Array(Tuple(
     start_time_unix_nano UInt64, time_unix_nano UInt64, count UInt64, sum Float64,
     quantile_values Array(Tuple(quantile Float64, value Float64)), attributes ${attributes}, flags UInt32
 ))
+
+-- fragment once
+-- What is inserted again is stored once, in every table of the chain: the windows must be equal. A cluster forgets after
+-- a week.
+non_replicated_deduplication_window = 10000, replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800

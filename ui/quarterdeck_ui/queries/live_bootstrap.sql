@@ -1,5 +1,5 @@
 -- Live events that a starting dashboard needs: of every run that never said it ended, and of the last minutes.
--- Of the heartbeats only the newest of each run.
+-- Of the heartbeats only the newest of each run. GLOBAL matters on a cluster only.
 WITH wanted AS
 (
     SELECT RunId
@@ -15,10 +15,10 @@ SELECT
 FROM
 (
     SELECT * FROM live_events
-    WHERE EventName != {heartbeat:String} AND RunId IN (SELECT RunId FROM wanted)
+    WHERE EventName != {heartbeat:String} AND RunId GLOBAL IN (SELECT RunId FROM wanted)
     UNION ALL
     SELECT * FROM live_events
-    WHERE EventName = {heartbeat:String} AND RunId IN (SELECT RunId FROM wanted)
+    WHERE EventName = {heartbeat:String} AND RunId GLOBAL IN (SELECT RunId FROM wanted)
     ORDER BY Position DESC
     LIMIT 1 BY RunId
 )

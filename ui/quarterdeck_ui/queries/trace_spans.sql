@@ -1,5 +1,5 @@
 -- The spans of one run without any payload; what a model call used and cost stands in model_calls, where a call that two
--- spans tell of is counted once.
+-- spans tell of is counted once. GLOBAL matters on a cluster only.
 SELECT
     s.SpanId AS SpanId, s.ParentSpanId AS ParentSpanId, s.SpanName AS SpanName, toUnixTimestamp64Nano(s.Timestamp) AS StartNs,
     s.Duration AS Duration, s.StatusCode AS StatusCode, s.StatusMessage AS StatusMessage, s.Operation AS Operation,
@@ -9,7 +9,7 @@ SELECT
     c.ReasoningTokens AS ReasoningTokens, c.Cost AS Cost, c.TimeToFirstChunk AS TimeToFirstChunk, c.FinishReason AS FinishReason,
     mapFilter((k, v) -> startsWith(k, 'quarterdeck.') OR startsWith(k, 'gen_ai.tool.'), s.SpanAttributes) AS Attributes
 FROM otel_traces AS s
-LEFT JOIN (
+GLOBAL LEFT JOIN (
     SELECT * FROM model_calls
     WHERE RunId = {run:String} AND toStartOfHour(Timestamp) >= toStartOfHour(fromUnixTimestamp64Nano({since:Int64}) - INTERVAL 1 HOUR)
 ) AS c ON c.SpanId = s.SpanId

@@ -1,4 +1,4 @@
--- Tables to read by hand.
+-- Tables to read by hand. On a cluster GLOBAL asks all nodes for the inner table once; alone it means nothing.
 
 CREATE VIEW IF NOT EXISTS ${db}.pipeline_executions ${on_cluster} AS
 SELECT
@@ -29,10 +29,10 @@ FROM (
     -- runs of which no span has ended yet
     SELECT RunId, toString(any(e.PipelineName)), min(e.StartTime), NULL, argMax(e.Attributes['quarterdeck.run.status'], e.Position), 0, 0.
     FROM ${db}.live_events AS e
-    WHERE e.EventName IN ('quarterdeck.pipeline.started', 'quarterdeck.heartbeat') AND RunId NOT IN (SELECT RunId FROM ${db}.runs)
+    WHERE e.EventName IN ('quarterdeck.pipeline.started', 'quarterdeck.heartbeat') AND RunId GLOBAL NOT IN (SELECT RunId FROM ${db}.runs)
     GROUP BY RunId
 ) AS finished
-LEFT JOIN (
+GLOBAL LEFT JOIN (
     SELECT
         RunId,
         any(Payload['quarterdeck.pipeline.config']) AS config,
@@ -62,7 +62,7 @@ SELECT
         'completed'
     ) AS status
 FROM ${db}.otel_traces AS s
-LEFT JOIN (
+GLOBAL LEFT JOIN (
     SELECT RunId, StepId, any(Provider) AS Provider, sum(InputTokens) + sum(OutputTokens) AS Tokens
     FROM ${db}.model_calls
     WHERE StepId != ''

@@ -1,0 +1,142 @@
+"""The same files on a cluster: what they create there, and whether shards answer what one node answers."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic_settings import CliApp
+
+from quarterdeck_collector.__main__ import main
+from quarterdeck_collector.migrate import migrations, placeholders
+from quarterdeck_collector.settings import Settings
+from quarterdeck_collector.store import LOCAL, ServerStore
+
+SERVER = "http://writer:it%27s@127.0.0.1:1"
+SAME_EVERYWHERE = {"model_prices_src", "schema_migrations"}
+OF_ONE_NODE = {"otlp_traces_in": "Null", "otlp_logs_in": "Null", "recent_calls": "Memory"}
+ONCE = "non_replicated_deduplication_window = 10000, replicated_deduplication_window = 10000"
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """chDB takes one configuration per process: the cluster lives in another."""
+    folder = tmp_path_factory.mktemp("cluster")
+    command = [sys.executable, "-m", "support.cluster", str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def test_every_statement_is_understood_by_a_cluster(report: dict[str, Any]) -> None:
+    assert report["refused"] == []
+
+
+def test_rows_lie_in_replicated_tables_and_are_read_through_distributed_ones(report: dict[str, Any]) -> None:
+    kinds = {name: re.findall(r"\w+", engine)[0] for name, engine in report["engines"].items()}
+    kept = {name for name, kind in kinds.items() if kind.endswith("MergeTree")}
+    spread = {name.removesuffix(LOCAL) for name in kept if name.endswith(LOCAL)}
+
+    assert {name for name in kept if not kinds[name].startswith("Replicated")} == set()
+    assert {name for name, kind in kinds.items() if kind == "Distributed"} == spread
+    assert kept - {f"{name}{LOCAL}" for name in spread} == SAME_EVERYWHERE
+    assert {name: kinds[name] for name in OF_ONE_NODE} == OF_ONE_NODE
+
+
+def test_small_tables_have_one_path_for_all_shards(report: dict[str, Any]) -> None:
+    for name in SAME_EVERYWHERE:
+        path = f"'/clickhouse/tables/shared/created/{name}', '{{shard}}-{{replica}}'"
+        assert f"ReplicatedReplacingMergeTree({path}, " in report["engines"][name]
+
+
+def test_distributed_tables_have_the_columns_of_the_tables_behind_them(report: dict[str, Any]) -> None:
+    columns = report["columns"]
+    for name, engine in report["engines"].items():
+        if engine.startswith("Distributed"):
+            assert columns[name] == columns[f"{name}{LOCAL}"], name
+
+
+def test_all_tables_remember_inserts_for_the_same_time(report: dict[str, Any]) -> None:
+    chain = {name: engine for name, engine in report["engines"].items() if name.endswith(LOCAL)}
+    del chain[f"live_events{LOCAL}"]
+    assert [name for name, engine in chain.items() if ONCE not in engine] == []
+
+
+def test_two_shards_answer_what_one_node_answers(report: dict[str, Any]) -> None:
+    assert report["shards"] == [{"RunId": "run-1", "Shards": 2}, {"RunId": "run-2", "Shards": 2}]
+    assert [name for name, rows in report["alone"].items() if not rows] == []
+    assert report["shared"] == report["alone"]
+
+
+def test_a_repeated_insert_changes_nothing_on_any_shard(report: dict[str, Any]) -> None:
+    assert report["retried"] == report["shared"]
+
+
+def test_calls_have_their_cost_on_every_shard(report: dict[str, Any]) -> None:
+    costs = [run["total_cost"] for run in report["shared"]["pipeline_executions"]]
+    assert sum(cost > 0 for cost in costs) == 2
+
+
+def test_tables_of_a_cluster_and_of_a_single_node_are_not_mixed(report: dict[str, Any]) -> None:
+    assert report["again"] == []
+    assert report["without"] == (
+        "the tables of database shared were made for the cluster two: set --cluster two, or set another --database"
+    )
+    assert report["with"] == (
+        "the tables of database alone were made for a single node: leave --cluster out, or set another --database"
+    )
+
+
+def _texts(store: ServerStore) -> dict[str, list[str]]:
+    values = placeholders(store)
+    files = migrations(cluster=bool(store.cluster))
+    return {item.version: [" ".join(text.split()) for text in item.statements(values)] for item in files}
+
+
+def test_a_cluster_gets_the_text_of_a_single_node_but_for_the_names_of_engines_and_tables() -> None:
+    single = _texts(ServerStore("http://127.0.0.1:1", "db"))
+    cluster = _texts(ServerStore("http://127.0.0.1:1", "db", "c"))
+
+    def plain(text: str) -> str:
+        text = text.replace("ON CLUSTER 'c'", "").replace(LOCAL, "").replace("Replicated", "")
+        return " ".join(re.sub(r"'/clickhouse/[^']*', '[^']*', ", "", text).split())
+
+    assert set(cluster) - set(single) == {name for name in cluster if name.endswith(".cluster")}
+    assert {name: [plain(text) for text in cluster[name]] for name in single} == {
+        name: [plain(text) for text in texts] for name, texts in single.items()
+    }
+
+
+def test_only_statements_for_one_node_leave_the_cluster_out() -> None:
+    for texts in _texts(ServerStore("http://127.0.0.1:1", "db", "c")).values():
+        assert [text for text in texts if "ON CLUSTER 'c'" not in text] == []
+
+
+def test_a_server_with_a_password_gets_it_for_its_dictionaries_alone() -> None:
+    open_server = _texts(ServerStore("http://127.0.0.1:1", "db"))
+    guarded = _texts(ServerStore(SERVER, "db"))
+
+    auth = r"USER 'writer' PASSWORD 'it\'s'"
+    changed = [text for texts in guarded.values() for text in texts if auth in text]
+    assert [re.split(r"\W", text.partition(" db.")[2])[0] for text in changed] == ["model_prices", "genai_conventions"]
+    assert _dense(guarded, auth) == _dense(open_server, auth)
+
+
+def _dense(texts: dict[str, list[str]], left_out: str) -> dict[str, list[str]]:
+    return {name: [text.replace(left_out, "").replace(" ", "") for text in found] for name, found in texts.items()}
+
+
+def test_a_cluster_needs_a_server(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert main(["--data-dir", str(tmp_path), "--cluster", "c"]) == 2
+    assert capsys.readouterr().err == (
+        "--cluster: the embedded store is a single node; name a server of the cluster with --clickhouse-url\n"
+    )
+
+
+def test_a_cluster_may_be_named_by_a_macro() -> None:
+    settings = CliApp.run(Settings, cli_args=["--clickhouse-url", SERVER, "--cluster", "{cluster}"])
+    assert settings.cluster == "{cluster}"

@@ -1,0 +1,307 @@
+"""A ClickHouse cluster as far as one process can be one. Run as a program, it reports what it found as JSON.
+
+chDB keeps replicated tables read-only, runs no ``ON CLUSTER`` and opens no port. What is left is much: with a stand-in
+for Keeper the engine creates and type-checks every table of a cluster, and a cluster whose shards are all this very
+node is asked as any other, each shard showing other parts of the same tables.
+"""
+
+import itertools
+import json
+import os
+import re
+import sys
+import time
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from typing_extensions import override
+
+from quarterdeck import semconv
+from quarterdeck_collector import prices
+from quarterdeck_collector.migrate import MigrationError, migrate, migrations, placeholders
+from quarterdeck_collector.segments import frame
+from quarterdeck_collector.store import EmbeddedStore, StoreError
+from support import otlp
+
+_HERE = "<replica><host>127.0.0.1</host><port>19000</port></replica>"
+CONFIG = f"""<clickhouse>
+    <tcp_port>19000</tcp_port>
+    <zookeeper><implementation>testkeeper</implementation></zookeeper>
+    <default_replica_path>/clickhouse/tables/{{shard}}/{{database}}/{{table}}</default_replica_path>
+    <default_replica_name>{{replica}}</default_replica_name>
+    <macros><cluster>one</cluster><shard>1</shard><replica>a</replica></macros>
+    <remote_servers>
+        <one><shard><internal_replication>true</internal_replication>{_HERE}</shard></one>
+        <two><shard>{_HERE}</shard><shard>{_HERE}</shard></two>
+    </remote_servers>
+</clickhouse>
+"""
+RUNS = ("run-1", "run-2")
+BEGUN = "run-3"
+EVENTS = (semconv.EVENT_PIPELINE_STARTED, semconv.EVENT_HEARTBEAT)
+SECOND = 1_000_000_000
+
+
+class Node(EmbeddedStore):
+    """A node of a cluster that runs statements for itself alone, once they are parsed as they would be for all."""
+
+    cluster = "{cluster}"
+
+    @override
+    def command(self, sql: str) -> None:
+        if self.on_cluster in sql:
+            with self.handle() as handle:
+                handle.query("SELECT formatQuery({sql:String})", params={"sql": _escaped(sql)})
+        super().command(sql.replace(self.on_cluster, ""))
+
+
+class TwoShards(Node):
+    """Two shards in one database: plain tables, of which each shard shows every other part."""
+
+    cluster = "two"
+
+    @override
+    def command(self, sql: str) -> None:
+        sql = sql.replace("SYSTEM SYNC REPLICA", "SYSTEM START FETCHES")  # nothing to wait for
+        if held := re.search(r"Distributed\('two', '\w+', '(\w+)_local'", sql):
+            self._split(held[1])
+            sql = sql.replace(f"'{held[1]}_local'", f"'{held[1]}_shard'")
+        sql = re.sub(r"'/clickhouse/[^']*', '[^']*', ", "", sql)
+        super().command(re.sub(r"\bReplicated(?=\w*MergeTree)", "", sql))
+
+    def _split(self, table: str) -> None:
+        """Make a view of a table's even parts where shard 1 is asked, and of its odd ones where shard 2 is."""
+        parity = "toUInt64(splitByChar('_', _part)[-3]) % 2 + 1"
+        super().command(
+            f"CREATE VIEW {self.database}.{table}_shard AS SELECT * FROM {self.database}.{table}_local "  # noqa: S608 - ours
+            f"WHERE {parity} = shardNum() SETTINGS asterisk_include_alias_columns = 1"
+        )
+
+
+def _refused(store: Node) -> Iterator[str]:
+    """Run every statement that a new cluster gets, and tell of each that is not taken."""
+    for item in migrations(cluster=True):
+        for statement in item.statements(placeholders(store)):
+            try:
+                store.command(statement)
+            except StoreError as error:
+                yield f"{item.version}: {statement[:80]}: {error}"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("\n", "\\n").replace("\t", "\\t")
+
+
+def _engines(store: EmbeddedStore) -> dict[str, str]:
+    sql = f"SELECT name, engine, engine_full FROM system.tables WHERE database = '{store.database}'"  # noqa: S608 - ours
+    return {row["name"]: row["engine_full"] or row["engine"] for row in store.json_rows(sql)}
+
+
+def _columns(store: EmbeddedStore) -> dict[str, list[list[str]]]:
+    found: dict[str, list[list[str]]] = {}
+    columns = "table, name, type, default_kind, default_expression"
+    sql = f"SELECT {columns} FROM system.columns WHERE database = '{store.database}' ORDER BY position"  # noqa: S608 - ours
+    for table, *column in store.rows(sql):
+        found.setdefault(table, []).append(column)
+    return found
+
+
+def _call(run: str, step: str, number: int, **attributes: Any) -> dict[str, Any]:
+    return {
+        "name": "chat",
+        "kind": 3,
+        "attributes": {
+            semconv.RUN_ID: run,
+            semconv.PIPELINE_NAME: "digest",
+            semconv.STEP_ID: step,
+            semconv.STEP_NAME: "summarise",
+            semconv.OPERATION_NAME: semconv.OPERATION_CHAT,
+            semconv.PROVIDER_NAME: semconv.PROVIDER_ANTHROPIC,
+            semconv.REQUEST_MODEL: "claude-sonnet-4-5",
+            semconv.RESPONSE_ID: f"msg_{run}_{number}",
+            semconv.USAGE_INPUT_TOKENS: 100 * number,
+            semconv.USAGE_OUTPUT_TOKENS: 10,
+            semconv.INPUT_MESSAGES: f'["question {number} of {run}"]',
+            semconv.OUTPUT_MESSAGES: f'["answer {number} of {run}"]',
+            **attributes,
+        },
+    }
+
+
+def _spans(run: str, start: int) -> list[dict[str, Any]]:
+    """Give the spans of a run with a step of two calls, one of which fails, in the order in which they end."""
+    own = {semconv.RUN_ID: run, semconv.PIPELINE_NAME: "digest"}
+    trace, step = run.encode().ljust(16, b"\0"), run.encode()[-2:] * 4
+    failed = {"status": {"code": 2, "message": f"no answer after {len(run)} s"}}
+    told = [
+        _call(run, step.hex(), 1) | {"parent_span_id": step},
+        _call(run, step.hex(), 2, **{semconv.ERROR_TYPE: "timeout"}) | {"parent_span_id": step} | failed,
+        {
+            "name": "step summarise",
+            "span_id": step,
+            "parent_span_id": b"rootroot",
+            "attributes": own
+            | {semconv.STEP_ID: step.hex(), semconv.STEP_NAME: "summarise", semconv.STEP_INDEX: 1}
+            | {semconv.STEP_STATUS: "completed"},
+        },
+        {
+            "name": "invoke_workflow digest",
+            "span_id": b"rootroot",
+            "attributes": own
+            | {semconv.RUN_STATUS: "completed", semconv.PIPELINE_CONFIG: "{}", semconv.RUN_OUTPUT: f'"{run}"'},
+        },
+    ]
+    return [
+        {
+            "span_id": number.to_bytes(8),
+            "trace_id": trace,
+            "start_time_unix_nano": start + number * SECOND,
+            "end_time_unix_nano": start + 2 * number * SECOND,
+            **span,
+        }
+        for number, span in enumerate(told, start=1)
+    ]
+
+
+def _fill(store: EmbeddedStore, segments: Sequence[Path], events: Sequence[dict[str, Any]]) -> None:
+    for segment in segments:
+        store.insert_otlp("otlp_traces_in", segment, "ExportTraceServiceRequest", segment.name)
+    for event in events:
+        store.insert_rows(store.local("live_events"), [event])
+
+
+def _segments(folder: Path, start: int) -> list[Path]:
+    """Write what ends at one time into a file of its own: spans of a run come in many batches."""
+    paths = []
+    for number, spans in enumerate(zip(*(_spans(run, start) for run in RUNS), strict=True)):
+        paths.append(folder / f"{number}.otlp")
+        paths[-1].write_bytes(frame(otlp.traces(*spans).SerializeToString()))
+    return paths
+
+
+def _events(start: int) -> list[dict[str, Any]]:
+    """Tell of runs that are open: of one of them spans have ended already."""
+    return [
+        {
+            "Position": start + number,
+            "Timestamp": f"{start / SECOND:.9f}",
+            "StartTime": f"{start / SECOND:.9f}",
+            "EventName": name,
+            "RunId": run,
+            "PipelineName": "digest",
+            "Attributes": {"quarterdeck.run.status": "running"},
+        }
+        for number, (name, run) in enumerate(itertools.product(EVENTS, (RUNS[0], BEGUN)))
+    ]
+
+
+def _sums(table: str, key: str, sums: str) -> str:
+    return f"SELECT {key}, {sums} FROM {table} GROUP BY {key}"  # noqa: S608 - ours
+
+
+QUESTIONS = {
+    **{name: f"SELECT * FROM {name}" for name in ("pipeline_executions", "step_executions", "metrics_snapshots")},  # noqa: S608 - ours
+    "llm_1h": _sums("llm_1h", "Model", "sum(Calls), quantilesBFloat16Merge(0.5, 0.95, 0.99)(DurationQuantiles)"),
+    "error_groups": _sums("error_groups", "Fingerprint", "sum(Errors), uniqMerge(Runs), argMaxMerge(LastSpan)"),
+    "otel_traces_trace_id_ts": _sums("otel_traces_trace_id_ts", "TraceId", "min(Start), max(End)"),
+    "a trace, where the user's profile has shards skipped": "SELECT SpanId FROM otel_traces "
+    "WHERE TraceId = lower(hex('run-1')) || repeat('0', 22) SETTINGS optimize_skip_unused_shards = 1",
+    **{
+        file.name: file.read_text()
+        for file in resources.files("quarterdeck_ui.queries").iterdir()
+        if file.name.endswith(".sql")
+    },
+}
+
+
+def _ask(store: EmbeddedStore, sql: str, known: Mapping[str, str]) -> list[dict[str, Any]]:
+    parameters = {name: known[name] for name in re.findall(r"\{(\w+):", sql)}
+    with store.handle() as handle:
+        handle.query(f"USE {store.database}")
+        answer = handle.query(sql, "JSONEachRow", params=parameters).bytes() or b""
+    rows = [json.loads(line, parse_float=_rounded) for line in answer.decode().splitlines()]
+    return sorted(rows, key=repr)
+
+
+def _rounded(number: str) -> float:
+    """Leave out what depends on the order in which numbers are added."""
+    return round(float(number), 12)
+
+
+def _answers(store: EmbeddedStore, start: int) -> dict[str, list[dict[str, Any]]]:
+    known = {
+        "run": RUNS[0],
+        "span": (1).to_bytes(8).hex(),
+        "since": str(start),
+        "limit": "100",
+        "after": "0",
+        "window": "3600",
+        "bucket": "86400",
+        "heartbeat": semconv.EVENT_HEARTBEAT,
+        "ended": f"['{semconv.EVENT_PIPELINE_COMPLETED}']",
+    }
+    of_days = {**known, "since": "2000-01-01", "run": ""}
+    return {name: _ask(store, sql, of_days if "{since:Date}" in sql else known) for name, sql in QUESTIONS.items()}
+
+
+def _mistaken(store: EmbeddedStore) -> str:
+    """Give what is said where --cluster is set otherwise than when the tables were made."""
+    try:
+        migrate(store)
+    except MigrationError as error:
+        return str(error)
+    return ""
+
+
+def report(folder: Path) -> dict[str, Any]:
+    """Create the tables of a cluster; ask one node and two shards the same questions about the same spans."""
+    start = time.time_ns() - 60 * SECOND
+    store = folder / "store"
+    created = Node(store, "created")
+    one, two = EmbeddedStore(store, "alone"), TwoShards(store, "shared")
+    refused = list(_refused(created))
+    segments, events = _segments(folder, start), _events(start)
+    for each in (one, two):
+        migrate(each)
+        each.command("SYSTEM STOP MERGES")  # each insert stays a part of its own
+        prices.load(each)
+        _fill(each, segments, events)
+    shards = "SELECT RunId, toUInt32(uniqExact(shardNum())) AS Shards FROM otel_traces GROUP BY RunId"
+    found = {
+        "refused": refused,
+        "engines": _engines(created),
+        "columns": _columns(created),
+        "shards": _ask(two, shards, {}),
+        "alone": _answers(one, start),
+        "shared": _answers(two, start),
+        "again": migrate(two),
+        "without": _mistaken(EmbeddedStore(store, "shared")),
+        "with": _mistaken(Node(store, "alone")),
+    }
+    _fill(two, segments, ())  # a client's retry
+    return found | {"retried": _answers(two, start)}
+
+
+def main(folder: Path) -> None:
+    """Print the report."""
+    import chdb
+
+    config = folder / "config.xml"
+    config.write_text(CONFIG)
+    engine: Any = chdb  # untyped
+    anchor = engine.connect(f"{folder / 'store'}?config-file={config}")  # whoever opens it later joins
+    status = 1
+    try:
+        print(json.dumps(report(folder)))  # noqa: T201 - its answer
+        status = 0 if anchor else 1
+    except Exception:  # noqa: BLE001 - shown, then out
+        traceback.print_exc()
+    sys.stdout.flush()
+    os._exit(status)  # the stand-in for Keeper never lets go
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
