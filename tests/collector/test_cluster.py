@@ -111,7 +111,7 @@ def test_a_cluster_gets_the_text_of_a_single_node_but_for_the_names_of_engines_a
     }
 
 
-def test_only_statements_for_one_node_leave_the_cluster_out() -> None:
+def test_every_statement_is_run_on_all_nodes() -> None:
     for texts in _texts(ServerStore("http://127.0.0.1:1", "db", "c")).values():
         assert [text for text in texts if "ON CLUSTER 'c'" not in text] == []
 
