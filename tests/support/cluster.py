@@ -22,6 +22,7 @@ from typing_extensions import override
 from quarterdeck import semconv
 from quarterdeck_collector import prices
 from quarterdeck_collector.migrate import MigrationError, migrate, migrations, placeholders
+from quarterdeck_collector.receive.otlp import LOGS, METRICS, TRACES, Kind
 from quarterdeck_collector.segments import frame
 from quarterdeck_collector.store import EmbeddedStore, StoreError
 from support import otlp
@@ -166,20 +167,33 @@ def _spans(run: str, start: int) -> list[dict[str, Any]]:
     ]
 
 
-def _fill(store: EmbeddedStore, segments: Sequence[Path], events: Sequence[dict[str, Any]]) -> None:
-    for segment in segments:
-        store.insert_otlp("otlp_traces_in", segment, "ExportTraceServiceRequest", segment.name)
+def _points(start: int) -> Any:
+    """Give a metric of every type, with one data point."""
+    point = {"time_unix_nano": start, "start_time_unix_nano": start}
+    kinds = {"gauge": {"as_int": 1}, "sum": {"as_double": 0.5}, "histogram": {"sum": 2.5, "count": 1}}
+    kinds |= {"exponential_histogram": {"scale": 2, "count": 3}, "summary": {"sum": 4.0, "count": 5}}
+    return otlp.metrics(*({"name": name, name: {"data_points": [point | own]}} for name, own in kinds.items()))
+
+
+def _segments(folder: Path, start: int) -> list[tuple[Kind, Path]]:
+    """Write what ends at one time into a file of its own: spans of a run come in many batches."""
+    requests: list[tuple[Kind, Any]] = [
+        (TRACES, otlp.traces(*spans)) for spans in zip(*(_spans(run, start) for run in RUNS), strict=True)
+    ]
+    requests += [(LOGS, otlp.logs({"time_unix_nano": start, "body": word})) for word in ("one", "two")]
+    requests += [(METRICS, _points(start + number)) for number in range(2)]
+    written = []
+    for number, (kind, request) in enumerate(requests):
+        written.append((kind, folder / f"{number}.otlp"))
+        written[-1][1].write_bytes(frame(request.SerializeToString()))
+    return written
+
+
+def _fill(store: EmbeddedStore, segments: Sequence[tuple[Kind, Path]], events: Sequence[dict[str, Any]]) -> None:
+    for kind, path in segments:
+        store.insert_otlp(f"otlp_{kind.name}_in", path, kind.request.DESCRIPTOR.name, path.name)
     for event in events:
         store.insert_rows(store.local("live_events"), [event])
-
-
-def _segments(folder: Path, start: int) -> list[Path]:
-    """Write what ends at one time into a file of its own: spans of a run come in many batches."""
-    paths = []
-    for number, spans in enumerate(zip(*(_spans(run, start) for run in RUNS), strict=True)):
-        paths.append(folder / f"{number}.otlp")
-        paths[-1].write_bytes(frame(otlp.traces(*spans).SerializeToString()))
-    return paths
 
 
 def _events(start: int) -> list[dict[str, Any]]:
@@ -198,12 +212,19 @@ def _events(start: int) -> list[dict[str, Any]]:
     ]
 
 
+WHOLE = (
+    *("pipeline_executions", "step_executions", "metrics_snapshots", "otel_traces", "otel_logs", "model_calls"),
+    *("otel_metrics_gauge", "otel_metrics_sum", "otel_metrics_histogram"),
+    *("otel_metrics_exponential_histogram", "otel_metrics_summary"),
+)
+
+
 def _sums(table: str, key: str, sums: str) -> str:
     return f"SELECT {key}, {sums} FROM {table} GROUP BY {key}"  # noqa: S608 - ours
 
 
 QUESTIONS = {
-    **{name: f"SELECT * FROM {name}" for name in ("pipeline_executions", "step_executions", "metrics_snapshots")},  # noqa: S608 - ours
+    **{name: f"SELECT * FROM {name}" for name in WHOLE},  # noqa: S608 - ours
     "llm_1h": _sums("llm_1h", "Model", "sum(Calls), quantilesBFloat16Merge(0.5, 0.95, 0.99)(DurationQuantiles)"),
     "error_groups": _sums("error_groups", "Fingerprint", "sum(Errors), uniqMerge(Runs), argMaxMerge(LastSpan)"),
     "otel_traces_trace_id_ts": _sums("otel_traces_trace_id_ts", "TraceId", "min(Start), max(End)"),
@@ -281,7 +302,9 @@ def report(folder: Path) -> dict[str, Any]:
         "without": _mistaken(EmbeddedStore(store, "shared")),
         "with": _mistaken(Node(store, "alone")),
     }
-    _fill(two, segments, ())  # a client's retry
+    _fill(
+        two, list({kind.name: (kind, path) for kind, path in segments}.values()), ()
+    )  # tried again, one of each signal
     return found | {"retried": _answers(two, start)}
 
 
