@@ -302,9 +302,8 @@ def report(folder: Path) -> dict[str, Any]:
         "without": _mistaken(EmbeddedStore(store, "shared")),
         "with": _mistaken(Node(store, "alone")),
     }
-    _fill(
-        two, list({kind.name: (kind, path) for kind, path in segments}.values()), ()
-    )  # tried again, one of each signal
+    repeated = {kind.name: (kind, path) for kind, path in segments}  # one of each signal
+    _fill(two, list(repeated.values()), ())
     return found | {"retried": _answers(two, start)}
 
 
@@ -316,14 +315,12 @@ def main(folder: Path) -> None:
     config.write_text(CONFIG)
     engine: Any = chdb  # untyped
     anchor = engine.connect(f"{folder / 'store'}?config-file={config}")  # whoever opens it later joins
-    status = 1
     try:
-        print(json.dumps(report(folder)))  # noqa: T201 - its answer
-        status = 0 if anchor else 1
+        print(json.dumps(report(folder)), flush=True)  # noqa: T201 - its answer
+        os._exit(0 if anchor else 1)  # the stand-in for Keeper never lets go
     except Exception:  # noqa: BLE001 - shown, then out
         traceback.print_exc()
-    sys.stdout.flush()
-    os._exit(status)  # the stand-in for Keeper never lets go
+        os._exit(1)
 
 
 if __name__ == "__main__":
