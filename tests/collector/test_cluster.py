@@ -84,6 +84,13 @@ def test_calls_have_their_cost_on_every_shard(report: dict[str, Any]) -> None:
     assert sum(cost > 0 for cost in costs) == 2
 
 
+def test_new_prices_are_waited_for_and_read_on_every_node(report: dict[str, Any]) -> None:
+    assert report["orders"][1:] == [
+        "SYSTEM SYNC REPLICA ON CLUSTER 'two' shared.model_prices_src",
+        "SYSTEM RELOAD DICTIONARY ON CLUSTER 'two' shared.model_prices",
+    ]
+
+
 def test_tables_of_a_cluster_and_of_a_single_node_are_not_mixed(report: dict[str, Any]) -> None:
     assert report["again"] == []
     assert report["without"] == (

@@ -64,8 +64,14 @@ class TwoShards(Node):
 
     cluster = "two"
 
+    def __init__(self, path: Path, database: str) -> None:
+        super().__init__(path, database)
+        self.orders: list[str] = []
+
     @override
     def command(self, sql: str) -> None:
+        if sql.startswith("SYSTEM"):
+            self.orders.append(sql)
         sql = sql.replace("SYSTEM SYNC REPLICA", "SYSTEM START FETCHES")  # nothing to wait for
         if held := re.search(r"Distributed\('two', '\w+', '(\w+)_local'", sql):
             self._split(held[1])
@@ -295,6 +301,7 @@ def report(folder: Path) -> dict[str, Any]:
         "refused": refused,
         "engines": _engines(created),
         "columns": _columns(created),
+        "orders": two.orders,
         "shards": _ask(two, shards, {}),
         "alone": _answers(one, start),
         "shared": _answers(two, start),
