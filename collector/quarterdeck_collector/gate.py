@@ -29,6 +29,7 @@ class GatedStore(Store):
         self.inner = store
         self.database = store.database
         self.dict_auth = store.dict_auth
+        self.cluster = store.cluster
         self._changed = threading.Condition()
         self._closed = False
         self._inside = 0

@@ -115,6 +115,10 @@ class Store(Protocol):
         """Give the table that holds the rows of ``table`` on the node that is spoken to."""
         return f"{table}{LOCAL}" if self.cluster else table
 
+    def plain(self, table: str) -> str:
+        """Undo :meth:`local`."""
+        return table.removesuffix(LOCAL) if self.cluster else table
+
     def command(self, sql: str) -> None:
         """Run a statement that returns nothing."""
         ...

@@ -11,12 +11,15 @@ import pytest
 from pydantic_settings import CliApp
 
 from quarterdeck_collector.__main__ import main
+from quarterdeck_collector.care.access import nothing_around, opened
+from quarterdeck_collector.care.operations import ClusterError, LocalCare
+from quarterdeck_collector.care.selection import Selection
 from quarterdeck_collector.migrate import migrations, placeholders
 from quarterdeck_collector.settings import Settings
 from quarterdeck_collector.store import LOCAL, ServerStore
 
 SERVER = "http://writer:it%27s@127.0.0.1:1"
-SAME_EVERYWHERE = {"model_prices_src", "schema_migrations"}
+SAME_EVERYWHERE = {"model_prices_src", "schema_migrations", "rebuilds"}
 OF_ONE_NODE = {
     **dict.fromkeys(("otlp_traces_in", "otlp_logs_in", "otlp_metrics_in", "otlp_metrics_flat"), "Null"),
     "recent_calls": "Memory",
@@ -89,6 +92,32 @@ def test_new_prices_are_waited_for_and_read_on_every_node(report: dict[str, Any]
         "SYSTEM SYNC REPLICA ON CLUSTER 'two' shared.model_prices_src",
         "SYSTEM RELOAD DICTIONARY ON CLUSTER 'two' shared.model_prices",
     ]
+
+
+def test_runs_are_exported_from_all_shards_and_known_when_they_come_back(report: dict[str, Any]) -> None:
+    alone, shared = report["told"]
+    assert shared == alone
+    assert "".join(alone).count("start_time_unix_nano:") == 4
+    assert report["imported"][1] == {"stored": 0, "present": 8, "expired": 0, "keep_days": 0}
+
+
+def test_data_are_kept_as_long_on_all_nodes(report: dict[str, Any]) -> None:
+    alone, shared = report["kept"]
+    assert "otel_traces: kept 30 days" in alone[0]
+    assert "otel_traces: payloads kept 14 days" in alone[0]
+    assert shared == alone
+    assert alone[1] == []
+
+
+def test_what_works_on_a_single_node_only_says_so(tmp_path: Path) -> None:
+    flags = ["--data-dir", str(tmp_path), "--clickhouse-url", SERVER, "--cluster", "c"]
+    settings = CliApp.run(Settings, cli_args=flags)
+    with opened(settings) as store:
+        care = LocalCare(store, nothing_around(settings, store))
+        with pytest.raises(ClusterError, match=r"purge rebuilds .* does not work on a cluster"):
+            care.purge(Selection(pipeline="digest"), dry_run=True)
+        with pytest.raises(ClusterError, match="reprice rebuilds"):
+            care.reprice(Selection(pipeline="digest"), (), dry_run=True)
 
 
 def test_tables_of_a_cluster_and_of_a_single_node_are_not_mixed(report: dict[str, Any]) -> None:

@@ -13,6 +13,7 @@ import sys
 import time
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,10 @@ from typing_extensions import override
 
 from quarterdeck import semconv
 from quarterdeck_collector import prices
+from quarterdeck_collector.care import archive, retention
+from quarterdeck_collector.care.restore import ImportReport, restore
+from quarterdeck_collector.care.retention import Retention
+from quarterdeck_collector.care.selection import Selection
 from quarterdeck_collector.migrate import MigrationError, migrate, migrations, placeholders
 from quarterdeck_collector.receive.otlp import LOGS, METRICS, TRACES, Kind
 from quarterdeck_collector.segments import frame
@@ -43,6 +48,7 @@ CONFIG = f"""<clickhouse>
 RUNS = ("run-1", "run-2")
 BEGUN = "run-3"
 EVENTS = (semconv.EVENT_PIPELINE_STARTED, semconv.EVENT_HEARTBEAT)
+KEPT = Retention(payloads=14, rows=30, rollups=0)
 SECOND = 1_000_000_000
 
 
@@ -274,6 +280,16 @@ def _answers(store: EmbeddedStore, start: int) -> dict[str, list[dict[str, Any]]
     return {name: _ask(store, sql, of_days if "{since:Date}" in sql else known) for name, sql in QUESTIONS.items()}
 
 
+def _archive(store: EmbeddedStore) -> list[str]:
+    selection = Selection(runs=RUNS[:1])
+    return [str(message) for kind in (TRACES, LOGS) for message in archive.messages(store, kind, selection)]
+
+
+def _told_again(store: EmbeddedStore) -> ImportReport:
+    (message,) = archive.messages(store, TRACES, Selection(pipeline="digest"))
+    return restore(store, TRACES, message)
+
+
 def _mistaken(store: EmbeddedStore) -> str:
     """Give what is said where --cluster is set otherwise than when the tables were made."""
     try:
@@ -305,6 +321,9 @@ def report(folder: Path) -> dict[str, Any]:
         "shards": _ask(two, shards, {}),
         "alone": _answers(one, start),
         "shared": _answers(two, start),
+        "told": [_archive(each) for each in (one, two)],
+        "imported": [asdict(_told_again(each)) for each in (one, two)],
+        "kept": [[retention.apply(each, KEPT) for _ in range(2)] for each in (one, two)],
         "again": migrate(two),
         "without": _mistaken(EmbeddedStore(store, "shared")),
         "with": _mistaken(Node(store, "alone")),

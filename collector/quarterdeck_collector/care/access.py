@@ -57,10 +57,11 @@ def reach(settings: Settings) -> Iterator[Care]:
         return
     with opened(settings) as store:
         migrate(store)
-        yield LocalCare(store, _nothing_around(settings, store))
+        yield LocalCare(store, nothing_around(settings, store))
 
 
-def _nothing_around(settings: Settings, store: Store) -> Surroundings:
+def nothing_around(settings: Settings, store: Store) -> Surroundings:
+    """Give the surroundings of data whose collector does not run, or runs elsewhere."""
     redaction = settings.redaction()
     return Surroundings(
         leftovers=Leftovers(settings.segments_dir, settings.forward_dir, sealed=not settings.clickhouse_url),
@@ -86,7 +87,7 @@ def opened(settings: Settings, *, make: bool = False) -> Iterator[Store]:
         StoreError: If the store cannot be opened.
     """
     if settings.clickhouse_url:
-        with contextlib.closing(ServerStore(settings.clickhouse_url, settings.database)) as server:
+        with contextlib.closing(ServerStore(settings.clickhouse_url, settings.database, settings.cluster)) as server:
             yield server
         return
     folder = settings.data_dir.absolute()

@@ -15,7 +15,7 @@ from quarterdeck.serving import InUseError, owner_of, wrong_settings
 from quarterdeck_collector.care import otlp_file
 from quarterdeck_collector.care.access import AccessError, opened, reach
 from quarterdeck_collector.care.derived import BusyDayError
-from quarterdeck_collector.care.operations import Care
+from quarterdeck_collector.care.operations import Care, ClusterError
 from quarterdeck_collector.care.purge import PurgeReport
 from quarterdeck_collector.care.reprice import RepriceReport
 from quarterdeck_collector.care.selection import Selection, SelectionError
@@ -30,7 +30,7 @@ from quarterdeck_collector.store import StoreError
 _FAILED: Final = 1
 _USAGE: Final = 2
 _ERRORS: Final = (
-    *(AccessError, InUseError, MigrationError, StoreError, BusyDayError, SelectionError),
+    *(AccessError, InUseError, MigrationError, StoreError, BusyDayError, SelectionError, ClusterError),
     *(PriceFileError, PricesError, otlp_file.FileError),
 )
 _Work = Callable[[argparse.Namespace], int]

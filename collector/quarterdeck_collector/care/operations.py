@@ -18,6 +18,10 @@ from quarterdeck_collector.receive.otlp import Kind
 from quarterdeck_collector.store import Store
 
 
+class ClusterError(Exception):
+    """The operation is for a single node."""
+
+
 class Care(Protocol):
     """What a command asks for, wherever it is done."""
 
@@ -73,6 +77,7 @@ class LocalCare(Care):
 
     def purge(self, selection: Selection, *, dry_run: bool) -> PurgeReport:
         """Remove data for good."""
+        self._need_single_node("purge")
         self._prepare(dry_run=dry_run)
         report = purge(self._store, selection, self._around.leftovers, self._around.quiet, dry_run=dry_run)
         if not dry_run:
@@ -81,6 +86,7 @@ class LocalCare(Care):
 
     def reprice(self, selection: Selection, models: Sequence[str], *, dry_run: bool) -> RepriceReport:
         """Compute costs anew, from prices that are read anew."""
+        self._need_single_node("reprice")
         self._prepare(dry_run=dry_run)
         self._around.load_prices()
         return reprice(self._store, selection, models, self._around.quiet, dry_run=dry_run)
@@ -104,6 +110,13 @@ class LocalCare(Care):
         self._around.settle()
         with self._around.quiet():
             return finish_pending(self._store)
+
+    def _need_single_node(self, operation: str) -> None:
+        if self._store.cluster:
+            raise ClusterError(
+                f"{operation} rebuilds what a single node holds and does not work on a cluster; retention does, and so "
+                f"does ALTER TABLE … ON CLUSTER '{self._store.cluster}' DELETE of the tables …_local"
+            )
 
     def _prepare(self, *, dry_run: bool) -> None:
         self._around.settle()

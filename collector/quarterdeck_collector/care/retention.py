@@ -58,7 +58,7 @@ def apply(store: Store, wanted: Retention) -> list[str]:
         changed = _set_rows(store, table, days)
         if "Payload" in table.columns:
             changed += _set_payload(store, table, wanted.payloads)
-        if changed and table.name in filled:
+        if changed and (store.cluster or table.name in filled):
             _tell_existing_parts(store, table)
         changes += changed
     return changes
@@ -67,19 +67,18 @@ def apply(store: Store, wanted: Retention) -> list[str]:
 def _set_rows(store: Store, table: Table, days: int) -> list[str]:
     if row_days(table) == days:
         return []
-    name = f"{store.database}.{table.name}"
     if not days:
-        store.command(f"ALTER TABLE {name} REMOVE TTL")
+        store.command(f"{_alter(store, table)} REMOVE TTL")
         return [f"{table.name}: kept for ever"]
     limit = f"{_moment(table)} + toIntervalDay({days})"
-    store.command(f"ALTER TABLE {name} MODIFY TTL {limit} SETTINGS materialize_ttl_after_modify = 0")
+    store.command(f"{_alter(store, table)} MODIFY TTL {limit} SETTINGS materialize_ttl_after_modify = 0")
     return [f"{table.name}: kept {days} days"]
 
 
 def _set_payload(store: Store, table: Table, days: int) -> list[str]:
     if _payload_days(table) == days:
         return []
-    column = f"ALTER TABLE {store.database}.{table.name} MODIFY COLUMN Payload"
+    column = f"{_alter(store, table)} MODIFY COLUMN Payload"
     if not days:
         store.command(f"{column} REMOVE TTL")
         return [f"{table.name}: payloads kept for ever"]
@@ -87,6 +86,10 @@ def _set_payload(store: Store, table: Table, days: int) -> list[str]:
         f"{column} TTL toDateTime(Timestamp) + toIntervalDay({days}) SETTINGS materialize_ttl_after_modify = 0"
     )
     return [f"{table.name}: payloads kept {days} days"]
+
+
+def _alter(store: Store, table: Table) -> str:
+    return f"ALTER TABLE {store.database}.{store.local(table.name)} {store.on_cluster}"
 
 
 def _payload_days(table: Table) -> int:
@@ -97,16 +100,15 @@ def _payload_days(table: Table) -> int:
 
 
 def _tell_existing_parts(store: Store, table: Table) -> None:
-    name = f"{store.database}.{table.name}"
-    store.command(f"ALTER TABLE {name} MODIFY SETTING materialize_ttl_recalculate_only = 1")
+    store.command(f"{_alter(store, table)} MODIFY SETTING materialize_ttl_recalculate_only = 1")
     if _has_ttl(store, table):
-        store.command(f"ALTER TABLE {name} MATERIALIZE TTL SETTINGS mutations_sync = 0")
+        store.command(f"{_alter(store, table)} MATERIALIZE TTL SETTINGS mutations_sync = 0")
 
 
 def _has_ttl(store: Store, table: Table) -> bool:
     sql = (
         "SELECT position(create_table_query, ' TTL ') > 0 FROM system.tables "  # noqa: S608 - names are ours
-        f"WHERE database = '{store.database}' AND name = '{table.name}'"
+        f"WHERE database = '{store.database}' AND name = '{store.local(table.name)}'"
     )
     return store.rows(sql) == [["1"]]
 

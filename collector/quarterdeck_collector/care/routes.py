@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 
 from quarterdeck_collector.care.derived import BusyDayError
-from quarterdeck_collector.care.operations import Care
+from quarterdeck_collector.care.operations import Care, ClusterError
 from quarterdeck_collector.care.restore import importable
 from quarterdeck_collector.care.selection import Selection, SelectionError
 from quarterdeck_collector.gate import BusyError
@@ -30,6 +30,7 @@ _STATUS: Final[dict[type[Exception], int]] = {
     PriceFileError: 400,
     PricesError: 500,
     BusyError: 409,
+    ClusterError: 501,
     BusyDayError: 409,
     StoreError: 503,
 }

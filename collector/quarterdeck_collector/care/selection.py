@@ -1,4 +1,7 @@
-"""Which data an operation is about: runs, a pipeline, a stretch of time."""
+"""Which data an operation is about: runs, a pipeline, a stretch of time.
+
+Conditions say GLOBAL, which matters on a cluster only: a run and its spans may lie on different shards.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -118,7 +121,7 @@ class Selection:
             return None
         name = quoted(self.pipeline)
         named_runs = f"FROM {runs} WHERE PipelineName = {name}"
-        named = f"PipelineName = {name} OR RunId IN (SELECT RunId {named_runs})"
+        named = f"PipelineName = {name} OR RunId GLOBAL IN (SELECT RunId {named_runs})"
         return _of_runs(columns, named, f"SELECT TraceId {named_runs}")
 
 
@@ -127,7 +130,7 @@ def _of_runs(columns: Sequence[str], condition: str, traces: str) -> str | None:
         return None
     if "TraceId" not in columns:
         return condition
-    return f"{condition} OR (RunId = TraceId AND TraceId != '' AND TraceId IN ({traces}))"
+    return f"{condition} OR (RunId = TraceId AND TraceId != '' AND TraceId GLOBAL IN ({traces}))"
 
 
 def _moment(text: str | None, name: str, *, whole_day: bool = False) -> datetime | None:

@@ -37,7 +37,7 @@ class Table:
     """A table that keeps rows.
 
     Args:
-        name: Its name.
+        name: Its name; on a cluster the one under which all nodes are read.
         partition: Expression of its partition key.
         columns: Names of the columns that are stored.
         definition: Its CREATE statement.
@@ -93,8 +93,10 @@ def tables(store: Store) -> Tables:
         columns[row["table"]].append(row["name"])
     rows = store.json_rows(
         "SELECT name, engine, partition_key, as_select, create_table_query, dependencies_table "  # noqa: S608 - as above
-        f"FROM system.tables WHERE database = '{database}' ORDER BY name"
+        f"FROM system.tables WHERE database = '{database}' AND engine != 'Distributed' ORDER BY name"
     )
+    for row in rows:
+        row["name"] = store.plain(row["name"])
     kept = {
         row["name"]: Table(
             name=row["name"],
@@ -106,20 +108,20 @@ def tables(store: Store) -> Tables:
         for row in rows
         if row["engine"].endswith("MergeTree")
     }
-    _connect(rows, kept, columns)
+    _connect(store, rows, kept, columns)
     base = [table for name, table in kept.items() if _BASE.fullmatch(name) and not table.sums]
     return Tables(base, _in_order([table for table in kept.values() if table.sums and table.feeders]))
 
 
-def _connect(rows: list[dict[str, Any]], kept: dict[str, Table], columns: dict[str, list[str]]) -> None:
+def _connect(store: Store, rows: list[dict[str, Any]], kept: dict[str, Table], columns: dict[str, list[str]]) -> None:
     views = {row["name"]: row for row in rows if row["engine"] == "MaterializedView"}
     for row in rows:
         if row["name"] not in kept:  # what comes through a table that keeps nothing cannot be derived again
             continue
         for view in row["dependencies_table"]:
             target = _TARGET.search(views[view]["create_table_query"]) if view in views else None
-            if target and target[1] in kept:
-                kept[target[1]].feeders.append(Feeder(row["name"], views[view]["as_select"], columns[view]))
+            if target and (fed := store.plain(target[1])) in kept:
+                kept[fed].feeders.append(Feeder(row["name"], views[view]["as_select"], columns[view]))
 
 
 def _in_order(left: list[Table]) -> list[Table]:

@@ -37,6 +37,11 @@ CREATE TABLE IF NOT EXISTS ${db}.model_calls${L} ${on_cluster} (
     IsError UInt8 CODEC(ZSTD(1)),
     ErrorType LowCardinality(String) CODEC(ZSTD(1)),
     StandIn UInt8 CODEC(ZSTD(1)),
+
+    -- what the call would cost by today's price table; Cost is what it did cost when it came, until it is repriced
+    CurrentPriceModel String ALIAS quarterdeck_price_model(toString(Provider), lower(toString(Model)), Timestamp),
+    CurrentCost Nullable(Float64) ALIAS quarterdeck_cost(toString(Provider), CurrentPriceModel, Timestamp, InputTokens, CacheReadTokens, CacheWriteTokens, CacheWriteHourTokens, OutputTokens),
+
     INDEX idx_run_id RunId TYPE bloom_filter(0.001) GRANULARITY 1,
     INDEX idx_ts Timestamp TYPE minmax GRANULARITY 1
 ) ENGINE = ${R}MergeTree
