@@ -182,11 +182,16 @@ class Collector:
             return ServerStore(settings.clickhouse_url, settings.database, settings.cluster)
         store = await offload(EmbeddedStore, settings.store_dir, settings.database)
         try:
-            await offload(migrate, store)
+            await offload(self._migrate, store)
         except BaseException:
             store.close()
             raise
         return store
+
+    def _migrate(self, store: Store) -> None:
+        applied = migrate(store, optional=self.settings.optional_migrations)
+        if "optional/payload_search" in applied:
+            log.info("payload search: the full-text index of what is stored is being built in the background")
 
     def _stream(self, kind: Kind) -> Stream:
         settings = self.settings
@@ -327,7 +332,7 @@ class Collector:
         pause = FIRST_PAUSE
         while True:
             try:
-                await offload(migrate, self.store)
+                await offload(self._migrate, self.store)
                 await offload(sync_parts, self.store, wanted=self.settings.durability == "full")
             except StoreError as error:
                 if pause == FIRST_PAUSE:

@@ -1,8 +1,8 @@
-"""Bring a store to the current schema: numbered ``.sql`` files, each applied once."""
+"""Bring a store to the current schema: numbered ``.sql`` files and the optional ones asked for, each applied once."""
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -42,6 +42,11 @@ class Migration:
         """Identify the content, to notice files that were edited after they were applied."""
         return hashlib.sha256(self.text.encode()).hexdigest()[:16]
 
+    def is_wanted(self, optional: Collection[str]) -> bool:
+        """Say whether a store gets it, where ``optional`` names the files of the folder of that name to apply."""
+        folder, _, name = self.version.rpartition("/")
+        return not folder or name in optional
+
     def statements(self, placeholders: Mapping[str, str]) -> list[str]:
         """Give the statements to run.
 
@@ -74,11 +79,18 @@ def fragments(folder: Path = SCHEMA) -> dict[str, str]:
 
 
 def migrations(folder: Path = SCHEMA, *, cluster: bool = False) -> Iterator[Migration]:
-    """Read the numbered files of ``folder`` in order; those named ``….cluster.sql`` are for a cluster only."""
+    """Read the numbered files of ``folder`` in order, then the optional ones.
+
+    Args:
+        folder: Where they are.
+        cluster: Whether to give those named ``….cluster.sql`` too.
+    """
     shared = fragments(folder)
     for path in sorted(folder.glob("[0-9]*.sql")):
         if cluster or not path.stem.endswith(_CLUSTER_ONLY):
             yield Migration(path.stem, _fill(path.read_text(), shared))
+    for path in sorted(folder.glob("optional/*.sql")):
+        yield Migration(f"optional/{path.stem}", _fill(path.read_text(), shared))
 
 
 def placeholders(store: Store) -> dict[str, str]:
@@ -94,12 +106,13 @@ def placeholders(store: Store) -> dict[str, str]:
     }
 
 
-def migrate(store: Store, folder: Path = SCHEMA) -> list[str]:
+def migrate(store: Store, folder: Path = SCHEMA, optional: Collection[str] = ()) -> list[str]:
     """Apply what the store has not seen yet.
 
     Args:
         store: Open store.
         folder: Where the files are.
+        optional: Names of the files of ``optional/`` that are wanted. What they made stays when they no longer are.
 
     Returns:
         Versions applied now, in order.
@@ -113,7 +126,7 @@ def migrate(store: Store, folder: Path = SCHEMA) -> list[str]:
     known = list(migrations(folder, cluster=bool(store.cluster)))
     done = _done(store, values)
     _refuse_strangers(done, known)
-    fresh = [item for item in known if item.version not in done]
+    fresh = [item for item in known if item.version not in done and item.is_wanted(optional)]
     for item in fresh:
         _apply(store, item, values)
         store.command(_fill(_RECORD, {**values, "version": item.version, "checksum": item.checksum}))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationInfo, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, CliImplicitFlag, NoDecode, SettingsConfigDict
 
 from quarterdeck_collector import price_file
 from quarterdeck_collector.care.retention import Retention
@@ -94,6 +94,11 @@ class Settings(BaseSettings):
         "segment",
         description="What an acknowledged request survives: a power cut (segment), also one between its insert and "
         "ClickHouse's own write to disk (full), or only the end of the process (off).",
+    )
+    payload_search: CliImplicitFlag[bool] = Field(
+        default=False,
+        description="Keep a full-text index over prompts, answers and other payloads; built in the background when it is "
+        "first set, kept when it no longer is.",
     )
     query_max_seconds: int = Field(60, gt=0, description="Longest query over the ClickHouse HTTP interface.")
     query_max_bytes: int = Field(
@@ -233,6 +238,11 @@ class Settings(BaseSettings):
     def lock_file(self) -> Path:
         """Held by the collector that runs on the data directory; ``serving.owner_of`` gives its address."""
         return self.data_dir / "collector.lock"
+
+    @property
+    def optional_migrations(self) -> tuple[str, ...]:
+        """Names of the files of ``schema/optional/`` that are wanted."""
+        return ("payload_search",) if self.payload_search else ()
 
     @property
     def segments_dir(self) -> Path:

@@ -61,6 +61,8 @@ CREATE TABLE IF NOT EXISTS ${db}.otel_traces${L} ${on_cluster} (
     -- prompt and answer of a model call in any dialect, mostly JSON
     PromptText String ALIAS quarterdeck_payload_text(Payload, ['gen_ai.input.messages', 'ai.prompt.messages', 'ai.prompt', 'langfuse.observation.input', 'input.value', 'gen_ai.prompt'], '^(llm[.]input_messages|gen_ai[.]prompt)[.]'),
     ResponseText String ALIAS quarterdeck_payload_text(Payload, ['gen_ai.output.messages', 'ai.response.text', 'ai.response.object', 'ai.response.toolCalls', 'langfuse.observation.output', 'output.value', 'gen_ai.completion'], '^(llm[.]output_messages|gen_ai[.]completion)[.]'),
+    -- the payload in lower case, for searching: hasAllTokens(SearchText, lowerUTF8('some words'))
+    SearchText String ALIAS lowerUTF8(arrayStringConcat(mapValues(Payload), '\n')),
     ResourceAttributeItems Array(String) ALIAS arrayMap(kv -> concat(kv.1, '=', kv.2), CAST(ResourceAttributes, 'Array(Tuple(String, String))')),
     SpanAttributeItems Array(String) ALIAS arrayMap(kv -> concat(kv.1, '=', kv.2), CAST(SpanAttributes, 'Array(Tuple(String, String))')),
 
