@@ -97,7 +97,7 @@ class Settings(BaseSettings):
     )
     payload_search: CliImplicitFlag[bool] = Field(
         default=False,
-        description="Keep a full-text index over prompts, answers and other payloads; built in the background when it is "
+        description="Keep a full-text index over prompts, answers and other payloads: built in the background when "
         "first set, kept when it no longer is.",
     )
     query_max_seconds: int = Field(60, gt=0, description="Longest query over the ClickHouse HTTP interface.")

@@ -1,0 +1,160 @@
+"""Every question that a page asks, with the time it may take and the same question without our tables."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import clickhouse_connect
+
+from quarterdeck_ui import queries
+from quarterdeck_ui.queries.performance import BUCKET_S, WINDOW_S
+
+PAGE_MS: Final = 50
+TRACE_MS: Final = 20
+PAYLOADS_MS: Final = 40
+SEARCH_MS: Final = 300
+_SECTION: Final = re.compile(r"^-- question (\w+)\n(.*?)(?=^-- question|\Z)", re.MULTILINE | re.DOTALL)
+_SQL: Final = dict(_SECTION.findall(Path(__file__).with_suffix(".sql").read_text()))
+
+_UNREMEMBERED: Final = {"use_query_condition_cache": "0"}
+"""The engine remembers which granules met a condition: without this, the second round would measure the memory."""
+
+_WITHOUT_INDEX: Final = {"ignore_data_skipping_indices": "idx_search_text"}
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One run of the history, which the questions are about; ``customer`` is an attribute of its tool calls."""
+
+    run: str
+    trace: str
+    span: str
+    start_ns: int
+    customer: str
+
+
+class _Forgetful(queries.Store):
+    def _connected(self) -> Any:
+        client = super()._connected()
+        for name, value in _UNREMEMBERED.items():
+            client.set_client_setting(name, value)
+        return client
+
+
+class Asker:
+    """Asks as the dashboard does, and in the SQL beside this module."""
+
+    def __init__(self, url: str, database: str) -> None:
+        """Remember where to ask.
+
+        Args:
+            url: ClickHouse's HTTP interface.
+            database: Database of the tables.
+        """
+        self.store: queries.Store = _Forgetful(url, database)
+        self._client: Any = clickhouse_connect.get_client(
+            dsn=url, database=database, settings=_UNREMEMBERED, autogenerate_session_id=False
+        )
+
+    def sql(self, question: str, settings: Mapping[str, str] | None = None, **parameters: Any) -> list[dict[str, Any]]:
+        """Ask one section of ``questions.sql`` and take its rows."""
+        result = self._client.query(_SQL[question], parameters=parameters, settings=dict(settings or {}))
+        return list(result.named_results())
+
+    def value(self, sql: str) -> str:
+        """Run a query that gives one value."""
+        return str(self._client.command(sql))
+
+    def samples(self, count: int) -> list[Sample]:
+        """Choose runs from anywhere in the history."""
+        return [Sample(**row) for row in self.sql("samples", count=count)]
+
+
+Way = Callable[[Asker, Sample], Any]
+
+
+@dataclass(frozen=True)
+class Question:
+    """One question: how it is asked, how long it may take, and how the exporter's columns alone would answer it."""
+
+    name: str
+    ask: Way
+    bound_ms: int | None = PAGE_MS
+    baseline: Way | None = None
+
+
+def _front(front: Callable[..., Any], *names: str) -> Way:
+    """A front door of the dashboard, given the named values of the sample."""
+    return lambda asker, sample: front(asker.store, *(getattr(sample, name) for name in names))
+
+
+def _page(question: str, **parameters: Any) -> Way:
+    return lambda asker, _: asker.store.ask(question, **parameters)
+
+
+def _own(question: str, settings: Mapping[str, str] | None = None, **more: Any) -> Way:
+    return lambda asker, sample: asker.sql(question, settings, **asdict(sample), **more)
+
+
+def _recent_runs(asker: Asker, _: Sample) -> Any:
+    return queries.recent_runs(asker.store, datetime.now(UTC).date())
+
+
+def _new_events(asker: Asker, _: Sample) -> Any:
+    return queries.events_after(asker.store, int(datetime.now(UTC).timestamp() * 1e9) - 120 * 10**9)
+
+
+def _by_day(word: str) -> Way:
+    """Walk back until a page of matches is full."""
+
+    def ask(asker: Asker, sample: Sample) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = []
+        for days_ago in range(int(asker.value("SELECT max(toDate(now('UTC')) - Day) + 1 FROM runs"))):
+            found += _own("search_of_a_day", _WITHOUT_INDEX, word=word, words=word, days_ago=days_ago)(asker, sample)
+            if len(found) >= 50:
+                break
+        return found
+
+    return ask
+
+
+CHARTS: Final = {"window": WINDOW_S, "bucket": BUCKET_S}
+
+PAGES: Final = (
+    Question("recent runs", _recent_runs, baseline=_own("raw_runs")),
+    Question("one run by id", _front(queries.run_by_id, "run"), baseline=_own("raw_run")),
+    Question("totals of today", _front(queries.today), baseline=_own("raw_today")),
+    Question("calls by model", _page("calls_by_model", **CHARTS), baseline=_own("raw_calls_by_model")),
+    Question("latency", _page("latency", **CHARTS), baseline=_own("raw_latency")),
+    Question("live events at the start", _front(queries.bootstrap_events)),
+    Question("new live events", _new_events),
+    Question("spans of a run", _front(queries.spans_of_run, "run", "start_ns"), TRACE_MS, _own("raw_trace")),
+    Question("payload of a span", _front(queries.span_payload, "run", "span"), baseline=_own("raw_span")),
+)
+"""What the dashboard runs, through its own front doors."""
+
+BY_HAND: Final = (
+    Question("trace with payloads", _own("trace_with_payloads"), PAYLOADS_MS, _own("raw_trace_with_payloads")),
+    Question("pipeline_executions, an id", _own("pipeline_execution"), baseline=_own("raw_run")),
+    Question("step_executions of a run", _own("step_executions"), baseline=_own("raw_steps")),
+    Question("metrics_snapshots, an hour", _own("metrics_snapshots"), baseline=_own("raw_minutes")),
+    Question("spans with an attribute", _own("spans_with_attribute"), baseline=_own("raw_spans_with_attribute")),
+)
+"""What people ask in SQL."""
+
+
+def searches(rare: str, common: tuple[str, str]) -> tuple[Question, ...]:
+    """Full-text searches for a rare word and for two common ones together."""
+    both = {"word": common[0], "words": " ".join(common)}
+    scan = _own("raw_search", _WITHOUT_INDEX, word=rare)
+    today = {"settings": _WITHOUT_INDEX, "days_ago": 0}
+    return (
+        Question("search, a rare word", _own("search", word=rare, words=rare), SEARCH_MS, scan),
+        Question("search, two common words", _own("search", **both), SEARCH_MS),
+        Question("no index: common, by day", _by_day(" ".join(common)), None),
+        Question("no index: rare, newest day", _own("search_of_a_day", word=rare, words=rare, **today), None, scan),
+        Question("no index: rare, day by day", _by_day(rare), None, scan),
+    )

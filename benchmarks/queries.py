@@ -1,0 +1,89 @@
+"""Milliseconds of every query that a page runs, on a history of runs, against the same on otel_traces alone.
+
+The history (10 days, 20 spans a run) is made once in ``--store`` and goes on to now at every later run. 20 million spans,
+for which the promises are made, take some 15 minutes to load and 25 GB of disk::
+
+    python benchmarks/queries.py --spans 20000000 --store /somewhere/history
+
+The baseline answers from the columns that the OpenTelemetry Collector's exporter has: no derived tables, no hour of the
+sort key, attributes out of their map. Also printed: bytes on disk per span, by column and by table.
+"""
+
+import argparse
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+from lab import disk
+from lab.history import DATABASE, RARE_WORD, bring_up_to_now, vocabulary
+from lab.measure import percentile, say
+from lab.questions import BY_HAND, PAGES, Asker, Question, Sample, Way, searches
+from support.collectors import collector
+
+WARM_UP = 3
+BASELINE_ROUNDS = 3
+COMMON = (150, 250)
+"""Ranks of two words that a few prompts in a hundred hold both of."""
+
+
+def timed(way: Way, asker: Asker, samples: list[Sample]) -> list[float]:
+    """Milliseconds of each asking."""
+    found = []
+    for sample in samples:
+        began = time.perf_counter()
+        way(asker, sample)
+        found.append((time.perf_counter() - began) * 1000)
+    return found
+
+
+def line(question: Question, asker: Asker, samples: list[Sample]) -> str:
+    """Time one question and its baseline."""
+    timed(question.ask, asker, samples[:WARM_UP])
+    ours = timed(question.ask, asker, samples[WARM_UP:])
+    text = f"{question.name:<28}{percentile(ours, 0.5):8.1f}{percentile(ours, 0.95):8.1f}"
+    text += f"{question.bound_ms:7}{percentile(ours, 0.95) / question.bound_ms:7.2f}" if question.bound_ms else " " * 14
+    if question.baseline:
+        timed(question.baseline, asker, samples[:1])
+        theirs = percentile(timed(question.baseline, asker, samples[1 : 1 + BASELINE_ROUNDS]), 0.5)
+        text += f"{theirs:10.1f}{theirs / percentile(ours, 0.5):8.1f}"
+    return text
+
+
+def report(asker: Asker, rounds: int, *, payload_search: bool) -> None:
+    """Print the table of times, then that of bytes."""
+    words = vocabulary()
+    samples = asker.samples(WARM_UP + rounds)
+    print(f"{'question':<28}{'p50':>8}{'p95':>8}{'bound':>7}{'ratio':>7}{'baseline':>10}{'ratio':>8}   (ms; p95/bound, baseline/p50)")
+    for question in (*PAGES, *BY_HAND):
+        print(line(question, asker, samples), flush=True)
+    if payload_search:
+        for question in searches(RARE_WORD, (words[COMMON[0]], words[COMMON[1]])):
+            print(line(question, asker, samples[: WARM_UP + max(1, rounds // 3)]), flush=True)
+    print(disk.report(asker))
+
+
+def main() -> None:
+    """Build, measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--spans", type=int, default=300_000, help="size of a new history")
+    parser.add_argument("--days", type=int, default=10, help="time that it covers")
+    parser.add_argument("--store", type=Path, help="folder of the history, kept; without it one is made and removed")
+    parser.add_argument("--rounds", type=int, default=30, help="times that each question is asked")
+    parser.add_argument("--payload-search", action=argparse.BooleanOptionalAction, default=True, help="with full text")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as made:
+        folder: Path = options.store or Path(made) / "history"
+        history = bring_up_to_now(folder, options.spans, options.days, payload_search=options.payload_search)
+        with collector(folder) as running:
+            asker = Asker(running.clickhouse, DATABASE)
+            spans = int(asker.value("SELECT count() FROM otel_traces"))
+            print(f"{spans:,} spans in {history.made:,} runs, load average {os.getloadavg()[0]:.1f}")
+            report(asker, options.rounds, payload_search=options.payload_search)
+            say(f"load average {os.getloadavg()[0]:.1f} at the end")
+
+
+if __name__ == "__main__":
+    main()
