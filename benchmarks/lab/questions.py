@@ -33,6 +33,7 @@ class Sample:
     trace: str
     span: str
     start_ns: int
+    end_ns: int
     customer: str
 
 
@@ -113,7 +114,7 @@ def _by_day(word: str) -> Way:
     def ask(asker: Asker, sample: Sample) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []
         for days_ago in range(int(asker.value("SELECT max(toDate(now('UTC')) - Day) + 1 FROM runs"))):
-            found += _own("search_of_a_day", _WITHOUT_INDEX, word=word, words=word, days_ago=days_ago)(asker, sample)
+            found += _own("search_of_a_day", _WITHOUT_INDEX, word=word.split()[0], words=word, days_ago=days_ago)(asker, sample)
             if len(found) >= 50:
                 break
         return found
@@ -131,7 +132,7 @@ PAGES: Final = (
     Question("latency", _page("latency", **CHARTS), baseline=_own("raw_latency")),
     Question("live events at the start", _front(queries.bootstrap_events)),
     Question("new live events", _new_events),
-    Question("spans of a run", _front(queries.spans_of_run, "run", "start_ns"), TRACE_MS, _own("raw_trace")),
+    Question("spans of a run", _front(queries.spans_of_run, "run", "start_ns", "end_ns"), TRACE_MS, _own("raw_trace")),
     Question("payload of a span", _front(queries.span_payload, "run", "span"), baseline=_own("raw_span")),
 )
 """What the dashboard runs, through its own front doors."""

@@ -5,6 +5,7 @@ SELECT
     lower(hex(sipHash128(number, 7))) AS trace,
     lower(hex(cityHash64(number, 5, 5))) AS span, -- its first model call
     toInt64(Began + number * Every) AS start_ns,
+    start_ns + 40000000000 AS end_ns,
     concat('customer.id=', toString(number % 5000)) AS customer
 FROM (
     SELECT max(Made) AS Made, any(Began) AS Began, any(Every) AS Every, arrayJoin(arrayMap(n -> cityHash64(n, Made, now()) % Made, range({count:UInt64}))) AS number
@@ -13,7 +14,8 @@ FROM (
 
 -- question trace_with_payloads
 SELECT * FROM otel_traces
-WHERE RunId = {run:String} AND toStartOfHour(Timestamp) >= toStartOfHour(fromUnixTimestamp64Nano({start_ns:Int64}) - INTERVAL 1 HOUR)
+WHERE RunId = {run:String} AND toStartOfHour(Timestamp) BETWEEN toStartOfHour(fromUnixTimestamp64Nano({start_ns:Int64}))
+    AND toStartOfHour(fromUnixTimestamp64Nano({end_ns:Int64}))
 ORDER BY Timestamp
 
 -- question pipeline_execution
@@ -39,7 +41,8 @@ ORDER BY Timestamp DESC LIMIT 50
 -- question search_of_a_day
 SELECT RunId, SpanId, Timestamp, substring(SearchText, greatest(1, toInt64(position(SearchText, {word:String})) - 60), 160) AS Snippet
 FROM otel_traces
-WHERE toDate(Timestamp) = toDate(now('UTC')) - {days_ago:UInt32} AND hasAllTokens(SearchText, lowerUTF8({words:String}))
+PREWHERE toDate(Timestamp) = toDate(now('UTC')) - {days_ago:UInt32} AND position(SearchText, {word:String}) > 0
+WHERE hasAllTokens(SearchText, lowerUTF8({words:String}))
 ORDER BY Timestamp DESC LIMIT 50
 
 -- question raw_runs

@@ -65,7 +65,7 @@ def test_an_unknown_run_is_none(store: Store) -> None:
 def test_spans_come_without_payload_and_payload_comes_on_demand(home: CollectorProcess, store: Store) -> None:
     run = finished(home)
     row = stored(store, run.id)
-    spans = {span.name: span for span in queries.spans_of_run(store, run.id, row.start_ns)}
+    spans = {span.name: span for span in queries.spans_of_run(store, run.id, row.start_ns, row.end_ns)}
     assert set(spans) == {"invoke_workflow query-test", "step extract", "chat claude-sonnet-4-5"}
     call, step = spans["chat claude-sonnet-4-5"], spans["step extract"]
     assert (call.is_call, call.parent_id, call.step_name, call.tokens_in, call.first_chunk_s, call.finish_reason) == (

@@ -116,7 +116,7 @@ class Poller:
     def _trace(self, run_id: str, now: Snapshot) -> tuple[list[Span], RunRow | None]:
         row = next((row for row in now.rows if row.id == run_id), None)
         row = row or queries.run_by_id(self._store, run_id)
-        return (queries.spans_of_run(self._store, run_id, row.start_ns) if row else []), row
+        return (queries.spans_of_run(self._store, run_id, row.start_ns, row.end_ns) if row else []), row
 
     async def _watch_runner(self) -> None:
         while True:

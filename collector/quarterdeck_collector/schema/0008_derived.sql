@@ -43,7 +43,8 @@ CREATE TABLE IF NOT EXISTS ${db}.runs${L} ${on_cluster} (
     Cost SimpleAggregateFunction(sum, Float64),
     UnpricedCalls SimpleAggregateFunction(sum, UInt64),
     Models SimpleAggregateFunction(groupUniqArrayArray, Array(String)),
-    StandIn SimpleAggregateFunction(max, UInt8)
+    StandIn SimpleAggregateFunction(max, UInt8),
+    INDEX idx_run_id RunId TYPE bloom_filter(0.001) GRANULARITY 1
 ) ENGINE = ${R}AggregatingMergeTree
 PARTITION BY Day
 ORDER BY (Day, RunId)

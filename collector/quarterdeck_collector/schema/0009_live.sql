@@ -18,7 +18,8 @@ CREATE TABLE IF NOT EXISTS ${db}.live_events${L} ${on_cluster} (
     Sequence UInt64 CODEC(T64, ZSTD(1)),
     Text String CODEC(ZSTD(1)),
     StandIn UInt8,
-    Attributes Map(LowCardinality(String), String) CODEC(ZSTD(1))
+    Attributes Map(LowCardinality(String), String) CODEC(ZSTD(1)),
+    INDEX idx_run_id RunId TYPE bloom_filter(0.001) GRANULARITY 1
 ) ENGINE = ${R}MergeTree
 PARTITION BY toDate(toDateTime(intDiv(Position, 1000000000)))
 ORDER BY Position

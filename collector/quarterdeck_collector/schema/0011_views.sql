@@ -26,11 +26,12 @@ FROM (
 
     UNION ALL
 
-    -- runs of which no span has ended yet
-    SELECT RunId, toString(any(e.PipelineName)), min(e.StartTime), NULL, argMax(e.Attributes['quarterdeck.run.status'], e.Position), 0, 0.
+    -- runs of which no span has ended yet; a join, since a wanted id reaches both of its sides
+    SELECT e.RunId, toString(any(e.PipelineName)), min(e.StartTime), NULL, argMax(e.Attributes['quarterdeck.run.status'], e.Position), 0, 0.
     FROM ${db}.live_events AS e
-    WHERE e.EventName IN ('quarterdeck.pipeline.started', 'quarterdeck.heartbeat') AND RunId GLOBAL NOT IN (SELECT RunId FROM ${db}.runs)
-    GROUP BY RunId
+    GLOBAL LEFT ANTI JOIN ${db}.runs AS r ON r.RunId = e.RunId
+    WHERE e.EventName IN ('quarterdeck.pipeline.started', 'quarterdeck.heartbeat')
+    GROUP BY e.RunId
 ) AS finished
 GLOBAL LEFT JOIN (
     SELECT

@@ -15,11 +15,8 @@ SELECT
 FROM
 (
     SELECT * FROM live_events
-    WHERE EventName != {heartbeat:String} AND RunId GLOBAL IN (SELECT RunId FROM wanted)
-    UNION ALL
-    SELECT * FROM live_events
-    WHERE EventName = {heartbeat:String} AND RunId GLOBAL IN (SELECT RunId FROM wanted)
+    WHERE RunId GLOBAL IN (SELECT RunId FROM wanted)
     ORDER BY Position DESC
-    LIMIT 1 BY RunId
+    LIMIT 1 BY RunId, if(EventName = {heartbeat:String}, 0, Position)
 )
 ORDER BY Position

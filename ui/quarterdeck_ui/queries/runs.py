@@ -3,7 +3,8 @@ from datetime import date, timedelta
 
 from quarterdeck_ui.queries.store import Row, Store
 
-_EPOCH = date(1970, 1, 1)
+_ALL_DAYS = date(1971, 1, 1)
+_DAYS_BACK = (1, 4, 16)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,16 +34,18 @@ class RunRow:
 
 
 def recent_runs(store: Store, today: date, limit: int = 100) -> list[RunRow]:
-    """The newest runs, newest first: of two days if they fill the limit, else of any age."""
-    rows = store.ask("runs", since=today - timedelta(days=1), run="", limit=limit)
-    if len(rows) < limit:
-        rows = store.ask("runs", since=_EPOCH, run="", limit=limit)
+    """The newest runs, newest first: of as few days as fill the limit."""
+    rows: list[Row] = []
+    for since in (*(today - timedelta(days=days) for days in _DAYS_BACK), _ALL_DAYS):
+        rows = store.ask("runs", since=since, run="", limit=limit)
+        if len(rows) == limit:
+            break
     return [_run(row) for row in rows]
 
 
 def run_by_id(store: Store, run_id: str) -> RunRow | None:
     """One run of any age, or None if no span of it is stored."""
-    return next((_run(row) for row in store.ask("runs", since=_EPOCH, run=run_id, limit=1)), None)
+    return next((_run(row) for row in store.ask("runs", since=_ALL_DAYS, run=run_id, limit=1)), None)
 
 
 def _run(row: Row) -> RunRow:

@@ -1,4 +1,5 @@
--- The newest runs since a day, or one run by its id; rows of one run may still be unmerged, hence the grouping.
+-- The newest runs since a day, or one run by its id; rows of one run may still be unmerged, hence the grouping. Which runs
+-- is found in few columns, the rest is read of those alone, also from the day before: a run may go on over midnight.
 SELECT
     RunId,
     max(r.TraceId) AS Trace,
@@ -21,8 +22,14 @@ SELECT
     groupUniqArrayArray(r.Models) AS ModelNames,
     max(r.StandIn) AS IsStandIn
 FROM runs AS r
-WHERE r.Day >= {since:Date} AND ({run:String} = '' OR r.RunId = {run:String})
+WHERE r.Day >= {since:Date} - 1 AND r.RunId IN (
+    SELECT RunId
+    FROM runs AS newest
+    WHERE newest.Day >= {since:Date} AND ({run:String} = '' OR newest.RunId = {run:String})
+    GROUP BY RunId
+    HAVING {run:String} != '' OR max(newest.PipelineName) != '' OR sum(newest.ModelCalls) > 0
+    ORDER BY min(newest.Start) DESC
+    LIMIT {limit:UInt32}
+)
 GROUP BY RunId
-HAVING {run:String} != '' OR Pipeline != '' OR Calls > 0
 ORDER BY StartNs DESC
-LIMIT {limit:UInt32}

@@ -1,5 +1,9 @@
 -- The spans of one run without any payload; what a model call used and cost stands in model_calls, where a call that two
--- spans tell of is counted once. GLOBAL matters on a cluster only.
+-- spans tell of is counted once. The hour is the first column of both tables' sort key; GLOBAL
+-- matters on a cluster only.
+WITH
+    toStartOfHour(fromUnixTimestamp64Nano({since:Int64}) - INTERVAL 1 HOUR) AS first_hour,
+    toStartOfHour(fromUnixTimestamp64Nano({until:Int64}) + INTERVAL 1 HOUR) AS last_hour
 SELECT
     s.SpanId AS SpanId, s.ParentSpanId AS ParentSpanId, s.SpanName AS SpanName, toUnixTimestamp64Nano(s.Timestamp) AS StartNs,
     s.Duration AS Duration, s.StatusCode AS StatusCode, s.StatusMessage AS StatusMessage, s.Operation AS Operation,
@@ -11,8 +15,8 @@ SELECT
 FROM otel_traces AS s
 GLOBAL LEFT JOIN (
     SELECT * FROM model_calls
-    WHERE RunId = {run:String} AND toStartOfHour(Timestamp) >= toStartOfHour(fromUnixTimestamp64Nano({since:Int64}) - INTERVAL 1 HOUR)
+    WHERE RunId = {run:String} AND toStartOfHour(Timestamp) BETWEEN first_hour AND last_hour
 ) AS c ON c.SpanId = s.SpanId
-WHERE s.RunId = {run:String} AND toStartOfHour(s.Timestamp) >= toStartOfHour(fromUnixTimestamp64Nano({since:Int64}) - INTERVAL 1 HOUR)
+WHERE s.RunId = {run:String} AND toStartOfHour(s.Timestamp) BETWEEN first_hour AND last_hour
 ORDER BY StartNs, SpanId
 LIMIT {limit:UInt32}

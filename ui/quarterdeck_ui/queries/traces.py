@@ -47,15 +47,17 @@ class Payload:
     message: str
 
 
-def spans_of_run(store: Store, run_id: str, since_ns: int) -> list[Span]:
+def spans_of_run(store: Store, run_id: str, since_ns: int, until_ns: int) -> list[Span]:
     """Finished spans of a run, oldest first, at most :data:`SPAN_LIMIT`.
 
     Args:
         store: ClickHouse.
         run_id: Run.
-        since_ns: Start of the run, nanoseconds; older parts of the table are not read.
+        since_ns: Start of the run, nanoseconds.
+        until_ns: Its end as far as it is known; of the table, only the hours around both are read.
     """
-    return [_span(row) for row in store.ask("trace_spans", run=run_id, since=since_ns, limit=SPAN_LIMIT)]
+    rows = store.ask("trace_spans", run=run_id, since=since_ns, until=until_ns, limit=SPAN_LIMIT)
+    return [_span(row) for row in rows]
 
 
 def span_payload(store: Store, run_id: str, span_id: str) -> Payload | None:
