@@ -56,7 +56,9 @@ def report(asker: Asker, rounds: int, *, payload_search: bool) -> None:
     """Print the table of times, then that of bytes."""
     words = vocabulary()
     samples = asker.samples(WARM_UP + rounds)
-    print(f"{'question':<28}{'p50':>8}{'p95':>8}{'bound':>7}{'ratio':>7}{'baseline':>10}{'ratio':>8}   (ms; p95/bound, baseline/p50)")
+    print(
+        f"{'question':<28}{'p50':>8}{'p95':>8}{'bound':>7}{'ratio':>7}{'baseline':>10}{'ratio':>8}   (ms; p95/bound, baseline/p50)"
+    )
     for question in (*PAGES, *BY_HAND):
         print(line(question, asker, samples), flush=True)
     if payload_search:

@@ -72,7 +72,9 @@ def bring_up_to_now(folder: Path, spans: int, days: int, *, payload_search: bool
 
 def _opened(store: EmbeddedStore, spans: int, days: int) -> History:
     store.command("CREATE DATABASE IF NOT EXISTS bench")
-    store.command("CREATE TABLE IF NOT EXISTS bench.history (Began UInt64, Every UInt64, Made UInt64) ENGINE = MergeTree ORDER BY Made")
+    store.command(
+        "CREATE TABLE IF NOT EXISTS bench.history (Began UInt64, Every UInt64, Made UInt64) ENGINE = MergeTree ORDER BY Made"
+    )
     known = store.rows("SELECT Began, Every, Made FROM bench.history ORDER BY Made DESC LIMIT 1")
     if known:
         history = History(*map(int, known[0]))

@@ -114,7 +114,9 @@ def _by_day(word: str) -> Way:
     def ask(asker: Asker, sample: Sample) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []
         for days_ago in range(int(asker.value("SELECT max(toDate(now('UTC')) - Day) + 1 FROM runs"))):
-            found += _own("search_of_a_day", _WITHOUT_INDEX, word=word.split()[0], words=word, days_ago=days_ago)(asker, sample)
+            found += _own("search_of_a_day", _WITHOUT_INDEX, word=word.split()[0], words=word, days_ago=days_ago)(
+                asker, sample
+            )
             if len(found) >= 50:
                 break
         return found

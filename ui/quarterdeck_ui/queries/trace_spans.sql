@@ -14,7 +14,10 @@ SELECT
     mapFilter((k, v) -> startsWith(k, 'quarterdeck.') OR startsWith(k, 'gen_ai.tool.'), s.SpanAttributes) AS Attributes
 FROM otel_traces AS s
 GLOBAL LEFT JOIN (
-    SELECT * FROM model_calls
+    SELECT
+        SpanId, Provider, Model, InputTokens, OutputTokens, CacheReadTokens, CacheWriteTokens, ReasoningTokens, Cost,
+        TimeToFirstChunk, FinishReason
+    FROM model_calls
     WHERE RunId = {run:String} AND toStartOfHour(Timestamp) BETWEEN first_hour AND last_hour
 ) AS c ON c.SpanId = s.SpanId
 WHERE s.RunId = {run:String} AND toStartOfHour(s.Timestamp) BETWEEN first_hour AND last_hour
