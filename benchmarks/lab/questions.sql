@@ -28,22 +28,23 @@ SELECT * FROM step_executions WHERE pipeline_execution_id = {run:String} ORDER B
 SELECT * FROM metrics_snapshots WHERE timestamp > now() - INTERVAL 1 HOUR ORDER BY timestamp
 
 -- question spans_with_attribute
+-- Ordered as the table is: read backwards, and no further than needed.
 SELECT RunId, SpanId, Timestamp, SpanName FROM otel_traces
 WHERE has(SpanAttributeItems, {customer:String})
-ORDER BY Timestamp DESC LIMIT 50
+ORDER BY toStartOfHour(Timestamp) DESC, Timestamp DESC LIMIT 50
 
 -- question search
 SELECT RunId, SpanId, Timestamp, substring(SearchText, greatest(1, toInt64(position(SearchText, {word:String})) - 60), 160) AS Snippet
 FROM otel_traces
 WHERE hasAllTokens(SearchText, lowerUTF8({words:String}))
-ORDER BY Timestamp DESC LIMIT 50
+ORDER BY toStartOfHour(Timestamp) DESC, Timestamp DESC LIMIT 50
 
 -- question search_of_a_day
 SELECT RunId, SpanId, Timestamp, substring(SearchText, greatest(1, toInt64(position(SearchText, {word:String})) - 60), 160) AS Snippet
 FROM otel_traces
 PREWHERE toDate(Timestamp) = toDate(now('UTC')) - {days_ago:UInt32} AND position(SearchText, {word:String}) > 0
 WHERE hasAllTokens(SearchText, lowerUTF8({words:String}))
-ORDER BY Timestamp DESC LIMIT 50
+ORDER BY toStartOfHour(Timestamp) DESC, Timestamp DESC LIMIT 50
 
 -- question raw_runs
 SELECT
