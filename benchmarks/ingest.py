@@ -6,7 +6,7 @@ everything; CPU time counts until the last merge is done. Sizes are cut to what 
 numbers, and for Phoenix (``pip install arize-phoenix`` into an environment of its own)::
 
     python benchmarks/ingest.py --sizes 500 --spans 400000
-    python benchmarks/ingest.py --sizes 500 --spans 4000 --phoenix /somewhere/bin/python
+    python benchmarks/ingest.py --sizes 500 --phoenix /somewhere/bin/python
 """
 
 import argparse
@@ -81,12 +81,17 @@ HEAD = """\
    spans                   us/span  p50 ms  p95 ms  RSS MB us/span   spans/s us/span spans/s     CPU"""
 
 
-def against_phoenix(python: Path, load: Load, bodies: Path, connections: int, ours: float) -> str:
-    """Send the same to Phoenix and compare."""
-    spans, wall, cpu = phoenix.measure(python, load, bodies, connections)
+def against_phoenix(python: Path, spans: int, per_request: int, connections: int, ours: float) -> str:
+    """Send less of the same to Phoenix and compare the rates."""
+    load = make(spans, per_request)
+    with tempfile.TemporaryDirectory() as folder:
+        bodies = Path(folder) / "bodies"
+        load.write(bodies)
+        spans, wall, cpu = phoenix.measure(python, load, bodies, connections)
+    rate = spans / wall
     return (
-        f"Phoenix stored {spans} of {load.spans} spans, {spans / wall:.0f} a second, {cpu / spans * 1e6:.0f} us of CPU a span; "
-        f"ratio {ours / (spans / wall):.0f}"
+        f"Phoenix, {per_request} spans a request: {spans} of {load.spans} stored, {rate:.0f} a second, "
+        f"{cpu / spans * 1e6:.0f} us of CPU a span; ratio {ours / rate:.0f}"
     )
 
 
@@ -98,6 +103,7 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=2_000, help="requests of each size, at most")
     parser.add_argument("--connections", type=int, default=16, help="senders at once")
     parser.add_argument("--phoenix", type=Path, help="interpreter that has Arize Phoenix")
+    parser.add_argument("--phoenix-spans", type=int, default=5_000, help="it gets so many")
     parser.add_argument("--collector", action="append", default=[], metavar="FLAG", help="a flag for the collector")
     options = parser.parse_args()
     print(f"load average {os.getloadavg()[0]:.1f}\n{HEAD}")
@@ -110,7 +116,8 @@ def main() -> None:
             print(line(load, size, ours, in_python.measure(load, bodies)), flush=True)
             if options.phoenix:
                 rate = load.spans / ours.wall
-                print(against_phoenix(options.phoenix, load, bodies, options.connections, rate), flush=True)
+                spans = max(size, options.phoenix_spans)
+                print(against_phoenix(options.phoenix, spans, size, options.connections, rate), flush=True)
     print(f"load average {os.getloadavg()[0]:.1f}")
 
 

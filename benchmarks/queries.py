@@ -1,7 +1,7 @@
 """Milliseconds of every query that a page runs, on a history of runs, against the same on otel_traces alone.
 
-The history (10 days, 20 spans a run) is made once in ``--store`` and goes on to now at every later run. 20 million spans,
-for which the promises are made, take some 15 minutes to load and 25 GB of disk::
+The history (10 days, 20 spans a run) is made once in ``--store`` and goes on to now at every later run. 20 million
+spans, for which the promises are made, take some 15 minutes to load and 16 GB of disk::
 
     python benchmarks/queries.py --spans 20000000 --store /somewhere/history
 
@@ -29,6 +29,11 @@ COMMON = (150, 250)
 """Ranks of two words that a few prompts in a hundred hold both of."""
 
 
+HEAD = """\
+                                 p50     p95  bound   p95/ baseline baseline/
+                                  ms      ms     ms  bound   p50 ms      ours"""
+
+
 def timed(way: Way, asker: Asker, samples: list[Sample]) -> list[float]:
     """Milliseconds of each asking."""
     found = []
@@ -48,7 +53,7 @@ def line(question: Question, asker: Asker, samples: list[Sample]) -> str:
     if question.baseline:
         timed(question.baseline, asker, samples[:1])
         theirs = percentile(timed(question.baseline, asker, samples[1 : 1 + BASELINE_ROUNDS]), 0.5)
-        text += f"{theirs:10.1f}{theirs / percentile(ours, 0.5):8.1f}"
+        text += f"{theirs:9.1f}{theirs / percentile(ours, 0.5):10.1f}"
     return text
 
 
@@ -56,9 +61,7 @@ def report(asker: Asker, rounds: int, *, payload_search: bool) -> None:
     """Print the table of times, then that of bytes."""
     words = vocabulary()
     samples = asker.samples(WARM_UP + rounds)
-    print(
-        f"{'question':<28}{'p50':>8}{'p95':>8}{'bound':>7}{'ratio':>7}{'baseline':>10}{'ratio':>8}   (ms; p95/bound, baseline/p50)"
-    )
+    print(HEAD)
     for question in (*PAGES, *BY_HAND):
         print(line(question, asker, samples), flush=True)
     if payload_search:

@@ -29,6 +29,9 @@ SENTENCES: Final = 200_000
 WORDS_PER_SENTENCE: Final = 16
 
 
+_TABLE: Final = "CREATE TABLE IF NOT EXISTS bench.history (Began UInt64, Every UInt64, Made UInt64) ENGINE = MergeTree ORDER BY Made"
+
+
 @dataclass
 class History:
     """Runs at equal distances: number n begins at ``began + n * every`` (nanoseconds)."""
@@ -72,13 +75,10 @@ def bring_up_to_now(folder: Path, spans: int, days: int, *, payload_search: bool
 
 def _opened(store: EmbeddedStore, spans: int, days: int) -> History:
     store.command("CREATE DATABASE IF NOT EXISTS bench")
-    store.command(
-        "CREATE TABLE IF NOT EXISTS bench.history (Began UInt64, Every UInt64, Made UInt64) ENGINE = MergeTree ORDER BY Made"
-    )
     known = store.rows("SELECT Began, Every, Made FROM bench.history ORDER BY Made DESC LIMIT 1")
     if known:
         history = History(*map(int, known[0]))
-        stored = int(store.rows(f"SELECT count() FROM {DATABASE}.otel_traces")[0][0])
+        stored = int(store.rows("SELECT count() FROM quarterdeck.otel_traces")[0][0])
         if stored != history.made * SPANS_PER_RUN:
             raise SystemExit("the store holds half an insert of an interrupted load: remove its folder and start again")
         return history
@@ -101,7 +101,7 @@ def _make_sentences(store: EmbeddedStore) -> None:
     texts = [" ".join(chance.choices(words, cum_weights=weights, k=WORDS_PER_SENTENCE)) for _ in range(SENTENCES)]
     store.command("CREATE TABLE bench.texts (Id UInt64, Text String) ENGINE = MergeTree ORDER BY Id")
     rows = "\n".join(f"{number}\t{text}. " for number, text in enumerate(texts))
-    store.command(f"INSERT INTO bench.texts FORMAT TabSeparated\n{rows}")
+    store.command("INSERT INTO bench.texts FORMAT TabSeparated\n" + rows)
     store.command(
         "CREATE DICTIONARY bench.sentences (Id UInt64, Text String) PRIMARY KEY Id "
         f"SOURCE(CLICKHOUSE(TABLE 'texts' DB 'bench')) LAYOUT(FLAT(MAX_ARRAY_SIZE {SENTENCES})) LIFETIME(0)"

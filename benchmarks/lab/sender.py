@@ -4,6 +4,7 @@ Run as ``python sender.py URL FILE CONNECTIONS``; prints one JSON object.
 """
 
 import asyncio
+import functools
 import json
 import resource
 import subprocess
@@ -74,6 +75,10 @@ class _Connection(asyncio.Protocol):
             self.done.set_exception(error or RuntimeError("the server closed the connection"))
 
 
+def _same(connection: _Connection) -> _Connection:
+    return connection
+
+
 def _length(head: bytes) -> int:
     for line in head.lower().split(b"\r\n"):
         if line.startswith(b"content-length:"):
@@ -87,7 +92,7 @@ async def _send_all(url: str, bodies: list[bytes], connections: int) -> Sent:
     loop, before = asyncio.get_running_loop(), resource.getrusage(resource.RUSAGE_SELF)
     made = [_Connection(head, left, sent, loop.create_future()) for _ in range(connections)]
     for one in made:
-        await loop.create_connection(lambda one=one: one, place.hostname, place.port)  # type: ignore[misc]
+        await loop.create_connection(functools.partial(_same, one), place.hostname or "", place.port or 80)
     await asyncio.gather(*(one.done for one in made))
     now = resource.getrusage(resource.RUSAGE_SELF)
     sent.cpu = now.ru_utime + now.ru_stime - before.ru_utime - before.ru_stime

@@ -3,7 +3,6 @@
 import json
 import time
 from dataclasses import astuple
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -17,10 +16,6 @@ from support.collectors import CollectorProcess, collector, wait_for
 from support.scenario import ANSWER, Run, play
 
 
-def today_utc() -> datetime:
-    return datetime.now(UTC)
-
-
 def stored(store: Store, run_id: str) -> RunRow:
     def look() -> RunRow | None:
         row = queries.run_by_id(store, run_id)
@@ -30,8 +25,8 @@ def stored(store: Store, run_id: str) -> RunRow:
     return found
 
 
-def finished(home: CollectorProcess, **more: str) -> Run:
-    run = Run(home.otlp, "query-test", steps=1, ago=60)
+def finished(home: CollectorProcess, ago: float = 60, **more: str) -> Run:
+    run = Run(home.otlp, "query-test", steps=1, ago=ago)
     step = run.step("extract", 1, budget=50, value={"a": 1})
     call = run.call(step, "claude-sonnet-4-5", "hello", system="be brief")
     run.chunk(call, "Hi ")
@@ -50,7 +45,20 @@ def test_a_finished_run_adds_up(home: CollectorProcess, store: Store) -> None:
     )  # fmt: skip
     assert row.cost > 0
     assert row.trace_id == run.trace.hex()
-    assert row in queries.recent_runs(store, today_utc().date())
+    assert row in queries.recent_runs(store, time.time_ns())
+
+
+def test_the_newest_runs_are_found_whatever_their_age(home: CollectorProcess, store: Store) -> None:
+    for ago in (200, 7_200, 2 * 86_400, 10 * 86_400, 40 * 86_400):
+        stored(store, finished(home, ago=ago).id)
+    now, everything = time.time_ns(), queries.recent_runs(store, time.time_ns(), limit=10_000)
+
+    starts = [row.start_ns for row in everything]
+    assert starts == sorted(starts, reverse=True)
+    for limit in range(1, len(everything) + 2):
+        found = queries.recent_runs(store, now, limit)
+        assert found == everything[:limit]
+        assert queries.recent_runs(store, now, limit, known=found) == found
 
 
 def test_a_failed_run_says_why(home: CollectorProcess, store: Store) -> None:

@@ -6,7 +6,6 @@ import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final
 
@@ -46,6 +45,7 @@ class Poller:
         self._collector = collector_url.rstrip("/")
         self._position = 0
         self._read_at = 0
+        self._listed: list[RunRow] | None = None
         self._due: dict[str, float] = {}
 
     @contextlib.asynccontextmanager
@@ -79,8 +79,8 @@ class Poller:
         events = await asyncio.to_thread(self._new_events, read_at)
         changes: dict[str, Any] = {}
         if self._is_due("runs", _RUNS_EVERY_S):
-            day = datetime.now(UTC).date()
-            changes["rows"] = tuple(await asyncio.to_thread(queries.recent_runs, self._store, day))
+            self._listed = await asyncio.to_thread(queries.recent_runs, self._store, read_at, known=self._listed)
+            changes["rows"] = tuple(self._listed)
             changes["today"] = await asyncio.to_thread(queries.today, self._store)
         if self._is_due("charts", _CHARTS_EVERY_S):
             changes["performance"] = await asyncio.to_thread(queries.performance, self._store)

@@ -1,10 +1,12 @@
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
 
 from quarterdeck_ui.queries.store import Row, Store
 
-_ALL_DAYS = date(1971, 1, 1)
-_DAYS_BACK = (1, 4, 16)
+_MINUTE_NS = 60 * 10**9
+_DAY_NS = 1440 * _MINUTE_NS
+_BACK_NS = (5 * _MINUTE_NS, 60 * _MINUTE_NS, _DAY_NS, 4 * _DAY_NS, 16 * _DAY_NS)
+_ALL_NS = _DAY_NS  # there is a day before it
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,19 +35,34 @@ class RunRow:
     stand_in: bool
 
 
-def recent_runs(store: Store, today: date, limit: int = 100) -> list[RunRow]:
-    """The newest runs, newest first: of as few days as fill the limit."""
+def recent_runs(store: Store, now_ns: int, limit: int = 100, known: Sequence[RunRow] | None = None) -> list[RunRow]:
+    """The newest runs, newest first, of any age.
+
+    Args:
+        store: ClickHouse.
+        now_ns: The present; it is looked back from there, further and further, until there are enough.
+        limit: Most runs.
+        known: The answer before, with the same limit: the newest runs began no earlier than the oldest of those.
+    """
     rows: list[Row] = []
-    for since in (*(today - timedelta(days=days) for days in _DAYS_BACK), _ALL_DAYS):
+    for since in _steps_back(now_ns, limit, known):
         rows = store.ask("runs", since=since, run="", limit=limit)
-        if len(rows) == limit:
+        if len(rows) == limit and rows[-1]["StartNs"] >= since:  # an older run may have gone on since
             break
     return [_run(row) for row in rows]
 
 
+def _steps_back(now_ns: int, limit: int, known: Sequence[RunRow] | None) -> list[int]:
+    steps = [*(now_ns - back for back in _BACK_NS), _ALL_NS]
+    if known is None:
+        return steps
+    oldest = known[-1].start_ns if len(known) == limit else _ALL_NS
+    return [oldest, *(step for step in steps if step < oldest)]
+
+
 def run_by_id(store: Store, run_id: str) -> RunRow | None:
     """One run of any age, or None if no span of it is stored."""
-    return next((_run(row) for row in store.ask("runs", since=_ALL_DAYS, run=run_id, limit=1)), None)
+    return next((_run(row) for row in store.ask("runs", since=_ALL_NS, run=run_id, limit=1)), None)
 
 
 def _run(row: Row) -> RunRow:

@@ -1,5 +1,6 @@
--- The newest runs since a day, or one run by its id; rows of one run may still be unmerged, hence the grouping. Which runs
--- is found in few columns, the rest is read of those alone, also from the day before: a run may go on over midnight.
+-- The newest runs of which something began since a time, or one run by its id. The subquery finds them in two columns; the
+-- rest is read of those alone, and also from the day before, since a run may go on over midnight. Rows of one run may
+-- still be unmerged, hence the grouping.
 SELECT
     RunId,
     max(r.TraceId) AS Trace,
@@ -22,14 +23,12 @@ SELECT
     groupUniqArrayArray(r.Models) AS ModelNames,
     max(r.StandIn) AS IsStandIn
 FROM runs AS r
-WHERE r.Day >= {since:Date} - 1 AND r.RunId IN (
-    SELECT RunId
-    FROM runs AS newest
-    WHERE newest.Day >= {since:Date} AND ({run:String} = '' OR newest.RunId = {run:String})
-    GROUP BY RunId
-    HAVING {run:String} != '' OR max(newest.PipelineName) != '' OR sum(newest.ModelCalls) > 0
-    ORDER BY min(newest.Start) DESC
-    LIMIT {limit:UInt32}
+WHERE r.Day >= toDate(fromUnixTimestamp64Nano({since:Int64}, 'UTC')) - 1 AND r.RunId IN (
+    SELECT RunId FROM runs
+    WHERE Day >= toDate(fromUnixTimestamp64Nano({since:Int64}, 'UTC')) AND Start >= fromUnixTimestamp64Nano({since:Int64})
+        AND ({run:String} = '' OR RunId = {run:String})
 )
 GROUP BY RunId
-ORDER BY StartNs DESC
+HAVING {run:String} != '' OR Pipeline != '' OR Calls > 0
+ORDER BY StartNs DESC, RunId
+LIMIT {limit:UInt32}
