@@ -27,9 +27,7 @@ RARE_WORD: Final = "zyxneedle"
 
 SENTENCES: Final = 200_000
 WORDS_PER_SENTENCE: Final = 16
-
-
-_TABLE: Final = "CREATE TABLE IF NOT EXISTS bench.history (Began UInt64, Every UInt64, Made UInt64) ENGINE = MergeTree ORDER BY Made"
+_TABLE: Final = "CREATE TABLE IF NOT EXISTS bench.history (Began UInt64, Every UInt64, Made UInt64) ENGINE = Log"
 
 
 @dataclass
@@ -75,6 +73,7 @@ def bring_up_to_now(folder: Path, spans: int, days: int, *, payload_search: bool
 
 def _opened(store: EmbeddedStore, spans: int, days: int) -> History:
     store.command("CREATE DATABASE IF NOT EXISTS bench")
+    store.command(_TABLE)
     known = store.rows("SELECT Began, Every, Made FROM bench.history ORDER BY Made DESC LIMIT 1")
     if known:
         history = History(*map(int, known[0]))
@@ -84,7 +83,14 @@ def _opened(store: EmbeddedStore, spans: int, days: int) -> History:
         return history
     _make_sentences(store)
     every = days * DAY_S * NANOSECONDS * SPANS_PER_RUN // spans
-    return History(time.time_ns() - SETTLED_S * NANOSECONDS - days * DAY_S * NANOSECONDS, every, 0)
+    history = History(time.time_ns() - (SETTLED_S + days * DAY_S) * NANOSECONDS, every, 0)
+    _record(store, history)
+    return history
+
+
+def _record(store: EmbeddedStore, history: History) -> None:
+    row = f"({history.began}, {history.every}, {history.made})"
+    store.command("INSERT INTO bench.history VALUES " + row)  # noqa: S608 - numbers
 
 
 def vocabulary() -> list[str]:
@@ -104,7 +110,7 @@ def _make_sentences(store: EmbeddedStore) -> None:
     store.command("INSERT INTO bench.texts FORMAT TabSeparated\n" + rows)
     store.command(
         "CREATE DICTIONARY bench.sentences (Id UInt64, Text String) PRIMARY KEY Id "
-        f"SOURCE(CLICKHOUSE(TABLE 'texts' DB 'bench')) LAYOUT(FLAT(MAX_ARRAY_SIZE {SENTENCES})) LIFETIME(0)"
+        "SOURCE(CLICKHOUSE(TABLE 'texts' DB 'bench')) LAYOUT(FLAT(MAX_ARRAY_SIZE 1000000)) LIFETIME(0)"
     )
 
 
@@ -116,7 +122,7 @@ def _extend(store: EmbeddedStore, history: History) -> None:
         _insert(store, "history", history, history.made, runs)
         _live(store, history, history.made, runs)
         history.made += runs
-        store.command(f"INSERT INTO bench.history VALUES ({history.began}, {history.every}, {history.made})")
+        _record(store, history)
         rate = (history.made - first) * SPANS_PER_RUN / (time.monotonic() - began)
         say(f"history: {history.made * SPANS_PER_RUN:,} of {due * SPANS_PER_RUN:,} spans, {rate:,.0f} a second")
 
