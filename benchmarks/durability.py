@@ -14,10 +14,8 @@ from pathlib import Path
 
 import httpx
 
-sys.path.insert(0, str(Path(__file__).parent.parent))
-sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
-from benchmarks.ingest import requests
-
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+from lab.load import make
 from support.collectors import CollectorProcess, collector, wait_for
 
 MODES = ("off", "segment", "full")
@@ -57,7 +55,7 @@ def main() -> None:
     parser.add_argument("--clients", type=int, default=16)
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
-    bodies = requests(options.spans, options.per_request)
+    bodies = make(options.spans, options.per_request).bodies
     rounds = [
         {mode: measure(mode, bodies, options.spans, options.clients) for mode in MODES} for _ in range(options.rounds)
     ]

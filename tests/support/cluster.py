@@ -182,7 +182,11 @@ def _spans(run: str, start: int) -> list[dict[str, Any]]:
 def _points(start: int) -> Any:
     """Give a metric of every type, with one data point."""
     point = {"time_unix_nano": start, "start_time_unix_nano": start}
-    kinds = {"gauge": {"as_int": 1}, "sum": {"as_double": 0.5}, "histogram": {"sum": 2.5, "count": 1}}
+    kinds: dict[str, dict[str, float]] = {
+        "gauge": {"as_int": 1},
+        "sum": {"as_double": 0.5},
+        "histogram": {"sum": 2.5, "count": 1},
+    }
     kinds |= {"exponential_histogram": {"scale": 2, "count": 3}, "summary": {"sum": 4.0, "count": 5}}
     return otlp.metrics(*({"name": name, name: {"data_points": [point | own]}} for name, own in kinds.items()))
 
