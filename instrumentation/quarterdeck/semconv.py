@@ -98,6 +98,14 @@ PROMPT_PARTS: Final = "quarterdeck.prompt.parts"
 """Where each stretch of the prompt came from: JSON ``[{"kind", "source", "text"}, …]``;
 kind is ``static``, ``file``, ``previous_response`` or ``variable``."""
 
+# --- model call ------------------------------------------------------------------------------------
+
+RESPONSE_TIME_TO_FIRST_CONTENT: Final = "quarterdeck.response.time_to_first_content"
+"""Seconds from request to the first streamed piece of the answer itself, text or tool call: after any thinking."""
+
+COUNTED_TOKENS: Final = "quarterdeck.counted_tokens"
+"""What a call that only counts tokens answered."""
+
 # --- live events -----------------------------------------------------------------------------------
 
 SPAN_NAME: Final = "quarterdeck.span.name"
@@ -162,7 +170,7 @@ PROVIDER_STAND_IN: Final = "quarterdeck.provider.stand_in"
 # --- GenAI conventions -----------------------------------------------------------------------------
 
 OPERATION_NAME: Final = "gen_ai.operation.name"
-"""``invoke_workflow``, ``chat``, ``generate_content``, ``embeddings``, ``execute_tool``."""
+"""``invoke_workflow``, ``chat``, ``generate_content``, ``embeddings``, ``count_tokens``, ``execute_tool``."""
 
 PROVIDER_NAME: Final = "gen_ai.provider.name"
 """``anthropic``, ``gcp.gemini``, ``gcp.vertex_ai``."""
@@ -191,6 +199,27 @@ REQUEST_TOP_K: Final = "gen_ai.request.top_k"
 REQUEST_STOP_SEQUENCES: Final = "gen_ai.request.stop_sequences"
 """Texts that end the output."""
 
+REQUEST_SEED: Final = "gen_ai.request.seed"
+"""Seed of the sampling."""
+
+REQUEST_CHOICE_COUNT: Final = "gen_ai.request.choice.count"
+"""How many candidates were asked for."""
+
+REQUEST_FREQUENCY_PENALTY: Final = "gen_ai.request.frequency_penalty"
+"""Penalty for tokens that came often."""
+
+REQUEST_PRESENCE_PENALTY: Final = "gen_ai.request.presence_penalty"
+"""Penalty for tokens that came at all."""
+
+REQUEST_REASONING_LEVEL: Final = "gen_ai.request.reasoning.level"
+"""How hard the model was asked to think: the provider's word."""
+
+OUTPUT_TYPE: Final = "gen_ai.output.type"
+"""``json`` where the answer was asked for as JSON."""
+
+REQUEST_RESEND_COUNT: Final = "http.request.resend_count"
+"""How often the request was sent again: retries."""
+
 REQUEST_STREAM: Final = "gen_ai.request.stream"
 """Whether the answer was streamed."""
 
@@ -204,7 +233,7 @@ RESPONSE_FINISH_REASONS: Final = "gen_ai.response.finish_reasons"
 """Why each candidate ended: ``stop``, ``length``, ``tool_call``, ``content_filter``, ``error``."""
 
 RESPONSE_TIME_TO_FIRST_CHUNK: Final = "gen_ai.response.time_to_first_chunk"
-"""Seconds from request to the first content."""
+"""Seconds from request to the first streamed piece of any content, thinking included."""
 
 USAGE_INPUT_TOKENS: Final = "gen_ai.usage.input_tokens"
 """Input tokens, cache reads and writes included."""
@@ -217,6 +246,21 @@ USAGE_CACHE_READ_TOKENS: Final = "gen_ai.usage.cache_read.input_tokens"
 
 USAGE_CACHE_WRITE_TOKENS: Final = "gen_ai.usage.cache_write.input_tokens"
 """Input tokens written to the provider's cache."""
+
+ANTHROPIC_CACHE_WRITE_5M_TOKENS: Final = "anthropic.usage.cache_creation.ephemeral_5m_input_tokens"
+"""Of the tokens written to Claude's cache, those kept for five minutes; the name is the Anthropic SDK's own."""
+
+ANTHROPIC_CACHE_WRITE_1H_TOKENS: Final = "anthropic.usage.cache_creation.ephemeral_1h_input_tokens"
+"""Of the tokens written to Claude's cache, those kept for an hour."""
+
+ANTHROPIC_THINKING_TYPE: Final = "anthropic.thinking.type"
+"""Whether Claude was asked to think; the name is the Anthropic SDK's own."""
+
+ANTHROPIC_THINKING_BUDGET: Final = "anthropic.thinking.budget_tokens"
+"""How many tokens Claude may think."""
+
+ANTHROPIC_REQUEST_ID: Final = "anthropic.request.id"
+"""Id of the request, which Anthropic's support asks for."""
 
 USAGE_REASONING_TOKENS: Final = "gen_ai.usage.reasoning.output_tokens"
 """Output tokens spent on thinking."""
@@ -235,6 +279,9 @@ TOOL_DEFINITIONS: Final = "gen_ai.tool.definitions"
 
 TOOL_NAME: Final = "gen_ai.tool.name"
 """Tool that ran."""
+
+TOOL_DESCRIPTION: Final = "gen_ai.tool.description"
+"""What the tool is for."""
 
 TOOL_CALL_ARGUMENTS: Final = "gen_ai.tool.call.arguments"
 """Arguments of a tool call as a JSON string."""
@@ -265,6 +312,7 @@ OPERATION_WORKFLOW: Final = "invoke_workflow"
 OPERATION_CHAT: Final = "chat"
 OPERATION_GENERATE_CONTENT: Final = "generate_content"
 OPERATION_EMBEDDINGS: Final = "embeddings"
+OPERATION_COUNT_TOKENS: Final = "count_tokens"
 OPERATION_EXECUTE_TOOL: Final = "execute_tool"
 
 PROVIDER_ANTHROPIC: Final = "anthropic"

@@ -10,7 +10,7 @@ import pytest
 
 import quarterdeck as qd
 from quarterdeck import semconv
-from quarterdeck.providers import anthropic as wrapper
+from quarterdeck.providers import anthropic_spans as wrapper
 from quarterdeck.testing import Recording, recording
 from support.spans import span_id
 from support.waiting import eventually
@@ -261,9 +261,10 @@ def test_copies_of_a_client_are_observed_once_and_older_clients_on_request(telem
     assert output_of(telemetry.normal_spans()[0])
 
 
-def test_a_client_without_spans_of_its_own_leaves_the_step_alone(telemetry: Recording, stand_in: str) -> None:
+def test_a_client_without_spans_of_its_own_gets_ours(telemetry: Recording, stand_in: str) -> None:
     with anthropic.Anthropic(api_key="k", base_url=stand_in, open_telemetry=False) as client, qd.step("ask"):
         client.messages.create(**ask("[[say:x]]"))
-    (step,) = telemetry.normal_spans()
-    assert step["name"] == "step ask"
+    step, call = telemetry.normal_spans()
+    assert (step["name"], call["name"], call["parent"]) == ("step ask", f"chat {MODEL}", "step ask")
     assert semconv.INPUT_MESSAGES not in step["attributes"]
+    assert output_of(call) == [{"type": "text", "content": "x"}]

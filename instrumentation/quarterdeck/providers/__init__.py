@@ -3,6 +3,7 @@
 import importlib
 import importlib.abc
 import importlib.util
+import logging
 import sys
 from collections.abc import Callable, Sequence
 from importlib.machinery import ModuleSpec
@@ -17,38 +18,62 @@ _INSTRUMENTORS: Final = {
 }
 """Provider package: the module here whose ``instrument()`` patches it."""
 
+log: Final = logging.getLogger("quarterdeck")
+
+_wanted: Final[set[str]] = set()
+"""Packages to patch when they are imported."""
+
 
 def instrument(client: Any = None) -> None:
     """Observe the model calls of a client, or of every provider package.
 
     Args:
-        client: an existing client of ``anthropic`` made before :func:`quarterdeck.init`; default: every client made
-            from now on.
+        client: an existing client of ``anthropic`` or ``google.genai``, such as one made before
+            :func:`quarterdeck.init`; default: every client made from now on.
     """
     if client is None:
         instrument_on_import()
         return
-    package = type(client).__module__.split(".")[0]
+    module = type(client).__module__
+    package = next((name for name in _INSTRUMENTORS if module == name or module.startswith(f"{name}.")), None)
+    if package is None:
+        log.warning("cannot observe a client of %s: use any OpenTelemetry instrumentation of that package", module)
+        return
     with guarded("instrument a client"):
-        if package == "anthropic":
-            importlib.import_module(_INSTRUMENTORS["anthropic"]).instrument_client(client)
-        else:
-            instrument_on_import()
+        importlib.import_module(_INSTRUMENTORS[package]).instrument_client(client)
 
 
-def instrument_on_import() -> None:
-    """Patch the provider packages that are loaded, and the others as soon as they are."""
-    waiting = [name for name in _INSTRUMENTORS if name not in sys.modules]
-    for name in _INSTRUMENTORS:
-        if name not in waiting:
+def instrument_on_import(*packages: str) -> None:
+    """Patch provider packages that are loaded, and the others as soon as they are.
+
+    Args:
+        packages: ``anthropic``, ``google.genai``; default: all.
+    """
+    for name in packages or tuple(_INSTRUMENTORS):
+        _wanted.add(name)
+        if name in sys.modules:
             _patch(name)
-    if waiting and not any(isinstance(finder, _Finder) for finder in sys.meta_path):
+    if not _wanted <= set(sys.modules) and not any(isinstance(finder, _Finder) for finder in sys.meta_path):
         sys.meta_path.insert(0, _Finder())
+
+
+def uninstrument(*packages: str) -> None:
+    """Observe provider packages no longer; a single client that was instrumented by itself stays so.
+
+    Args:
+        packages: ``anthropic``, ``google.genai``; default: all.
+    """
+    for name in packages or tuple(_INSTRUMENTORS):
+        _wanted.discard(name)
+        if _INSTRUMENTORS[name] in sys.modules:
+            with guarded(f"stop instrumenting {name}"):
+                sys.modules[_INSTRUMENTORS[name]].uninstrument()
 
 
 def _patch(package: str) -> None:
     with guarded(f"instrument {package}"):
-        importlib.import_module(_INSTRUMENTORS[package]).instrument()
+        if package in _wanted:
+            importlib.import_module(_INSTRUMENTORS[package]).instrument()
 
 
 class _Finder(importlib.abc.MetaPathFinder):
@@ -60,7 +85,7 @@ class _Finder(importlib.abc.MetaPathFinder):
     def find_spec(
         self, fullname: str, _path: Sequence[str] | None, _target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        if fullname not in _INSTRUMENTORS or fullname in self._finding:
+        if fullname not in _wanted or fullname in self._finding:
             return None
         self._finding.add(fullname)
         try:

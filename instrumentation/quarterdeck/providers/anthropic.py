@@ -1,186 +1,52 @@
-"""Enrich the spans that the Anthropic SDK makes by itself (1.17 and newer), through its own client middleware.
+"""Observe the Anthropic SDK: enrich the spans that it makes by itself (since 1.17), make ours where it makes none."""
 
-The SDK's span is right about parents, retries, usage and errors. What it lacks is added: a conventional name, the
-prompt from the start, the answer of every kind of stream, finish reasons, live events.
-"""
-
-import functools
-import json
-import logging
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+import importlib.util
 from typing import Any, Final
 
-import httpx2
 from anthropic import _base_client as base_client
-from anthropic._middleware import AsyncCallNext, CallNext, Middleware
-from anthropic._request import APIRequest
-from opentelemetry import trace
-from opentelemetry.sdk.trace import ReadableSpan, Span
 
-from quarterdeck import config, live, semconv
-from quarterdeck.guard import guarded
-from quarterdeck.providers.anthropic_messages import StreamReader, input_messages, parts_of, system_instructions
-from quarterdeck.providers.call import Parts, content_attributes, finish_reason, output_messages, tell_chunk
+from quarterdeck.providers import anthropic_calls, anthropic_tools
+from quarterdeck.providers.patching import Patches
 
-log: Final = logging.getLogger("quarterdeck")
+HAS_SPANS: Final = importlib.util.find_spec("anthropic._tracing") is not None
+"""Whether the installed SDK can make spans."""
 
-_SDK_SCOPE: Final = "com.anthropic.sdk.python"
-_MARK: Final = "__quarterdeck__"
+_patches: Final = Patches()
 
 
 def instrument() -> None:
-    """Add the middleware to every client made from now on; doing it again changes nothing."""
-    for owner in (base_client.SyncAPIClient, base_client.AsyncAPIClient):
-        original: Callable[..., None] = owner.__init__
-        if not hasattr(original, _MARK):
-            wrapper = functools.wraps(original)(_wrap_init(original))
-            setattr(wrapper, _MARK, True)
-            owner.__init__ = wrapper  # type: ignore[method-assign] # patching construction is the point
+    """Observe every client: those made before only where the SDK makes no spans; doing it again changes nothing."""
+    for owner, wrap in (
+        (base_client.SyncAPIClient, anthropic_calls.wrap_request),
+        (base_client.AsyncAPIClient, anthropic_calls.wrap_async_request),
+    ):
+        _patches.wrap(owner, "request", wrap)
+        if HAS_SPANS:
+            from quarterdeck.providers import anthropic_spans
+
+            anthropic_spans.Observe.active = True
+            _patches.wrap(owner, "__init__", anthropic_spans.wrap_init)
+    _patches.wrap(base_client.BaseClient, "_build_request", anthropic_calls.wrap_build_request)
+    anthropic_tools.instrument(_patches)
 
 
 def instrument_client(client: Any) -> None:
-    """Add the middleware to a client that exists already."""
-    if not any(isinstance(item, Observe) for item in client.middleware):
-        client._middleware = (*client.middleware, Observe())  # noqa: SLF001 - the SDK has no public way for this client
-        client._middleware_chain = client._build_middleware_chain()  # noqa: SLF001 - as above
+    """Observe a client that exists already."""
+    if HAS_SPANS:
+        from quarterdeck.providers import anthropic_spans
+
+        anthropic_spans.instrument_client(client)
+    asynchronous = isinstance(client, base_client.AsyncAPIClient)
+    request = anthropic_calls.wrap_async_request if asynchronous else anthropic_calls.wrap_request
+    _patches.wrap(client, "request", request)
+    _patches.wrap(client, "_build_request", anthropic_calls.wrap_build_request)
+    anthropic_tools.instrument(_patches)
 
 
-def _wrap_init(original: Callable[..., None]) -> Callable[..., None]:
-    def init(self: Any, *args: Any, **kwargs: Any) -> None:
-        given = tuple(kwargs.get("middleware") or ())
-        if not any(isinstance(item, Observe) for item in given):
-            kwargs["middleware"] = (*given, Observe())
-        original(self, *args, **kwargs)
+def uninstrument() -> None:
+    """Put everything back: no client is observed any longer."""
+    _patches.restore()
+    if HAS_SPANS:
+        from quarterdeck.providers import anthropic_spans
 
-    return init
-
-
-class Observe(Middleware):
-    """Runs once per HTTP attempt, inside the SDK's retry loop, while the SDK's call span is current."""
-
-    def handle(self, request: APIRequest, call_next: CallNext) -> Any:
-        """Observe one attempt of a synchronous call."""
-        span = _begin(request)
-        response = call_next(request)
-        if span is not None:
-            _observe(request, response.http_response, span, _Tee)
-        return response
-
-    async def handle_async(self, request: APIRequest, call_next: AsyncCallNext) -> Any:
-        """Observe one attempt of an asynchronous call."""
-        span = _begin(request)
-        response = await call_next(request)
-        if span is not None:
-            _observe(request, response.http_response, span, _AsyncTee)
-        return response
-
-
-def _begin(request: APIRequest) -> Span | None:
-    with guarded("observe an Anthropic call"):
-        span = trace.get_current_span()
-        body = request.options.json_data
-        if not isinstance(span, Span) or not isinstance(body, Mapping) or not _is_message_call(span):
-            return None
-        if not request.retries_taken:
-            _enrich(span, body)
-        return span
-    return None
-
-
-def _is_message_call(span: ReadableSpan) -> bool:
-    scope = span.instrumentation_scope
-    attributes = span.attributes or {}
-    ours = scope is not None and scope.name.startswith(_SDK_SCOPE)
-    return ours and attributes.get(semconv.OPERATION_NAME) == semconv.OPERATION_CHAT
-
-
-def _enrich(span: Span, body: Mapping[str, Any]) -> None:
-    span.update_name(f"{semconv.OPERATION_CHAT} {body.get('model', '')}".strip())
-    asked = {
-        semconv.REQUEST_TEMPERATURE: body.get("temperature"),
-        semconv.REQUEST_TOP_P: body.get("top_p"),
-        semconv.REQUEST_TOP_K: body.get("top_k"),
-        semconv.REQUEST_STOP_SEQUENCES: list(body.get("stop_sequences") or ()) or None,
-        **content_attributes(input_messages(body), system_instructions(body), body.get("tools")),
-    }
-    known = {key: value for key, value in asked.items() if value is not None}
-    span.set_attributes(known)
-    channel = config.live()
-    if channel is not None:
-        channel.opened(live.CALL, span, {**(span.attributes or {}), **known})
-
-
-def _observe(request: APIRequest, response: Any, span: Span, tee: Callable[[Any, "_Reading"], Any]) -> None:
-    with guarded("observe an Anthropic answer"):
-        if response.status_code >= httpx2.codes.BAD_REQUEST:
-            return
-        if "text/event-stream" in response.headers.get("content-type", ""):
-            reader = _Reading(span, StreamReader(response.headers.get("content-encoding", "")))
-            response.stream = tee(response.stream, reader)
-        elif response.is_closed and not request.stream:
-            answer = json.loads(response.content)
-            _record(span, parts_of(answer.get("content")), answer.get("stop_reason"))
-
-
-def _record(span: Span, parts: Parts, stop_reason: str | None) -> None:
-    if not span.is_recording():
-        return
-    reason = finish_reason(stop_reason) if stop_reason else None
-    said = output_messages(parts, reason)
-    if said is not None:
-        span.set_attribute(semconv.OUTPUT_MESSAGES, said)
-    if reason is not None:
-        span.set_attribute(semconv.RESPONSE_FINISH_REASONS, [reason])
-
-
-class _Reading:
-    """What passes through a tee, turned into chunk events and, just before the span ends, into attributes."""
-
-    def __init__(self, span: Span, reader: StreamReader) -> None:
-        self._span = span
-        self._reader = reader
-        # However the reading ends (read up, closed, cut, dropped), the SDK ends the span; nothing else sees them all.
-        self._end: Callable[..., None] = span.end
-        span.end = self._record_and_end  # type: ignore[method-assign] # this one span only
-
-    def feed(self, data: bytes) -> None:
-        with guarded("read an Anthropic stream"):
-            for kind, text in self._reader.feed(data):
-                tell_chunk(self._span, kind, text)
-
-    def _record_and_end(self, end_time: int | None = None) -> None:
-        with guarded("summarise an Anthropic stream"):
-            _record(self._span, self._reader.parts(), self._reader.stop_reason)
-        self._end(end_time)
-
-
-class _Tee(httpx2.SyncByteStream):
-    """The body of a streamed response, watched as it passes."""
-
-    def __init__(self, inner: Any, reading: _Reading) -> None:
-        self._inner = inner
-        self._reading = reading
-
-    def __iter__(self) -> Iterator[bytes]:
-        for data in self._inner:
-            self._reading.feed(data)
-            yield data
-
-    def close(self) -> None:
-        self._inner.close()
-
-
-class _AsyncTee(httpx2.AsyncByteStream):
-    """As above, for asynchronous clients."""
-
-    def __init__(self, inner: Any, reading: _Reading) -> None:
-        self._inner = inner
-        self._reading = reading
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        async for data in self._inner:
-            self._reading.feed(data)
-            yield data
-
-    async def aclose(self) -> None:
-        await self._inner.aclose()
+        anthropic_spans.Observe.active = False

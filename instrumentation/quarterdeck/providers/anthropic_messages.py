@@ -5,11 +5,64 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from quarterdeck.providers.call import Parts
+from quarterdeck import semconv
+from quarterdeck.providers.call import Parts, content_attributes, finish_reason, output_messages
 from quarterdeck.values import dump, plain
 
 _GZIP: Final = zlib.MAX_WBITS | 32
 """zlib's way to say: gzip or deflate, look at the header."""
+
+
+def request_attributes(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Attributes of what is sent: parameters, messages, tools."""
+    sequences = body.get("stop_sequences")
+    return {
+        semconv.REQUEST_TEMPERATURE: body.get("temperature"),
+        semconv.REQUEST_TOP_P: body.get("top_p"),
+        semconv.REQUEST_TOP_K: body.get("top_k"),
+        semconv.REQUEST_STOP_SEQUENCES: list(sequences) if sequences else None,
+        **content_attributes(input_messages(body), system_instructions(body), body.get("tools")),
+    }
+
+
+def parameters(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Attributes that the SDK's own spans have already."""
+    thinking, output = _mapping(body.get("thinking") or {}), _mapping(body.get("output_config") or {})
+    wants_json = _mapping(output.get("format") or body.get("output_format") or {}).get("type") == "json_schema"
+    return {
+        semconv.REQUEST_MAX_TOKENS: body.get("max_tokens"),
+        semconv.REQUEST_REASONING_LEVEL: output.get("effort"),
+        semconv.OUTPUT_TYPE: "json" if wants_json else None,
+        semconv.ANTHROPIC_THINKING_TYPE: thinking.get("type"),
+        semconv.ANTHROPIC_THINKING_BUDGET: thinking.get("budget_tokens"),
+    }
+
+
+def answer_attributes(message: Mapping[str, Any]) -> dict[str, Any]:
+    """Attributes of an answer's id, model and tokens; ``None`` for what it does not tell."""
+    usage = message.get("usage") or {}
+    fresh, read, written = (usage.get(f"{kind}input_tokens") for kind in ("", "cache_read_", "cache_creation_"))
+    kept = usage.get("cache_creation") or {}
+    return {
+        semconv.RESPONSE_ID: message.get("id"),
+        semconv.RESPONSE_MODEL: message.get("model"),
+        semconv.USAGE_INPUT_TOKENS: None if fresh is None else fresh + (read or 0) + (written or 0),
+        semconv.USAGE_OUTPUT_TOKENS: usage.get("output_tokens"),
+        semconv.USAGE_CACHE_READ_TOKENS: read,
+        semconv.USAGE_CACHE_WRITE_TOKENS: written,
+        semconv.ANTHROPIC_CACHE_WRITE_5M_TOKENS: kept.get("ephemeral_5m_input_tokens"),
+        semconv.ANTHROPIC_CACHE_WRITE_1H_TOKENS: kept.get("ephemeral_1h_input_tokens"),
+        semconv.USAGE_REASONING_TOKENS: (usage.get("output_tokens_details") or {}).get("thinking_tokens"),
+    }
+
+
+def said_attributes(parts: Parts, stop_reason: str | None) -> dict[str, Any]:
+    """Attributes of what the model said and why it stopped."""
+    reason = finish_reason(stop_reason) if stop_reason else None
+    return {
+        semconv.OUTPUT_MESSAGES: output_messages(parts, reason),
+        semconv.RESPONSE_FINISH_REASONS: None if reason is None else [reason],
+    }
 
 
 def input_messages(body: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -80,17 +133,24 @@ class StreamReader:
         self._readable = encoding in {"", "identity", "gzip", "deflate"}
         self._buffer = b""
         self._blocks: dict[int, dict[str, Any]] = {}
+        self.message: dict[str, Any] = {}
         self.stop_reason: str | None = None
+        self.stopped = False
+        self.error: Mapping[str, Any] | None = None
 
     def feed(self, data: bytes) -> Iterator[tuple[str, str]]:
         """Take in bytes; give the pieces of content in them as ``(text | thinking | tool, text)``."""
-        if not self._readable:
-            return
-        self._buffer += self._decoder.decompress(data) if self._decoder is not None else data
+        self._buffer += self.decode(data)
         while (end := self._buffer.find(b"\n")) >= 0:
             line, self._buffer = self._buffer[:end].rstrip(b"\r"), self._buffer[end + 1 :]
             if line.startswith(b"data:"):
                 yield from self._event(json.loads(line[5:]))
+
+    def decode(self, data: bytes) -> bytes:
+        """Undo the compression; nothing where we cannot."""
+        if not self._readable:
+            return b""
+        return self._decoder.decompress(data) if self._decoder is not None else data
 
     def _event(self, event: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         kind = event.get("type")
@@ -98,8 +158,20 @@ class StreamReader:
             self._blocks[event["index"]] = {**event["content_block"], "partial": ""}
         elif kind == "content_block_delta":
             yield from self._delta(self._blocks[event["index"]], event["delta"])
+        elif kind == "message_start":
+            # Its count of output tokens is a placeholder until the last event tells the true one.
+            self.message = dict(event["message"])
+            self._count({"output_tokens": None, "output_tokens_details": None})
         elif kind == "message_delta":
             self.stop_reason = event["delta"].get("stop_reason") or self.stop_reason
+            self._count({key: value for key, value in (event.get("usage") or {}).items() if value is not None})
+        elif kind == "message_stop":
+            self.stopped = True
+        elif kind == "error":
+            self.error = event.get("error") or {}
+
+    def _count(self, usage: Mapping[str, Any]) -> None:
+        self.message["usage"] = {**(self.message.get("usage") or {}), **usage}
 
     @staticmethod
     def _delta(block: dict[str, Any], delta: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

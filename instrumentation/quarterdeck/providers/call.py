@@ -7,8 +7,8 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from opentelemetry import trace
-from opentelemetry.context import attach, detach
-from opentelemetry.trace import SpanKind
+from opentelemetry.context import attach, create_key, detach, get_value, set_value
+from opentelemetry.trace import SpanKind, Status, StatusCode
 
 from quarterdeck import config, failures, live, semconv
 from quarterdeck.guard import guarded
@@ -16,6 +16,8 @@ from quarterdeck.prompt import remembered
 from quarterdeck.values import cut, to_json
 
 Parts = list[dict[str, Any]]
+
+_CALL: Final = create_key("quarterdeck-call")
 
 _FINISH: Final = {
     "end_turn": "stop",
@@ -94,8 +96,8 @@ class Call:
     """A model call whose span is ours.
 
     Args:
-        operation: ``generate_content`` or ``embeddings``.
-        provider: ``gcp.gemini`` or ``gcp.vertex_ai``.
+        operation: ``chat``, ``generate_content``, ``embeddings`` or ``count_tokens``.
+        provider: ``anthropic``, ``gcp.gemini`` or ``gcp.vertex_ai``.
         model: model that is asked for.
         base_url: where the request goes.
         attributes: what else is known before it is sent; ``None`` values are left out.
@@ -111,12 +113,13 @@ class Call:
             semconv.SERVER_PORT: where.port or (443 if where.scheme == "https" else None),
             **attributes,
         }
-        known = {key: value for key, value in given.items() if value is not None}
+        known = _known(given)
         self._began = time.perf_counter()
-        self._first = False
+        self._seen: set[str] = set()
+        self._attempts = 0
         self._ended = False
-        self.span = config.tracer().start_span(f"{operation} {model}", kind=SpanKind.CLIENT, attributes=known)
-        self._context = trace.set_span_in_context(self.span)
+        self.span = config.tracer().start_span(f"{operation} {model}".strip(), kind=SpanKind.CLIENT, attributes=known)
+        self._context = set_value(_CALL, self, trace.set_span_in_context(self.span))
         channel = config.live()
         if channel is not None:
             channel.opened(live.CALL, self.span, known, self._context)
@@ -130,12 +133,43 @@ class Call:
         finally:
             detach(token)
 
+    def attempted(self) -> None:
+        """Note that a request is sent, the first or one more."""
+        self._attempts += 1
+        if self._attempts > 1:
+            self.span.set_attribute(semconv.REQUEST_RESEND_COUNT, self._attempts - 1)
+
+    def asked(self, attributes: Mapping[str, Any]) -> None:
+        """Add what became known when the request was sent; ``None`` values are left out."""
+        known = _known(attributes)
+        self.span.set_attributes(known)
+        channel = config.live()
+        if channel is not None:
+            channel.amend(self.span.get_span_context().span_id, known)
+
     def content(self, kind: str, text: str) -> None:
-        """Note a streamed piece of content."""
-        if not self._first:
-            self._first = True
-            self.span.set_attribute(semconv.RESPONSE_TIME_TO_FIRST_CHUNK, time.perf_counter() - self._began)
+        """Note a streamed piece of content: ``text``, ``thinking`` or ``tool``."""
+        if kind not in self._seen:
+            self._note_first(kind)
         tell_chunk(self.span, kind, text)
+
+    def _note_first(self, kind: str) -> None:
+        waited = time.perf_counter() - self._began
+        if not self._seen:
+            self.span.set_attribute(semconv.RESPONSE_TIME_TO_FIRST_CHUNK, waited)
+        if kind != "thinking" and not self._seen - {"thinking"}:
+            self.span.set_attribute(semconv.RESPONSE_TIME_TO_FIRST_CONTENT, waited)
+        self._seen.add(kind)
+
+    def fail(self, kind: str, message: str) -> None:
+        """Note a failure that no exception tells of.
+
+        Args:
+            kind: the error's type as the provider names it.
+            message: what the provider says about it.
+        """
+        self.span.set_attribute(semconv.ERROR_TYPE, kind)
+        self.span.set_status(Status(StatusCode.ERROR, cut(message)))
 
     def finish(self, attributes: Mapping[str, Any], error: BaseException | None = None, kind: str = "") -> None:
         """End the span, once.
@@ -149,7 +183,17 @@ class Call:
             return
         self._ended = True
         with guarded("end the span of a model call"):
-            self.span.set_attributes({key: value for key, value in attributes.items() if value is not None})
+            self.span.set_attributes(_known(attributes))
             if isinstance(error, Exception):
                 failures.record(self.span, error, kind or failures.error_type(error))
         self.span.end()
+
+
+def current_call() -> Call | None:
+    """The call with a span of ours that the calling code works for."""
+    found = get_value(_CALL)
+    return found if isinstance(found, Call) else None
+
+
+def _known(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in attributes.items() if value is not None}

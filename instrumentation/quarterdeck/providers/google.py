@@ -9,13 +9,14 @@ import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from typing import Any, Final
 
+from google.genai import _api_client as api_client
 from google.genai import _extra_utils as extra_utils
 from google.genai import errors, models, types
 
 from quarterdeck import semconv
 from quarterdeck.guard import guarded
 from quarterdeck.providers import google_tools
-from quarterdeck.providers.call import Call, Parts, content_attributes, output_messages
+from quarterdeck.providers.call import Call, Parts, content_attributes, current_call, output_messages
 from quarterdeck.providers.google_messages import (
     answer_attributes,
     input_messages,
@@ -25,38 +26,76 @@ from quarterdeck.providers.google_messages import (
     system_instructions,
     tool_definitions,
 )
+from quarterdeck.providers.patching import Patches
 
 log: Final = logging.getLogger("quarterdeck")
 
-_MARK: Final = "__quarterdeck__"
+_patches: Final = Patches()
 
 
 def instrument() -> None:
     """Wrap the request methods of ``Models`` and ``AsyncModels``; doing it again changes nothing."""
+    _wrap_models(models.Models, models.AsyncModels)
+    _wrap_shared()
+
+
+def instrument_client(client: Any) -> None:
+    """Observe one client; functions that the SDK calls by itself are observed whoever asks for them."""
+    _wrap_models(client.models, client.aio.models)
+    _wrap_shared()
+
+
+def uninstrument() -> None:
+    """Put everything back."""
+    _patches.restore()
+
+
+def _wrap_models(sync: Any, asynchronous: Any) -> None:
     for owner, name, wrap in (
-        (models.Models, "_generate_content", _wrap_sync(_Generation)),
-        (models.Models, "_generate_content_stream", _wrap_stream),
-        (models.Models, "_embed_content", _wrap_sync(_Embedding)),
-        (models.AsyncModels, "_generate_content", _wrap_async(_Generation)),
-        (models.AsyncModels, "_generate_content_stream", _wrap_async_stream),
-        (models.AsyncModels, "_embed_content", _wrap_async(_Embedding)),
+        (sync, "_generate_content", _wrap_sync(_Generation)),
+        (sync, "_generate_content_stream", _wrap_stream),
+        (sync, "_embed_content", _wrap_sync(_Embedding)),
+        (sync, "count_tokens", _wrap_sync(_Counting)),
+        (asynchronous, "_generate_content", _wrap_async(_Generation)),
+        (asynchronous, "_generate_content_stream", _wrap_async_stream),
+        (asynchronous, "_embed_content", _wrap_async(_Embedding)),
+        (asynchronous, "count_tokens", _wrap_async(_Counting)),
     ):
-        original = getattr(owner, name, None)
-        if original is None:
-            log.warning("this google-genai has no %s.%s: its calls are not observed", owner.__name__, name)
-        elif not hasattr(original, _MARK):
-            wrapper = functools.wraps(original)(wrap(original))
-            setattr(wrapper, _MARK, True)
-            setattr(owner, name, wrapper)
-    for name, observe in (
-        ("invoke_function_from_dict_args", google_tools.wrap),
-        ("invoke_function_from_dict_args_async", google_tools.wrap_async),
-    ):
-        call = getattr(extra_utils, name, None)
-        if call is not None and not hasattr(call, _MARK):
-            observed = observe(call)
-            setattr(observed, _MARK, True)
-            setattr(extra_utils, name, observed)
+        # In older versions embedding is one method.
+        found = _patches.wrap(owner, name, wrap) or _patches.wrap(owner, name.replace("_embed", "embed"), wrap)
+        if not found:
+            log.warning("this google-genai has no %s: such calls are not observed", name)
+
+
+def _wrap_shared() -> None:
+    _patches.wrap(extra_utils, "invoke_function_from_dict_args", google_tools.wrap)
+    _patches.wrap(extra_utils, "invoke_function_from_dict_args_async", google_tools.wrap_async)
+    sender = getattr(api_client, "BaseApiClient", None)  # versions without it retry nothing
+    _patches.wrap(sender, "_request_once", _wrap_attempt)
+    _patches.wrap(sender, "_async_request_once", _wrap_async_attempt)
+
+
+def _wrap_attempt(original: Callable[..., Any]) -> Callable[..., Any]:
+    def request(self: Any, *args: Any, **kwargs: Any) -> Any:
+        _count_attempt()
+        return original(self, *args, **kwargs)
+
+    return request
+
+
+def _wrap_async_attempt(original: Callable[..., Any]) -> Callable[..., Any]:
+    async def request(self: Any, *args: Any, **kwargs: Any) -> Any:
+        _count_attempt()
+        return await original(self, *args, **kwargs)
+
+    return request
+
+
+def _count_attempt() -> None:
+    with guarded("count an attempt"):
+        call = current_call()
+        if call is not None:
+            call.attempted()
 
 
 class _Observed:
@@ -164,6 +203,13 @@ class _Embedding(_Observed):
         tokens = [int(count) for count in counted if count is not None]
         if tokens:
             self._facts[semconv.USAGE_INPUT_TOKENS] = sum(tokens)
+
+
+class _Counting(_Observed):
+    operation = semconv.OPERATION_COUNT_TOKENS
+
+    def _read_content(self, answer: Any, *, streamed: bool) -> None:  # noqa: ARG002 - never streamed
+        self._facts[semconv.COUNTED_TOKENS] = answer.total_tokens
 
 
 def _append(kept: Parts, part: dict[str, Any]) -> None:

@@ -1,7 +1,8 @@
 """Gemini requests and answers in the words of the GenAI conventions; pure functions."""
 
 import functools
-from collections.abc import Iterable, Mapping
+import inspect
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from google.genai import _transformers as transformers
@@ -24,24 +25,41 @@ def request_attributes(configuration: Any) -> dict[str, Any]:
     """Attributes of the request's parameters."""
     sequences = setting(configuration, "stop_sequences")
     top_k = setting(configuration, "top_k")
+    wants = setting(configuration, "response_mime_type")
     return {
         semconv.REQUEST_MAX_TOKENS: setting(configuration, "max_output_tokens"),
         semconv.REQUEST_TEMPERATURE: setting(configuration, "temperature"),
         semconv.REQUEST_TOP_P: setting(configuration, "top_p"),
         semconv.REQUEST_TOP_K: None if top_k is None else int(top_k),
         semconv.REQUEST_STOP_SEQUENCES: list(sequences) if sequences else None,
+        semconv.REQUEST_SEED: setting(configuration, "seed"),
+        semconv.REQUEST_CHOICE_COUNT: setting(configuration, "candidate_count"),
+        semconv.REQUEST_FREQUENCY_PENALTY: setting(configuration, "frequency_penalty"),
+        semconv.REQUEST_PRESENCE_PENALTY: setting(configuration, "presence_penalty"),
+        semconv.REQUEST_REASONING_LEVEL: _word(setting(setting(configuration, "thinking_config"), "thinking_level")),
+        semconv.OUTPUT_TYPE: "json" if wants == "application/json" else None,
     }
+
+
+def _word(value: Any) -> str | None:
+    """An enumeration's value in lower case."""
+    return None if value is None else str(getattr(value, "value", value)).lower()
 
 
 def input_messages(contents: Any) -> list[dict[str, Any]]:
     """Messages of a request, whatever form its contents have; empty when they are invalid."""
     with guarded("read the contents of a request"):
         try:
-            normal = transformers.t_contents(contents)
+            normal = _transform(transformers.t_contents, contents)
         except (ValueError, TypeError):
             return []  # the SDK itself will refuse them with a better message
         return [_message(content) for content in normal if isinstance(content, types.Content)]
     return []
+
+
+def _transform(transform: Callable[..., Any], value: Any) -> Any:
+    """Let the SDK make its own form of a value; older versions ask for a client, which they do not use."""
+    return transform(None, value) if "client" in inspect.signature(transform).parameters else transform(value)
 
 
 def system_instructions(configuration: Any) -> Parts:
@@ -50,7 +68,7 @@ def system_instructions(configuration: Any) -> Parts:
     if given is None:
         return []
     with guarded("read the system instruction of a request"):
-        content = transformers.t_content(given)
+        content = _transform(transformers.t_content, given)
         return parts_of(content.parts or [])
     return []
 
