@@ -9,6 +9,10 @@ from support.otlp_receiver import Receiver
 from support.servers import serve
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-snapshots", action="store_true", help="write the files of whole traces anew")
+
+
 @pytest.fixture(autouse=True)
 def _strict(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """In tests a guarded error is an error, the environment says nothing, and nothing stays initialised."""
