@@ -247,10 +247,10 @@ USAGE_CACHE_READ_TOKENS: Final = "gen_ai.usage.cache_read.input_tokens"
 USAGE_CACHE_WRITE_TOKENS: Final = "gen_ai.usage.cache_write.input_tokens"
 """Input tokens written to the provider's cache."""
 
-ANTHROPIC_CACHE_WRITE_5M_TOKENS: Final = "anthropic.usage.cache_creation.ephemeral_5m_input_tokens"
+ANTHROPIC_CACHE_WRITE_MINUTES_TOKENS: Final = "anthropic.usage.cache_creation.ephemeral_5m_input_tokens"
 """Of the tokens written to Claude's cache, those kept for five minutes; the name is the Anthropic SDK's own."""
 
-ANTHROPIC_CACHE_WRITE_1H_TOKENS: Final = "anthropic.usage.cache_creation.ephemeral_1h_input_tokens"
+ANTHROPIC_CACHE_WRITE_HOUR_TOKENS: Final = "anthropic.usage.cache_creation.ephemeral_1h_input_tokens"
 """Of the tokens written to Claude's cache, those kept for an hour."""
 
 ANTHROPIC_THINKING_TYPE: Final = "anthropic.thinking.type"

@@ -10,7 +10,10 @@ import pytest
 
 import quarterdeck as qd
 from quarterdeck import semconv
+from quarterdeck.guard import Switch
+from quarterdeck.providers import anthropic_calls
 from quarterdeck.providers import anthropic_spans as wrapper
+from quarterdeck.providers.call import Call
 from quarterdeck.testing import Recording, recording
 from support.spans import span_id
 from support.waiting import eventually
@@ -235,8 +238,6 @@ def test_capture_off_and_hash_keep_texts_at_home(client: anthropic.Anthropic) ->
 def test_a_failing_hook_never_breaks_the_call(
     telemetry: Recording, client: anthropic.Anthropic, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from quarterdeck.guard import Switch
-
     def broken(*_: Any) -> Any:
         raise RuntimeError("telemetry bug")
 
@@ -268,3 +269,22 @@ def test_a_client_without_spans_of_its_own_gets_ours(telemetry: Recording, stand
     assert (step["name"], call["name"], call["parent"]) == ("step ask", f"chat {MODEL}", "step ask")
     assert semconv.INPUT_MESSAGES not in step["attributes"]
     assert output_of(call) == [{"type": "text", "content": "x"}]
+
+
+def test_a_failure_in_our_own_spans_never_breaks_the_call(
+    telemetry: Recording, stand_in: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any) -> Any:
+        raise RuntimeError("telemetry bug")
+
+    monkeypatch.setattr(Switch, "reraise", False)
+    for name in ("request_attributes", "said_attributes"):
+        monkeypatch.setattr(anthropic_calls, name, broken)
+    monkeypatch.setattr(Call, "content", broken)
+    with anthropic.Anthropic(api_key="k", base_url=stand_in, open_telemetry=False) as client:
+        assert client.messages.create(**ask("[[say:fine]]")).content[0].text == "fine"
+        events = [event.type for event in client.messages.create(**ask("[[say:fine]]"), stream=True)]
+        assert events[-1] == "message_stop"
+        monkeypatch.setattr(anthropic_calls, "Call", broken)
+        assert client.messages.create(**ask("[[say:fine]]")).content[0].text == "fine"
+    assert len(telemetry.spans()) == 2

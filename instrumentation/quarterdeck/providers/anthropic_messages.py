@@ -50,8 +50,8 @@ def answer_attributes(message: Mapping[str, Any]) -> dict[str, Any]:
         semconv.USAGE_OUTPUT_TOKENS: usage.get("output_tokens"),
         semconv.USAGE_CACHE_READ_TOKENS: read,
         semconv.USAGE_CACHE_WRITE_TOKENS: written,
-        semconv.ANTHROPIC_CACHE_WRITE_5M_TOKENS: kept.get("ephemeral_5m_input_tokens"),
-        semconv.ANTHROPIC_CACHE_WRITE_1H_TOKENS: kept.get("ephemeral_1h_input_tokens"),
+        semconv.ANTHROPIC_CACHE_WRITE_MINUTES_TOKENS: kept.get("ephemeral_5m_input_tokens"),
+        semconv.ANTHROPIC_CACHE_WRITE_HOUR_TOKENS: kept.get("ephemeral_1h_input_tokens"),
         semconv.USAGE_REASONING_TOKENS: (usage.get("output_tokens_details") or {}).get("thinking_tokens"),
     }
 
