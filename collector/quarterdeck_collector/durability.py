@@ -31,5 +31,5 @@ def sync_parts(store: Store, *, wanted: bool) -> list[str]:
         else f"RESET SETTING {', '.join(_SETTINGS)}"
     )
     for name in names:
-        store.command(f"ALTER TABLE {store.database}.`{name}` {change}")
+        store.command(f"ALTER TABLE {store.database}.`{name}` {store.on_cluster} {change}")
     return names

@@ -26,6 +26,7 @@ from quarterdeck_collector.care import archive, retention
 from quarterdeck_collector.care.restore import ImportReport, restore
 from quarterdeck_collector.care.retention import Retention
 from quarterdeck_collector.care.selection import Selection
+from quarterdeck_collector.durability import sync_parts
 from quarterdeck_collector.migrate import MigrationError, migrate, migrations, placeholders
 from quarterdeck_collector.receive.otlp import LOGS, METRICS, TRACES, Kind
 from quarterdeck_collector.segments import frame
@@ -76,7 +77,7 @@ class TwoShards(Node):
 
     @override
     def command(self, sql: str) -> None:
-        if sql.startswith("SYSTEM"):
+        if sql.startswith(("SYSTEM", "ALTER")):
             self.orders.append(sql)
         sql = sql.replace("SYSTEM SYNC REPLICA", "SYSTEM START FETCHES")  # nothing to wait for
         if held := re.search(r"Distributed\('two', '\w+', '(\w+)_local'", sql):
@@ -321,7 +322,6 @@ def report(folder: Path) -> dict[str, Any]:
         "refused": refused,
         "engines": _engines(created),
         "columns": _columns(created),
-        "orders": two.orders,
         "shards": _ask(two, shards, {}),
         "alone": _answers(one, start),
         "shared": _answers(two, start),
@@ -334,7 +334,7 @@ def report(folder: Path) -> dict[str, Any]:
     }
     repeated = {kind.name: (kind, path) for kind, path in segments}  # one of each signal
     _fill(two, list(repeated.values()), ())
-    return found | {"retried": _answers(two, start)}
+    return found | {"retried": _answers(two, start), "durable": sync_parts(two, wanted=True), "orders": two.orders}
 
 
 def main(folder: Path) -> None:
