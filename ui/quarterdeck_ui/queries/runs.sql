@@ -1,6 +1,6 @@
 -- The newest runs of which something began since a time, or one run by its id. The subquery finds them in two columns; the
 -- rest is read of those alone, and also from the day before, since a run may go on over midnight. Rows of one run may
--- still be unmerged, hence the grouping.
+-- still be unmerged, hence the grouping; GLOBAL matters on a cluster only.
 SELECT
     RunId,
     max(r.TraceId) AS Trace,
@@ -23,7 +23,7 @@ SELECT
     groupUniqArrayArray(r.Models) AS ModelNames,
     max(r.StandIn) AS IsStandIn
 FROM runs AS r
-WHERE r.Day >= toDate(fromUnixTimestamp64Nano({since:Int64}, 'UTC')) - 1 AND r.RunId IN (
+WHERE r.Day >= toDate(fromUnixTimestamp64Nano({since:Int64}, 'UTC')) - 1 AND r.RunId GLOBAL IN (
     SELECT RunId FROM runs
     WHERE Day >= toDate(fromUnixTimestamp64Nano({since:Int64}, 'UTC')) AND Start >= fromUnixTimestamp64Nano({since:Int64})
         AND ({run:String} = '' OR RunId = {run:String})
