@@ -12,6 +12,7 @@ from quarterdeck.values import bounded, dump, fingerprint, plain, to_json
 Mode = Literal["full", "hash", "off"]
 
 MODES: Final[tuple[Mode, ...]] = get_args(Mode)
+"""From the one that tells most to the one that tells nothing."""
 
 _VARIABLE: Final = "QUARTERDECK_CAPTURE"
 _OTEL_VARIABLE: Final = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
@@ -33,6 +34,10 @@ class Capture:
     def full(self) -> bool:
         """Whether texts may leave the process."""
         return self.mode == "full"
+
+    def narrowed(self, mode: Mode | None) -> "Capture":
+        """Give the stricter of this policy and ``mode``: nothing inside can tell more than what is around it allows."""
+        return self if mode is None or MODES.index(mode) <= MODES.index(self.mode) else Capture(mode)
 
     def value(self, value: Any) -> str | None:
         """Capture an argument, result or configuration."""
@@ -64,6 +69,17 @@ def _hashed(item: Any) -> Any:
     if isinstance(item, list) and all(isinstance(member, dict) for member in item):
         return [_hashed(member) for member in item]
     return fingerprint(item if isinstance(item, str) else dump(item))
+
+
+def checked(mode: Mode | None) -> Mode | None:
+    """Give ``mode`` back if it is one.
+
+    Raises:
+        ValueError: it is none; the message lists them.
+    """
+    if mode is not None and mode not in MODES:
+        raise ValueError(f"capture must be one of {', '.join(MODES)}, not {mode!r}")
+    return mode
 
 
 def from_environment() -> Capture:

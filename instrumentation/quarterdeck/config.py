@@ -21,7 +21,7 @@ from opentelemetry.trace import Tracer
 from quarterdeck import semconv, termination, threads
 from quarterdeck.capture import MODES, Capture, Mode, from_environment
 from quarterdeck.channel import Channel, otlp_log_exporter
-from quarterdeck.context import StampProcessor
+from quarterdeck.context import StampProcessor, captured_here
 from quarterdeck.control import Control
 from quarterdeck.export import (
     REFUSED_EXIT_S,
@@ -82,6 +82,8 @@ class State:
     exporters: tuple[SpanExporter | str, ...]
     provider: TracerProvider
     health: Health
+    tracer: Tracer
+    capture: Capture
     batches: list[CleanBatchProcessor] = field(default_factory=list)
     live: Live | None = None
     bridge: Bridge | None = None
@@ -213,12 +215,12 @@ def remove_redaction_hooks() -> None:
 
 def tracer() -> Tracer:
     """The tracer of our scope: ours after ``init``, else whatever the program has set up."""
-    return trace.get_tracer(semconv.SCOPE, tracer_provider=_state.provider if _state is not None else None)
+    return _state.tracer if _state is not None else trace.get_tracer(semconv.SCOPE)
 
 
 def capture() -> Capture:
-    """The capture policy in force."""
-    return Capture(_state.settings.capture) if _state is not None else _uninitialised_capture()
+    """The capture policy in force: of the step or run around the calling code, else of the program."""
+    return captured_here() or (_state.capture if _state is not None else _uninitialised_capture())
 
 
 def live() -> Live | None:
@@ -312,7 +314,9 @@ def _default_service_name() -> str:
 def _start(settings: Settings, exporters: tuple[SpanExporter | str, ...], senders: Senders) -> State:
     install_hush()
     provider = _provider(settings)
-    state = State(settings, exporters, provider, Health(settings.endpoint))
+    tracer = trace.get_tracer(semconv.SCOPE, tracer_provider=provider)
+    capture = Capture(settings.capture)
+    state = State(settings, exporters, provider, Health(settings.endpoint), tracer, capture)
     targets: list[SpanProcessor] = [StampProcessor()]
     if settings.endpoint:
         state.live = _start_live(state, functools.partial(senders.logs, settings.endpoint, settings.token))

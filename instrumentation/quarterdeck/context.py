@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry import trace
-from opentelemetry.context import Context, create_key, get_value, set_value
+from opentelemetry.context import Context, create_key, detach, get_current
 from opentelemetry.sdk.trace import Span as SdkSpan
 from opentelemetry.sdk.trace import SpanProcessor
 from opentelemetry.trace import Span
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 _RUN: Final = create_key("quarterdeck-run")
 _STEP: Final = create_key("quarterdeck-step")
+_OPENING: Final = create_key("quarterdeck-opening")
+(_SPAN,) = trace.set_span_in_context(trace.INVALID_SPAN, Context())
+"""The key under which OpenTelemetry keeps the current span: a context is made with one copy instead of three."""
 
 _step_log: Final = logging.getLogger("quarterdeck.steps")
 _step_log.setLevel(logging.INFO)
@@ -183,19 +186,45 @@ def current_step() -> Step:
 
 def run_in(context: Context | None) -> Run | None:
     """The run of a context."""
-    found = get_value(_RUN, context)
-    return found if isinstance(found, Run) else None
+    found: Run | None = (get_current() if context is None else context).get(_RUN)  # type: ignore[assignment] # our key
+    return found
 
 
 def step_in(context: Context | None) -> Step | None:
     """The step of a context."""
-    found = get_value(_STEP, context)
-    return found if isinstance(found, Step) else None
+    found: Step | None = (get_current() if context is None else context).get(_STEP)  # type: ignore[assignment] # ours
+    return found
+
+
+def opening() -> Context:
+    """The current context for a span that brings its own identity along."""
+    return Context({**get_current(), _OPENING: True})
 
 
 def context_with(run: Run | None, step: Step | None, span: Span) -> Context:
     """The current context with ``span`` current in it, inside ``run`` and ``step``."""
-    return set_value(_RUN, run, set_value(_STEP, step, trace.set_span_in_context(span)))
+    return Context({**get_current(), _RUN: run, _STEP: step, _SPAN: span})
+
+
+def leave(token: Any) -> None:
+    """Undo an ``attach``, silently where that is impossible: what was dropped is closed by the collector, anywhere."""
+    variable = getattr(token, "var", None)
+    if variable is None:
+        detach(token)
+        return
+    try:
+        variable.reset(token)
+    except (ValueError, RuntimeError):
+        return
+
+
+def captured_here() -> Capture | None:
+    """The capture policy of the step or run around the calling code."""
+    here = get_current()
+    place: Any = here.get(_STEP)
+    if place is None:
+        place = here.get(_RUN)
+    return None if place is None else place.capture
 
 
 def identity_of(run: Run | None, step: Step | None) -> dict[str, Any]:
@@ -213,6 +242,8 @@ class StampProcessor(SpanProcessor):
 
     def on_start(self, span: SdkSpan, parent_context: Context | None = None) -> None:
         """Stamp a span that starts."""
-        stamp = identity_of(run_in(parent_context), step_in(parent_context))
-        if stamp:
-            span.set_attributes(stamp)
+        here = get_current() if parent_context is None else parent_context
+        run, step = here.get(_RUN), here.get(_STEP)
+        # What begins here says itself who it is.
+        if (run is not None or step is not None) and here.get(_OPENING) is None:
+            span.set_attributes(identity_of(run, step))  # type: ignore[arg-type] # our keys hold a run and a step

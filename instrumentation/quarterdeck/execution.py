@@ -5,22 +5,25 @@ import hashlib
 import inspect
 import secrets
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final, Generic, Self, TypeVar
 
 from opentelemetry import trace
-from opentelemetry.context import Context, attach, detach
+from opentelemetry.context import Context, attach, get_current
 from opentelemetry.trace import Span
 
 from quarterdeck import config, failures, live, semconv, termination
-from quarterdeck.context import Run, Step, context_with, current_run, current_step
+from quarterdeck.capture import Capture, Mode
+from quarterdeck.context import Run, Step, context_with, current_run, leave, opening, step_in
 from quarterdeck.control import Gate, RunCancelled
 from quarterdeck.guard import guarded
 
 _CANCELLED: Final = (asyncio.CancelledError, RunCancelled, KeyboardInterrupt)
+_RECORDING: Final = guarded("record the end of a span")
+_TELLING: Final = guarded("tell the end of a span")
+_ENDING: Final = guarded("end a span")
 
 Handle = TypeVar("Handle", Run, Step)
 
@@ -34,6 +37,7 @@ class PipelineSpec:
     config: Any = None
     total: int | None = None
     input: Any = None
+    capture: Mode | None = None
 
 
 @dataclass(frozen=True)
@@ -47,9 +51,13 @@ class StepSpec:
     token_budget: int | None = None
     attempt: int = 1
     input: Any = None
+    capture: Mode | None = None
 
 
-@dataclass(eq=False)
+def _nothing_to_settle(_status: str) -> None:
+    """A step is nobody's but its span's."""
+
+
 class Execution(Generic[Handle]):
     """A span in progress and the handle that user code sees.
 
@@ -57,31 +65,42 @@ class Execution(Generic[Handle]):
         handle: the run or step.
         span: its span.
         context: the context in which it is current.
-        status_key: attribute of its status.
-        output_key: attribute of its result.
+        keys: attributes of its status and of its result.
         settle: called with the status before the span ends.
     """
 
-    handle: Handle
-    span: Span
-    context: Context
-    status_key: str
-    output_key: str
-    settle: Callable[[str], None] = lambda _status: None
-    gate: Gate | None = None
-    _token: Any = field(default=None, repr=False)
+    __slots__ = ("_captured", "_inside", "_keys", "_settle", "_token", "context", "gate", "handle", "span")
 
-    def __post_init__(self) -> None:
-        termination.opened(id(self), lambda: self.finish(RunCancelled("the program was terminated")))
+    def __init__(
+        self,
+        handle: Handle,
+        span: Span,
+        context: Context,
+        keys: tuple[str, str],
+        settle: Callable[[str], None] = _nothing_to_settle,
+    ) -> None:
+        self.handle = handle
+        self.span = span
+        self.context = self._inside = context
+        self.gate: Gate | None = None
+        self._keys = keys
+        self._settle = settle
+        self._captured: str | None = None
+        self._token: Any = None
+        termination.opened(id(self), self._terminated)
 
-    @contextmanager
-    def active(self) -> Iterator[None]:
-        """Be current for the length of the block; generators are active only while they compute."""
-        token = attach(self.context)
-        try:
-            yield
-        finally:
-            detach(token)
+    def resume(self) -> Any:
+        """Be current until :meth:`suspend`: generators are current only while they compute.
+
+        Returns:
+            What :meth:`suspend` asks for.
+        """
+        return attach(self._inside)
+
+    def suspend(self, token: Any) -> None:
+        """Be current no more, and remember what the generator itself has made current inside."""
+        self._inside = get_current()
+        leave(token)
 
     def __enter__(self) -> Self:
         self._token = attach(self.context)
@@ -90,27 +109,29 @@ class Execution(Generic[Handle]):
     def __exit__(
         self, _kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None
     ) -> None:
-        detach(self._token)
+        leave(self._token)
         self.finish(error)
         self.translate(error)
 
     def output(self, value: Any) -> None:
-        """Record the result."""
-        captured = config.capture().value(value)
-        if captured is not None:
-            self.span.set_attribute(self.output_key, captured)
+        """Take the result; it is recorded at the end."""
+        self._captured = self.handle.capture.value(value)
 
     def finish(self, error: BaseException | None) -> None:
         """End the span with the status that ``error`` implies."""
         termination.closed(id(self))
-        status = _status(error)
-        with guarded("record the end of a span"):
-            self.span.set_attribute(self.status_key, status)
+        status = "completed" if error is None else _status(error)
+        with _RECORDING:
+            status_key, output_key = self._keys
+            if self._captured is None:
+                self.span.set_attribute(status_key, status)
+            else:
+                self.span.set_attributes({output_key: self._captured, status_key: status})
             if status == "failed" and error is not None:
                 failures.record(self.span, error, failures.error_type(error))
-        with guarded("tell the end of a span"):
-            self.settle(status)
-        with guarded("end a span"):
+        with _TELLING:
+            self._settle(status)
+        with _ENDING:
             self.span.end()
 
     def translate(self, error: BaseException | None) -> None:
@@ -121,9 +142,12 @@ class Execution(Generic[Handle]):
                 task.uncancel()
             raise RunCancelled(str(getattr(self.handle, "id", ""))) from None
 
+    def _terminated(self) -> None:
+        self.finish(RunCancelled("the program was terminated"))
 
-def _status(error: BaseException | None) -> str:
-    if error is None or isinstance(error, GeneratorExit):
+
+def _status(error: BaseException) -> str:
+    if isinstance(error, GeneratorExit):
         return "completed"
     if isinstance(error, SystemExit) and error.code in {None, 0}:
         return "completed"
@@ -150,29 +174,22 @@ def source_version(fn: Callable[..., Any]) -> str:
     return ""
 
 
+_RUN_KEYS: Final = (semconv.RUN_STATUS, semconv.RUN_OUTPUT)
+_STEP_KEYS: Final = (semconv.STEP_STATUS, semconv.STEP_OUTPUT)
+
+
 def open_run(spec: PipelineSpec, arguments: Any = None) -> Execution[Run] | Execution[Step]:
     """Start a run; inside another run, a step of that one."""
-    outer = current_run()
-    if outer is not None:
-        captured = spec.input if spec.input is not None else arguments
-        return open_step(StepSpec(spec.name, kind="pipeline", input=captured))
-    capture = config.capture()
+    given = spec.input if spec.input is not None else arguments
+    if current_run() is not None:
+        return open_step(StepSpec(spec.name, kind="pipeline", input=given, capture=spec.capture))
+    capture = config.capture().narrowed(spec.capture)
     run = Run(new_run_id(), spec.name, version=spec.version(), steps_total=spec.total)
     run.capture = capture
-    attributes = _given(
-        {
-            semconv.OPERATION_NAME: semconv.OPERATION_WORKFLOW,
-            semconv.WORKFLOW_NAME: spec.name,
-            semconv.AGENT_NAME: spec.name,
-            semconv.PIPELINE_NAME: spec.name,
-            semconv.PIPELINE_VERSION: run.version or None,
-            semconv.PIPELINE_CONFIG: capture.value(spec.config),
-            semconv.RUN_ID: run.id,
-            semconv.RUN_INPUT: capture.value(spec.input if spec.input is not None else arguments),
-            semconv.STEP_TOTAL: spec.total,
-        }
+    attributes = _run_attributes(spec, run, capture, given)
+    run.span = config.tracer().start_span(
+        f"{semconv.OPERATION_WORKFLOW} {spec.name}", context=opening(), attributes=attributes
     )
-    run.span = config.tracer().start_span(f"{semconv.OPERATION_WORKFLOW} {spec.name}", attributes=attributes)
     run.gate = gate = Gate()
     context = context_with(run, None, run.span)
     channel = config.live()
@@ -180,11 +197,24 @@ def open_run(spec: PipelineSpec, arguments: Any = None) -> Execution[Run] | Exec
         channel.opened(live.RUN, run.span, attributes, context)
     _connect_control(run, gate)
     run.on_status = _tell_status
-    execution = Execution(
-        run, run.span, context, semconv.RUN_STATUS, semconv.RUN_OUTPUT, settle=lambda status: _settle_run(run, status)
-    )
+    execution = Execution(run, run.span, context, _RUN_KEYS, lambda status: _settle_run(run, status))
     execution.gate = gate
     return execution
+
+
+def _run_attributes(spec: PipelineSpec, run: Run, capture: Capture, given: Any) -> dict[str, Any]:
+    attributes = {
+        semconv.OPERATION_NAME: semconv.OPERATION_WORKFLOW,
+        semconv.WORKFLOW_NAME: spec.name,
+        semconv.AGENT_NAME: spec.name,
+        semconv.PIPELINE_NAME: spec.name,
+        semconv.PIPELINE_VERSION: run.version or None,
+        semconv.PIPELINE_CONFIG: capture.value(spec.config),
+        semconv.RUN_ID: run.id,
+        semconv.RUN_INPUT: capture.value(given),
+        semconv.STEP_TOTAL: spec.total,
+    }
+    return {key: value for key, value in attributes.items() if value is not None}
 
 
 def _connect_control(run: Run, gate: Gate) -> None:
@@ -213,35 +243,43 @@ def _settle_run(run: Run, status: str) -> None:
 
 def open_step(spec: StepSpec, arguments: Any = None) -> Execution[Step]:
     """Start a step of the current run."""
-    run, capture = current_run(), config.capture()
-    total = spec.total if spec.total is not None or run is None else run.steps_total
-    index = spec.index
-    if index is None and run is not None and not current_step():
-        index = run.next_index()
-    attributes = _given(
-        {
-            semconv.STEP_NAME: spec.name,
-            semconv.STEP_INDEX: index,
-            semconv.STEP_TOTAL: total,
-            semconv.STEP_ATTEMPT: spec.attempt,
-            semconv.STEP_KIND: spec.kind,
-            semconv.STEP_TOKEN_BUDGET: spec.token_budget,
-            semconv.STEP_INPUT: capture.value(spec.input if spec.input is not None else arguments),
-        }
-    )
-    span = config.tracer().start_span(f"step {spec.name}", attributes=attributes)
-    step = Step(spec.name, span=span, index=index or 0)
+    run, outer = current_run(), step_in(None)
+    capture = config.capture().narrowed(spec.capture)
+    attributes: dict[str, Any] = {
+        semconv.STEP_NAME: spec.name,
+        semconv.STEP_ATTEMPT: spec.attempt,
+        semconv.STEP_KIND: spec.kind,
+    }
+    captured = capture.value(spec.input if spec.input is not None else arguments)
+    if captured is not None:
+        attributes[semconv.STEP_INPUT] = captured
+    if spec.token_budget is not None:
+        attributes[semconv.STEP_TOKEN_BUDGET] = spec.token_budget
+    index, total = spec.index, spec.total
+    if run is not None:
+        attributes[semconv.RUN_ID] = run.id
+        attributes[semconv.PIPELINE_NAME] = run.pipeline
+        run.current_step = spec.name
+        total = run.steps_total if total is None else total
+        if index is None and not outer:
+            index = run.next_index()
+    if index is not None:
+        attributes[semconv.STEP_INDEX] = index
+    if total is not None:
+        attributes[semconv.STEP_TOTAL] = total
+    return _begun(Step(spec.name, index=index or 0), capture, run, attributes)
+
+
+def _begun(step: Step, capture: Capture, run: Run | None, attributes: dict[str, Any]) -> Execution[Step]:
+    step.span = span = config.tracer().start_span(f"step {step.name}", context=opening(), attributes=attributes)
     step.capture = capture
-    # On start the span was stamped with the step around it; from here on it is itself.
-    span.set_attributes({semconv.STEP_NAME: spec.name, semconv.STEP_ID: step.id})
+    span.set_attribute(semconv.STEP_ID, step.id)
     context = context_with(run, step, span)
     channel = config.live()
     if channel is not None:
         channel.opened(live.STEP, span, attributes, context)
         step.on_progress = channel.progress
-    if run is not None:
-        run.current_step = spec.name
-    return Execution(step, span, context, semconv.STEP_STATUS, semconv.STEP_OUTPUT)
+    return Execution(step, span, context, _STEP_KEYS)
 
 
 def boundary() -> None:
@@ -269,8 +307,5 @@ async def boundary_async() -> None:
 def inert_step(name: str) -> Execution[Step]:
     """Stand in for a step whose telemetry could not start."""
     context = context_with(current_run(), None, trace.get_current_span())
-    return Execution(Step(name), trace.INVALID_SPAN, context, semconv.STEP_STATUS, semconv.STEP_OUTPUT)
+    return Execution(Step(name), trace.INVALID_SPAN, context, _STEP_KEYS)
 
-
-def _given(attributes: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in attributes.items() if value is not None}
