@@ -10,7 +10,6 @@ median of many rounds, and subjects take turns, so that a busy machine hits them
 
 import argparse
 import http.server
-import importlib.util
 import json
 import os
 import statistics
@@ -146,9 +145,9 @@ def report(found: dict[str, list[float]]) -> None:
     hand = statistics.median(found["a span by hand"])
     for name, turns in found.items():
         cost = statistics.median(turns)
-        print(f"{name:<24} {cost:8.1f} µs per call   {cost / hand:6.2f} × the span by hand")
+        print(f"{name:<24} {cost:8.1f} µs per call   {cost / hand:6.2f} x the span by hand")
     ours = statistics.median(found["@qd.step in a run"])
-    print(f"promise: at most 1.0 × the span by hand; measured {ours / hand:.2f}")
+    print(f"promise: at most 1.0 x the span by hand; measured {ours / hand:.2f}")
 
 
 def main() -> None:

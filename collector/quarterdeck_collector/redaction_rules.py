@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import regex
 
+from quarterdeck.personal import without_cards, without_emails
 from quarterdeck.redaction import SECRETS, scrub
 
 MATCH_SECONDS: Final = 0.1
@@ -82,33 +83,16 @@ def _secrets(text: str, findings: Findings) -> str:
     return cleaned
 
 
-_EMAIL: Final = re.compile(
-    r"(?<![\w.%+\-])[A-Za-z0-9_.%+\-]{1,64}@(?:[A-Za-z0-9\-]{1,63}\.){1,8}[A-Za-z]{2,24}(?![\w\-])"
-)
-_CARD: Final = re.compile(r"(?<![\w.\-])[2-6](?:[ \-]?[0-9]){12,18}(?![\w\-])")
-
-
 def _emails(text: str, findings: Findings) -> str:
-    cleaned, count = _EMAIL.subn("[redacted:email]", text)
+    cleaned, count = without_emails(text)
     findings.counts["email"] += count
     return cleaned
 
 
 def _cards(text: str, findings: Findings) -> str:
-    def marker(match: re.Match[str]) -> str:
-        if not _is_luhn(match[0]):
-            return match[0]
-        findings.counts["card"] += 1
-        return "[redacted:card]"
-
-    return _CARD.sub(marker, text)
-
-
-def _is_luhn(number: str) -> bool:
-    """Whether the check digit is right, as it is in one of ten other numbers."""
-    digits = [int(digit) for digit in reversed(number) if digit.isdigit()]
-    doubled = (sum(divmod(2 * digit, 10)) for digit in digits[1::2])
-    return (sum(digits[::2]) + sum(doubled)) % 10 == 0
+    cleaned, count = without_cards(text)
+    findings.counts["card"] += count
+    return cleaned
 
 
 BUILT_IN: Final = {

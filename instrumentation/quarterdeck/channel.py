@@ -68,6 +68,10 @@ class Channel:
             self._queue.append(record)
             self.waiting_bytes += weight
 
+    def tellable(self, text: str) -> int:
+        """How many characters of a stream's text can be told before the next piece has come."""
+        return self._redactor.unfinished(text)
+
     def _take(self) -> "list[LogRecord]":
         batch: list[LogRecord] = []
         size = 0

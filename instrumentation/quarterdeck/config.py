@@ -8,9 +8,7 @@ import sys
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlsplit
 
 from opentelemetry import trace
 from opentelemetry.sdk.resources import SERVICE_NAME, Resource
@@ -19,6 +17,7 @@ from opentelemetry.sdk.trace.export import SpanExporter
 from opentelemetry.trace import Tracer
 
 from quarterdeck import semconv, termination, threads
+from quarterdeck.addresses import base_url, default_endpoint, default_service_name, is_http
 from quarterdeck.capture import MODES, Capture, Mode, from_environment
 from quarterdeck.channel import Channel, otlp_log_exporter
 from quarterdeck.context import StampProcessor, captured_here
@@ -35,14 +34,13 @@ from quarterdeck.guard import guarded
 from quarterdeck.health import Health, install_hush
 from quarterdeck.live import EndProcessor, Live
 from quarterdeck.logs import Bridge
-from quarterdeck.redaction import Hook, Redactor
+from quarterdeck.redaction import RULES, Hook, Redactor, parsed
 
 if TYPE_CHECKING:
     from opentelemetry.sdk._logs.export import LogRecordExporter
 
 log: Final = logging.getLogger("quarterdeck")
 
-DEFAULT_ENDPOINT: Final = "http://127.0.0.1:4318"
 _MAX_ATTRIBUTES: Final = 4_096
 _MAX_EVENTS: Final = 1_024
 _LAST: Final = -100
@@ -104,6 +102,7 @@ def init(
     exporters: Sequence[SpanExporter | str] = (),
     resource_attributes: Mapping[str, Any] | None = None,
     token: str | None = None,
+    redact: Sequence[Hook | str] | None = None,
 ) -> None:
     """Start sending telemetry; calling it again with the same arguments changes nothing.
 
@@ -118,18 +117,26 @@ def init(
             ``"http://jaeger:4318"``; they receive the same redacted spans, and nothing live.
         resource_attributes: further resource attributes.
         token: for a collector that asks for one, sent to nobody else; default ``QUARTERDECK_TOKEN``, else none.
+        redact: built-in rules (``"secrets"``, ``"email"``, ``"card"``) and functions ``hook(attribute_name, text) ->
+            text`` over every text that leaves the process; rules default to ``QUARTERDECK_REDACT``, else ``secrets``.
 
     Raises:
         ConfigError: if an argument has a wrong type.
     """
     settings = _resolve(endpoint, service_name, runner_url, capture, resource_attributes, token=token)
     given = _checked_exporters(exporters)
+    try:
+        rules, hooks = parsed(redact)
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
     if _state is not None:
         asked = (endpoint, service_name, runner_url, capture, resource_attributes, token) != (None,) * 6
         if (asked and settings != _state.settings) or (given and given != _state.exporters):
             log.warning("quarterdeck is already initialised differently; call quarterdeck.shutdown() first")
         return
     with guarded("start telemetry"):
+        _redactor.rules = rules
+        _redactor.hooks += [hook for hook in hooks if hook not in _redactor.hooks]
         begin(settings, given)
         _instrument_providers()
 
@@ -209,8 +216,9 @@ def on_redact(hook: Hook) -> None:
 
 
 def remove_redaction_hooks() -> None:
-    """Forget every hook of :func:`on_redact`."""
+    """Forget every hook and rule but the default one."""
     _redactor.hooks.clear()
+    _redactor.rules = RULES[:1]
 
 
 def tracer() -> Tracer:
@@ -263,9 +271,9 @@ def _resolve(
         raise ConfigError(f"resource_attributes must be a mapping, not {type(resource_attributes).__name__}")
     runner = os.environ.get("QUARTERDECK_RUNNER_URL", "") if runner_url is None else runner_url
     return Settings(
-        endpoint=_base_url(_default_endpoint() if endpoint is None else endpoint, "endpoint"),
-        service_name=service_name or _default_service_name(),
-        runner_url=_base_url(runner, "runner"),
+        endpoint=base_url(default_endpoint() if endpoint is None else endpoint, "endpoint"),
+        service_name=service_name or default_service_name(),
+        runner_url=base_url(runner, "runner"),
         capture=mode or from_environment().mode,
         resource_attributes=tuple(sorted((resource_attributes or {}).items())),
         token=os.environ.get("QUARTERDECK_TOKEN", "").strip() if token is None else token,
@@ -277,38 +285,11 @@ def _checked_exporters(exporters: Sequence[SpanExporter | str]) -> tuple[SpanExp
     if single or not all(isinstance(item, (SpanExporter, str)) for item in exporters):
         raise ConfigError("exporters must be a sequence of opentelemetry.sdk.trace.export.SpanExporter or base URLs")
     for url in (item for item in exporters if isinstance(item, str)):
-        if not _is_http(url):
+        if not is_http(url):
             raise ConfigError(
                 f"exporters must be a sequence of exporters or of URLs like 'http://jaeger:4318', not {url!r}"
             )
     return tuple(exporters)
-
-
-def _default_endpoint() -> str:
-    environ = os.environ
-    own = environ.get("QUARTERDECK_ENDPOINT")
-    return own if own is not None else environ.get("OTEL_EXPORTER_OTLP_ENDPOINT") or DEFAULT_ENDPOINT
-
-
-def _base_url(url: str, what: str) -> str:
-    base = url.strip().rstrip("/").removesuffix("/v1/traces").removesuffix("/v1/logs").rstrip("/")
-    if base and not _is_http(base):
-        log.warning("the %s URL %r is no http(s) URL: nothing is sent there", what, url)
-        return ""
-    return base
-
-
-def _is_http(url: str) -> bool:
-    parts = urlsplit(url.strip())
-    return parts.scheme in {"http", "https"} and bool(parts.netloc)
-
-
-def _default_service_name() -> str:
-    named = os.environ.get("OTEL_SERVICE_NAME")
-    if named:
-        return named
-    script = Path(sys.argv[0]).stem if sys.argv and sys.argv[0] not in {"", "-c"} else ""
-    return script if script and script != "__main__" else "python"
 
 
 def _start(settings: Settings, exporters: tuple[SpanExporter | str, ...], senders: Senders) -> State:
@@ -323,7 +304,7 @@ def _start(settings: Settings, exporters: tuple[SpanExporter | str, ...], sender
         targets.append(EndProcessor(state.live))
         state.batches.append(_to_url(settings.endpoint, settings.token, senders, state.health))
     for target in exporters:
-        url = _base_url(target, "exporter") if isinstance(target, str) else ""
+        url = base_url(target, "exporter") if isinstance(target, str) else ""
         state.batches.append(_to_url(url, "", senders, Health(url)) if isinstance(target, str) else _batches(target))
     _relay(provider).targets = (*targets, *state.batches)
     if settings.runner_url:
@@ -359,7 +340,7 @@ def _provider(settings: Settings) -> TracerProvider:
     # OTEL_RESOURCE_ATTRIBUTES comes in through Resource.create; a service.name there wins over our guess.
     attributes = dict(settings.resource_attributes)
     named = "service.name=" in os.environ.get("OTEL_RESOURCE_ATTRIBUTES", "")
-    if not (named and settings.service_name == _default_service_name()):
+    if not (named and settings.service_name == default_service_name()):
         attributes.setdefault(SERVICE_NAME, settings.service_name)
     provider = TracerProvider(
         resource=Resource.create(attributes),

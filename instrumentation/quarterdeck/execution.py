@@ -79,7 +79,7 @@ class Execution(Generic[Handle]):
         keys: tuple[str, str],
         settle: Callable[[str], None] = _nothing_to_settle,
     ) -> None:
-        self.handle = handle
+        self.handle: Handle = handle
         self.span = span
         self.context = self._inside = context
         self.gate: Gate | None = None
@@ -308,4 +308,3 @@ def inert_step(name: str) -> Execution[Step]:
     """Stand in for a step whose telemetry could not start."""
     context = context_with(current_run(), None, trace.get_current_span())
     return Execution(Step(name), trace.INVALID_SPAN, context, _STEP_KEYS)
-

@@ -179,7 +179,7 @@ class Live:
             item = self._open.pop(span_id, None)
             if item is None or not item.announced:
                 return
-            self._flush_item(item)
+            self._flush_item(item, to_the_end=True)
             end = {key: value for key, value in attributes.items() if key in item.kind.end_keys}
             end |= {semconv.SPAN_END: end_ns, semconv.EXCEPTION_MESSAGE: message if failed else None}
             name = semconv.EVENT_PIPELINE_ERROR if failed and item.kind is RUN else item.kind.ended
@@ -309,24 +309,33 @@ class Live:
         attributes = {**item.base, semconv.RUN_STATUS: status}
         self._events.put(record_of(semconv.EVENT_HEARTBEAT, item.span, time.time_ns(), attributes))
 
-    def _flush_item(self, item: Open) -> None:
+    def _flush_item(self, item: Open, *, to_the_end: bool = False) -> None:
         if item.progress is not None:
             at, attributes, message = item.progress
             item.progress = None
             self._events.put(
                 record_of(semconv.EVENT_STEP_PROGRESS, item.span, at, {**item.base, **attributes}, message)
             )
-        for kind, texts in item.chunks:
+        chunks = [(kind, "".join(texts)) for kind, texts in item.chunks]
+        item.chunks = []
+        if chunks and not to_the_end:
+            # A secret may be cut in two by the end of a look: its beginning waits for the rest.
+            kind, text = chunks[-1]
+            told = self._events.tellable(text)
+            chunks[-1] = (kind, text[:told])
+            item.chunks = [(kind, [text[told:]])] if told < len(text) else []
+        for kind, text in chunks:
+            if not text:
+                continue
             attributes = {
                 **item.base,
                 semconv.CHUNK_SEQUENCE: item.sequence,
-                semconv.CHUNK_TEXT: "".join(texts),
+                semconv.CHUNK_TEXT: text,
                 semconv.CHUNK_KIND: kind,
             }
             self._events.put(record_of(semconv.EVENT_RESPONSE_STREAMING, item.span, time.time_ns(), attributes))
             item.sequence += 1
-        item.chunks = []
-        item.waiting_characters = 0
+        item.waiting_characters = sum(len(text) for _, texts in item.chunks for text in texts)
 
 
 class EndProcessor(SpanProcessor):

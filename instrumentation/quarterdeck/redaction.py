@@ -1,15 +1,30 @@
-"""What never leaves the process: keys, tokens and whatever the user's hook removes."""
+"""What never leaves the process: keys, tokens and whatever the user's own rules remove."""
 
+import logging
+import os
 import os.path
 import re
+import string
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from quarterdeck.guard import guarded
+from quarterdeck.personal import unfinished_card, unfinished_email, without_cards, without_emails
+
+log: Final = logging.getLogger("quarterdeck")
 
 Hook = Callable[[str, str], str]
 """``hook(attribute_name, text) -> text``; called after the built-in rules."""
+
+RULES: Final = ("secrets", "email", "card")
+"""Built-in rules; the first is on by default."""
+
+VARIABLE: Final = "QUARTERDECK_REDACT"
+"""Which of them: names with commas between, or ``none``."""
+
+HELD_CHARACTERS: Final = 16_384
+"""How much of a stream may wait because it could be the beginning of something secret."""
 
 
 @dataclass(frozen=True)
@@ -109,18 +124,75 @@ def scrub(text: str, found: list[str] | None = None) -> str:
     return _SECRETS.sub(marker, text)
 
 
+_TOKEN: Final = string.ascii_letters + string.digits + "_-.=+/~\\"
+"""Characters that secrets are made of, private keys apart, and the backslash of an escape before one."""
+
+_WORD_CHARACTERS: Final = 32
+_LITERALS: Final = tuple(literal for secret in SECRETS for literal in secret.literals)
+_BEARER: Final = tuple(literal for literal in _LITERALS if literal.lower() == "bearer")
+_KEY_FILE: Final = "-----BEGIN "
+_KEY_GOES_ON: Final = re.compile(
+    r"-----BEGIN [A-Z0-9 ]*(?:-{0,5}|PRIVATE KEY-----(?:(?!-----END [A-Z0-9 ]*-----).)*)", re.DOTALL
+)
+
+
+def unfinished(text: str) -> int:
+    """Where a secret may have begun that goes on after the end of ``text``; its length if none has."""
+    start = max(0, len(text) - HELD_CHARACTERS)
+    key = text.rfind(_KEY_FILE, start)
+    if key >= 0:
+        if _KEY_GOES_ON.fullmatch(text, key):
+            return key
+        whole = _SECRETS.match(text, key)
+        start = whole.end() if whole else start
+    before = text[start:].rstrip(_TOKEN)
+    at, run = start + len(before), text[start + len(before) :]
+    words = before.rstrip(" \t\r\n")
+    introduction = next((literal for literal in _BEARER if words.endswith(literal)), "")
+    if introduction:  # the word and the blanks after it; the token itself is a run
+        return start + len(words) - len(introduction)
+    if any(literal in run for literal in _LITERALS):
+        return at
+    # A short run always waits: its end may begin a secret, and whether that counts depends on what is before it.
+    return max(at, len(text) - _WORD_CHARACTERS)
+
+
 class Redactor:
     """The built-in rules plus the user's hooks, over attribute values of any OTel type."""
 
     def __init__(self) -> None:
         self.hooks: list[Hook] = []
+        self.rules: tuple[str, ...] = RULES[:1]
 
     def text(self, name: str, text: str) -> str:
         """Clean one text that belongs to attribute ``name``."""
-        text = scrub(text)
+        if "secrets" in self.rules:
+            text = scrub(text)
+        if "email" in self.rules:
+            text = without_emails(text)[0]
+        if "card" in self.rules:
+            text = without_cards(text)[0]
         for hook in self.hooks:
             text = _hooked(hook, name, text)
         return text
+
+    def unfinished(self, text: str) -> int:
+        """Where something to be removed may have begun that goes on in the next piece of a stream.
+
+        Args:
+            text: what has come and was not told yet.
+
+        Returns:
+            How many of its characters can be told now. Hooks of the user are not asked: they see piece by piece.
+        """
+        ends = [len(text)]
+        if "secrets" in self.rules:
+            ends.append(unfinished(text))
+        if "email" in self.rules:
+            ends.append(unfinished_email(text))
+        if "card" in self.rules:
+            ends.append(unfinished_card(text))
+        return min(ends)
 
     def value(self, name: str, value: Any) -> Any:
         """Clean an attribute value; the very same object comes back when nothing had to change."""
@@ -128,7 +200,11 @@ class Redactor:
             return self.text(name, value)
         if isinstance(value, Mapping):
             return self.attributes(value, prefix=f"{name}.")
-        if isinstance(value, Sequence) and not isinstance(value, bytes):
+        if isinstance(value, bytes):
+            text = value.decode("latin-1")  # a character for each byte
+            cleaned_text = self.text(name, text)
+            return value if cleaned_text == text else cleaned_text.encode("latin-1", "replace")
+        if isinstance(value, Sequence):
             cleaned = [self.value(name, item) for item in value]
             return value if all(a is b for a, b in zip(cleaned, value, strict=True)) else cleaned
         return value
@@ -146,3 +222,41 @@ def _hooked(hook: Hook, name: str, text: str) -> str:
     with guarded("run the redaction hook"):
         return hook(name, text)
     return "[redacted: the redaction hook failed]"
+
+
+def parsed(redact: Any) -> tuple[tuple[str, ...], list[Hook]]:
+    """Read what ``init`` was given: built-in rules, those of the environment if none is named, and hooks.
+
+    Raises:
+        ValueError: it is something else; the message says what to pass.
+    """
+    given = [] if redact is None else redact
+    if not isinstance(given, (list, tuple)) or not all(isinstance(item, str) or callable(item) for item in given):
+        raise ValueError('redact must be a list of names of rules and of functions, such as ["secrets", my_hook]')
+    names = [item for item in given if isinstance(item, str)]
+    hooks = [item for item in given if not isinstance(item, str)]
+    return (rules_from(names) if names else rules_of_environment()), hooks
+
+
+def rules_from(names: Iterable[str]) -> tuple[str, ...]:
+    """Give the built-in rules of these names; ``none`` stands for no rule.
+
+    Raises:
+        ValueError: a name is unknown; the message lists them.
+    """
+    wanted = tuple(name.strip().lower() for name in names if name.strip())
+    unknown = [name for name in wanted if name not in (*RULES, "none")]
+    if unknown:
+        raise ValueError(f"there is no redaction rule {', '.join(unknown)}; there are {', '.join(RULES)}, or none")
+    return tuple(dict.fromkeys(name for name in wanted if name != "none"))
+
+
+def rules_of_environment() -> tuple[str, ...]:
+    """Read the rules from the environment; a word that is no rule switches all of them on, loudly."""
+    try:
+        return (
+            rules_from(os.environ.get(VARIABLE, "").split(",")) if os.environ.get(VARIABLE, "").strip() else RULES[:1]
+        )
+    except ValueError as problem:
+        log.warning("%s: %s; every rule is used", VARIABLE, problem)
+        return RULES

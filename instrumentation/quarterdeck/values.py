@@ -1,23 +1,40 @@
-"""Any Python object as a bounded JSON string; never raises, never runs away."""
+"""Any Python object as a bounded JSON string; never raises, never runs away, never runs the object's own code.
 
-import base64
-import dataclasses
-import hashlib
-import json
+What is kept is what is stored: items of collections, fields, attributes. Properties, ``repr`` and lazy things are left
+alone, whatever they would say: they may ask a database, or a model.
+"""
+
+import array
+import collections
+import functools
 import math
-from collections.abc import Callable, Iterable, Mapping
-from datetime import date, time, timedelta
+import mmap
+import re
+import types
+from collections.abc import Iterable
+from datetime import date, time
 from enum import Enum
 from itertools import islice
-from pathlib import PurePath
 from typing import Any, Final
-from uuid import UUID
 
-MAX_VALUE_BYTES: Final = 1_048_576
-"""Cap of one whole captured value, in UTF-8 bytes of its JSON."""
+from quarterdeck.bounds import MAX_TEXT_BYTES, MAX_VALUE_BYTES, blob, bounded, cut, dump, fingerprint, mark
+from quarterdeck.objects import decoded, described, encoded
 
-MAX_TEXT_BYTES: Final = 262_144
-"""Cap of one text inside a captured value, in UTF-8 bytes."""
+__all__ = [
+    "MAX_DEPTH",
+    "MAX_ITEMS",
+    "MAX_MEMBERS",
+    "MAX_TEXT_BYTES",
+    "MAX_VALUE_BYTES",
+    "Budget",
+    "bounded",
+    "cut",
+    "dump",
+    "fingerprint",
+    "mark",
+    "plain",
+    "to_json",
+]
 
 MAX_ITEMS: Final = 1_000
 """How many members of one collection are kept."""
@@ -29,8 +46,41 @@ MAX_MEMBERS: Final = 200_000
 """How many members of all collections of a value are looked at; texts count by their length."""
 
 _CHARACTERS_PER_MEMBER: Final = 256
-_MAX_BLOB_BYTES: Final = 1_024
-_MAX_ARRAY_ITEMS: Final = 100
+_MAX_KEY_BYTES: Final = 1_024
+_WORD_BITS: Final = 63
+"""JSON readers take integers of 64 bits."""
+
+_READY: Final = frozenset({bool, types.NoneType})
+_NUMBERS: Final = frozenset({int, float})
+_DICTIONARIES: Final = (types.MappingProxyType, collections.ChainMap, collections.UserDict)
+_LISTS: Final[tuple[type, ...]] = (
+    list,
+    tuple,
+    set,
+    frozenset,
+    collections.deque,
+    type({}.keys()),
+    type({}.values()),
+    type({}.items()),
+)
+_BUFFERS: Final = (bytes, bytearray, memoryview, array.array, mmap.mmap)
+_NAMED: Final = (
+    types.FunctionType,
+    types.BuiltinFunctionType,
+    types.MethodType,
+    types.MethodDescriptorType,
+    types.WrapperDescriptorType,
+    functools.partial,
+    types.GeneratorType,
+    types.CoroutineType,
+    types.AsyncGeneratorType,
+)
+_SECRET_NAME: Final = re.compile(
+    r"(?:.*[_-])?(?:password|passwd|secret|secret_key|api_?key|access_key|private_key|authorization|credentials?"
+    r"|(?:access|auth|refresh|bearer|api)_?token)",
+    re.IGNORECASE,
+)
+_MEDIA_KEYS: Final = ("media_type", "mime_type", "mimeType")
 
 
 def to_json(value: Any, limit: int = MAX_VALUE_BYTES) -> str:
@@ -39,54 +89,16 @@ def to_json(value: Any, limit: int = MAX_VALUE_BYTES) -> str:
     A longer value becomes ``{"quarterdeck.truncated": {"kept_bytes", "original_bytes", "sha256"}, "text": …}``.
 
     Args:
-        value: anything; unknown objects are described by their attributes or ``repr``.
+        value: anything; unknown objects are described by their public attributes.
         limit: size cap in UTF-8 bytes.
     """
     return bounded(dump(plain(value)), limit)
 
 
-def dump(value: Any) -> str:
-    """Write a value made of plain JSON types, compactly, with non-ASCII text kept readable."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    return text.encode("utf-8", "replace").decode("utf-8")
-
-
-def bounded(text: str, limit: int = MAX_VALUE_BYTES) -> str:
-    """Keep JSON ``text`` if it fits, else replace it by a marker object that holds its beginning."""
-    raw = text.encode("utf-8", "replace") if len(text) * 4 > limit else b""
-    if len(raw) <= limit:
-        return text
-    kept = raw[:limit].decode("utf-8", "ignore")
-    return dump({"quarterdeck.truncated": mark(raw, len(kept.encode())), "text": kept})
-
-
-def cut(text: str, limit: int = MAX_TEXT_BYTES) -> str:
-    """Keep ``text`` if it fits, else its beginning followed by a visible marker."""
-    if len(text) * 4 <= limit:
-        return text
-    raw = text.encode("utf-8", "replace")
-    if len(raw) <= limit:
-        return text
-    kept = raw[:limit].decode("utf-8", "ignore")
-    facts = mark(raw, len(kept.encode()))
-    return (
-        f"{kept}…[truncated: kept {facts['kept_bytes']} of {facts['original_bytes']} bytes, sha256 {facts['sha256']}]"
-    )
-
-
-def mark(raw: bytes, kept: int) -> dict[str, Any]:
-    """Describe what was cut: kept bytes, original bytes, hash of the original."""
-    return {"kept_bytes": kept, "original_bytes": len(raw), "sha256": hashlib.sha256(raw).hexdigest()}
-
-
-def fingerprint(text: str) -> str:
-    """Stand in for a text that may not be captured: its hash and size."""
-    raw = text.encode("utf-8", "replace")
-    return f"sha256:{hashlib.sha256(raw).hexdigest()} ({len(raw)} bytes)"
-
-
 class Budget:
     """How much of a value may still be looked at, and which objects are being looked at now."""
+
+    __slots__ = ("left", "seen")
 
     def __init__(self) -> None:
         self.left = MAX_MEMBERS
@@ -104,107 +116,141 @@ def plain(value: Any, budget: Budget | None = None) -> Any:
 
 
 def _plain(value: Any, depth: int, budget: Budget) -> Any:  # noqa: PLR0911 - one line per type
+    kind = type(value)  # never isinstance: it asks a stand-in for its class, and so wakes lazy objects
     budget.left -= 1
-    if value is None or isinstance(value, bool):
-        return value
-    if isinstance(value, str):
+    if kind is str:
         budget.left -= min(len(value), MAX_TEXT_BYTES) // _CHARACTERS_PER_MEMBER
-        return cut(str(value))
-    if isinstance(value, Enum):
-        return _plain(value.value, depth - 1, budget) if depth > 0 else type(value).__name__
-    if isinstance(value, int):
-        return _integer(value)
-    if isinstance(value, float):
-        return float(value) if math.isfinite(value) else str(value)
+        return cut(value) if value[:5] != "data:" else decoded(value) or cut(value)
+    if kind in _READY:
+        return value
+    if kind in _NUMBERS:
+        return _number(value)
+    if issubclass(kind, Enum):
+        return _plain(value._value_, depth - 1, budget) if depth > 0 else kind.__name__
+    for base in (str, int, float):
+        if issubclass(kind, base):
+            return _plain(_bare(value, base), depth, budget)
     if id(value) in budget.seen:
         return "<cycle>"
     if depth <= 0:
-        return f"<{type(value).__qualname__}, too deep>"
+        return f"<{kind.__qualname__}, too deep>"
     budget.seen.append(id(value))
     try:
-        return _structured(value, depth - 1, budget)
+        return _structured(value, kind, _Looking(depth - 1, budget))
     except Exception as error:  # noqa: BLE001 - a user's object may do anything when looked at
-        return f"<{type(value).__qualname__}: {type(error).__name__} when read>"
+        return f"<{kind.__qualname__}: {type(error).__name__} when read>"
     finally:
         budget.seen.pop()
 
 
-def _integer(value: int) -> int | str:
-    return int(value) if value.bit_length() <= 63 else f"{value:#x}"  # noqa: PLR2004 - JSON readers take 64 bits
+def _number(value: Any) -> int | float | str:
+    if type(value) is float:
+        return value if math.isfinite(value) else str(value)
+    whole: int = value
+    return whole if whole.bit_length() <= _WORD_BITS else f"{whole:#x}"
 
 
-def _structured(value: Any, depth: int, budget: Budget) -> Any:  # noqa: PLR0911 - one line per type
-    if isinstance(value, Mapping):
-        return _mapping(value.items(), len(value), depth, budget)
-    if isinstance(value, (list, tuple, set, frozenset)):
-        return _items(value, len(value), depth, budget)
-    if isinstance(value, (bytes, bytearray, memoryview)):
-        return _blob(bytes(value))
-    if isinstance(value, (date, time)):
+def _bare(value: Any, base: type) -> Any:
+    """The text or number inside an instance of a subclass, whatever that makes of ``str()`` or ``int()``."""
+    if base is str:
+        return str.__str__(value)
+    return int.__int__(value) if base is int else float.__float__(value)
+
+
+def _structured(value: Any, kind: type, look: "_Looking") -> Any:  # noqa: PLR0911 - one line per type
+    if issubclass(kind, dict):
+        return _dictionary(value, look)
+    if issubclass(kind, _LISTS):
+        return _members(value, kind, look)
+    if issubclass(kind, _BUFFERS):
+        return blob(value)
+    if issubclass(kind, _DICTIONARIES):
+        return look.mapping(value.items(), len(value))
+    if issubclass(kind, (date, time)):
         return value.isoformat()
-    if isinstance(value, (timedelta, PurePath, UUID)):
-        return str(value)
-    if isinstance(value, BaseException):
-        return {"type": type(value).__qualname__, "message": cut(str(value))}
-    if isinstance(value, type) or callable(value):
-        return f"<{getattr(value, '__qualname__', type(value).__qualname__)}>"
-    if dataclasses.is_dataclass(value):
-        names = [field.name for field in dataclasses.fields(value) if field.repr]
-        return _mapping(((name, getattr(value, name, None)) for name in names), len(names), depth, budget)
-    return _foreign(value, depth, budget)
+    if issubclass(kind, BaseException):
+        return {"type": kind.__qualname__, "message": cut(str(value))}
+    if issubclass(kind, type):
+        return f"<{type.__getattribute__(value, '__qualname__')}>"
+    if issubclass(kind, _NAMED):
+        return _named(value, kind)
+    return described(value, look)
 
 
-def _foreign(value: Any, depth: int, budget: Budget) -> Any:
-    kind = type(value)
-    model_dump: Callable[..., Any] | None = getattr(kind, "model_dump", None)
-    if model_dump is not None:
-        return _plain(model_dump(value), depth, budget)
-    if {"shape", "dtype"} <= set(dir(kind)):
-        return _array(value, depth, budget)
-    if {"shape", "columns", "head"} <= set(dir(kind)):
-        head = value.head(_MAX_ARRAY_ITEMS).to_dict(orient="records")
-        return {"type": kind.__name__, "shape": list(value.shape), "head": _plain(head, depth, budget)}
-    if getattr(kind, "__repr__", None) == object.__repr__ and hasattr(value, "__dict__"):
-        public = {key: item for key, item in vars(value).items() if not key.startswith("_")}
-        return {"type": kind.__qualname__, **_mapping(public.items(), len(public), depth, budget)}
-    return cut(repr(value))
+def _members(value: Any, kind: type, look: "_Looking") -> Any:
+    if issubclass(kind, list):
+        return look.items(list.__iter__(value), list.__len__(value))
+    if issubclass(kind, tuple) and "_fields" in vars(kind):
+        return look.mapping(zip(vars(kind)["_fields"], tuple.__iter__(value), strict=False), tuple.__len__(value))
+    return look.items(value, len(value))
 
 
-def _array(value: Any, depth: int, budget: Budget) -> Any:
-    if not value.shape:
-        return _plain(value.item(), depth, budget)
-    flat = (
-        value.head(_MAX_ARRAY_ITEMS).tolist() if hasattr(value, "head") else value.ravel()[:_MAX_ARRAY_ITEMS].tolist()
-    )
-    size = math.prod(value.shape)
-    facts = {"type": type(value).__name__, "shape": list(value.shape), "dtype": str(value.dtype)}
-    return {**facts, "values": _plain(flat, depth, budget), **({"of": size} if size > len(flat) else {})}
+def _named(value: Any, kind: type) -> str:
+    if kind is functools.partial:
+        return f"<partial of {_named(value.func, type(value.func))}>"
+    what = "" if callable(value) else f"{kind.__name__} "
+    return f"<{what}{getattr(value, '__qualname__', kind.__name__)}>"
 
 
-def _mapping(pairs: Iterable[tuple[Any, Any]], size: int, depth: int, budget: Budget) -> dict[str, Any]:
-    out: dict[str, Any] = {}
-    kept = 0
-    for key, item in islice(pairs, MAX_ITEMS):
-        if budget.left <= 0:
-            break
-        out[cut(str(key), 1_024)] = _plain(item, depth, budget)
-        kept += 1
-    if size > kept:
-        out["…"] = f"{size - kept} more of {size}"
+class _Looking:
+    """How members are looked at: one level deeper, within the budget.
+
+    Args:
+        depth: how many levels may follow.
+        budget: what the whole value may still cost.
+    """
+
+    __slots__ = ("_budget", "_depth")
+
+    def __init__(self, depth: int, budget: Budget) -> None:
+        self._depth = depth
+        self._budget = budget
+
+    def __call__(self, value: Any) -> Any:
+        return _plain(value, self._depth, self._budget)
+
+    def mapping(self, pairs: Iterable[tuple[Any, Any]], size: int) -> dict[str, Any]:
+        out: dict[str, Any] = {}
+        kept = 0
+        for key, item in islice(pairs, MAX_ITEMS):
+            if self._budget.left <= 0:
+                break
+            name = key if type(key) is str and len(key) < _MAX_KEY_BYTES else self._name(key)
+            out[name] = _plain(item, self._depth, self._budget)
+            if isinstance(out[name], str) and _is_secret(name):
+                out[name] = "[redacted:named_secret]"
+            kept += 1
+        if size > kept:
+            out["…"] = f"{size - kept} more of {size}"
+        return out
+
+    def items(self, members: Iterable[Any], size: int) -> list[Any]:
+        out: list[Any] = []
+        for item in islice(members, MAX_ITEMS):
+            if self._budget.left <= 0:
+                break
+            out.append(_plain(item, self._depth, self._budget))
+        if size > len(out):
+            out.append(f"… {size - len(out)} more of {size}")
+        return out
+
+    def _name(self, key: Any) -> str:
+        shown = _plain(key, self._depth, self._budget)
+        return cut(shown if isinstance(shown, str) else dump(shown), _MAX_KEY_BYTES)
+
+
+@functools.lru_cache(maxsize=4_096)
+def _is_secret(name: str) -> bool:
+    """Whether a text under this name is better not told, whatever it looks like: ``password``, ``api_key``."""
+    return _SECRET_NAME.fullmatch(name) is not None
+
+
+def _dictionary(value: dict[Any, Any], look: _Looking) -> dict[str, Any]:
+    out = look.mapping(dict.items(value), dict.__len__(value))
+    media = next((out[key] for key in _MEDIA_KEYS if key in out), None)
+    if media is not None:
+        for key in ("data", "content"):
+            described_data = encoded(dict.get(value, key), media)
+            if described_data is not None:
+                out[key] = described_data
     return out
-
-
-def _items(members: Iterable[Any], size: int, depth: int, budget: Budget) -> list[Any]:
-    out: list[Any] = []
-    for item in islice(members, MAX_ITEMS):
-        if budget.left <= 0:
-            break
-        out.append(_plain(item, depth, budget))
-    if size > len(out):
-        out.append(f"… {size - len(out)} more of {size}")
-    return out
-
-
-def _blob(raw: bytes) -> dict[str, Any]:
-    kept = raw[:_MAX_BLOB_BYTES]
-    return {"type": "bytes", "base64": base64.b64encode(kept).decode(), **mark(raw, len(kept))}

@@ -20,6 +20,7 @@ def _strict(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         "QUARTERDECK_ENDPOINT",
         "QUARTERDECK_RUNNER_URL",
         "QUARTERDECK_CAPTURE",
+        "QUARTERDECK_REDACT",
         "OTEL_EXPORTER_OTLP_ENDPOINT",
     ):
         monkeypatch.delenv(name, raising=False)

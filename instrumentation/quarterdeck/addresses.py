@@ -1,0 +1,43 @@
+"""Who this program is and where its telemetry goes, as far as nobody says."""
+
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+log: Final = logging.getLogger("quarterdeck")
+
+DEFAULT_ENDPOINT: Final = "http://127.0.0.1:4318"
+
+
+def default_endpoint() -> str:
+    """Base URL of the collector that the environment names, else that of this machine."""
+    environ = os.environ
+    own = environ.get("QUARTERDECK_ENDPOINT")
+    return own if own is not None else environ.get("OTEL_EXPORTER_OTLP_ENDPOINT") or DEFAULT_ENDPOINT
+
+
+def base_url(url: str, what: str) -> str:
+    """Give the part of an OTLP URL before the signal; nothing, loudly, if it is none."""
+    base = url.strip().rstrip("/").removesuffix("/v1/traces").removesuffix("/v1/logs").rstrip("/")
+    if base and not is_http(base):
+        log.warning("the %s URL %r is no http(s) URL: nothing is sent there", what, url)
+        return ""
+    return base
+
+
+def is_http(url: str) -> bool:
+    """Whether this is a URL that can be posted to."""
+    parts = urlsplit(url.strip())
+    return parts.scheme in {"http", "https"} and bool(parts.netloc)
+
+
+def default_service_name() -> str:
+    """Name of this program: as the environment says, else of its script."""
+    named = os.environ.get("OTEL_SERVICE_NAME")
+    if named:
+        return named
+    script = Path(sys.argv[0]).stem if sys.argv and sys.argv[0] not in {"", "-c"} else ""
+    return script if script and script != "__main__" else "python"
