@@ -15,6 +15,7 @@ from quarterdeck.control import RunCancelled
 from quarterdeck.decorators import pipeline, step
 from quarterdeck.prompt import Prompt
 from quarterdeck.providers import instrument
+from quarterdeck.scores import score
 
 __all__ = [
     "Prompt",
@@ -25,6 +26,7 @@ __all__ = [
     "init",
     "instrument",
     "pipeline",
+    "score",
     "shutdown",
     "step",
 ]

@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry import trace
 from opentelemetry.context import Context
@@ -20,6 +20,9 @@ from quarterdeck import semconv
 from quarterdeck.channel import Channel, record_of
 from quarterdeck.context import Run, Step, identity_of, run_in, step_in
 from quarterdeck.guard import guarded
+
+if TYPE_CHECKING:
+    from opentelemetry._logs import LogRecord
 
 INTERVAL_S: Final = 0.2
 HEARTBEAT_S: Final = 1.0
@@ -235,6 +238,11 @@ class Live:
             self._thread.join(timeout_s + 1)
         timer.cancel()
         self._abort()
+
+    def record(self, record: "LogRecord") -> None:
+        """Queue a record that is kept with the logs."""
+        self._logs.put(record)
+        self.nudge()
 
     def nudge(self) -> None:
         """Wake the thread: log records wait."""

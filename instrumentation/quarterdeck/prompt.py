@@ -1,21 +1,20 @@
 """Templates whose results remember where every stretch of text came from."""
 
-import string
 import weakref
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, Self, TypedDict
+from itertools import accumulate
+from typing import Any, Final, Literal, Self, get_args
 
+from quarterdeck.prompt_parts import Filler, FormatFiller, Part, TemplateStringFiller
 from quarterdeck.values import to_json
 
+__all__ = ["PART_KINDS", "SYNTAXES", "Part", "Prompt", "RenderedPrompt", "remembered"]
+
+Syntax = Literal["format", "jinja2"]
+
+SYNTAXES: Final[tuple[Syntax, ...]] = get_args(Syntax)
+
 PART_KINDS: Final = ("static", "file", "previous_response", "variable")
-
-
-class Part(TypedDict):
-    """One stretch of a prompt."""
-
-    kind: str
-    source: str
-    text: str
 
 
 class RenderedPrompt(str):
@@ -44,35 +43,47 @@ class RenderedPrompt(str):
         _alive[hash(str(self))] = self
         return self
 
+    @property
+    def spans(self) -> tuple[tuple[int, int, Part], ...]:
+        """Which characters each part supplied: start, end, part; the text between is the part's."""
+        ends = tuple(accumulate(len(part["text"]) for part in self.parts))
+        return tuple(zip((0, *ends), ends, self.parts, strict=False))
+
+    def part_at(self, index: int) -> Part:
+        """The part that supplied the character at ``index``.
+
+        Raises:
+            IndexError: the text has no such character.
+        """
+        place = range(len(self))[index]
+        return next(part for start, end, part in self.spans if start <= place < end)
+
     def __getnewargs_ex__(self) -> tuple[tuple[tuple[Part, ...]], dict[str, Any]]:
         """What copies and pickles are made from."""
         return (self.parts,), {"template": self.template, "variables": self.variables}
 
 
 class Prompt:
-    """A template with ``{name}`` fields, in the syntax of ``str.format``.
+    """A template whose results remember where every stretch of them came from.
 
     Args:
-        template: the text; ``{{`` and ``}}`` are braces.
+        template: the text, or a template string of Python 3.14 (``t"…"``), which brings its values along.
         source: where the template came from, such as a file; shown beside its static parts.
+        syntax: ``format`` for ``{name}`` as in ``str.format``, ``jinja2`` for ``{{ name }}`` (needs that package).
 
     Raises:
-        ValueError: if the template is no format string.
+        ValueError: if the template is none in that syntax.
+        ImportError: if the package of the syntax is missing.
     """
 
-    def __init__(self, template: str, *, source: str = "") -> None:
-        self.template = template
-        self._source = source
-        self._pieces = tuple(string.Formatter().parse(template))
-        for _, field, _, _ in self._pieces:
-            if field is not None and not field.split(".")[0].split("[")[0].isidentifier():
-                raise ValueError(f"field {{{field}}} of the prompt has no name: write {{name}}, and {{{{ for a brace")
+    def __init__(self, template: Any, *, source: str = "", syntax: Syntax = "format") -> None:
+        self._filler = _filler(template, source, syntax)
+        self.template: str = self._filler.template
 
     @property
     def fields(self) -> tuple[str, ...]:
         """Names of the variables, in order of appearance."""
-        names = (field.split(".")[0].split("[")[0] for _, field, _, _ in self._pieces if field)
-        return tuple(dict.fromkeys(names))
+        return self._filler.fields
 
     def render(self, **variables: Any) -> RenderedPrompt:
         """Fill in the variables; a value that is itself a rendered prompt keeps its parts.
@@ -83,26 +94,23 @@ class Prompt:
         missing = [name for name in self.fields if name not in variables]
         unknown = [name for name in variables if name not in self.fields]
         if missing or unknown:
-            problems = [f"missing: {', '.join(missing)}"] * bool(missing) + [f"unknown: {', '.join(unknown)}"] * bool(
-                unknown
-            )
+            problems = [f"missing: {', '.join(missing)}"] * bool(missing)
+            problems += [f"unknown: {', '.join(unknown)}"] * bool(unknown)
             raise TypeError(f"prompt variables do not fit the template; {'; '.join(problems)}")
-        parts: list[Part] = []
-        for literal, field, form, conversion in self._pieces:
-            if literal:
-                parts.append({"kind": "static", "source": self._source, "text": literal})
-            if field is not None:
-                parts += self._filled(field, form or "", conversion, variables)
-        return RenderedPrompt(parts, template=self.template, variables=variables)
+        parts, known = self._filler.fill(variables)
+        return RenderedPrompt(parts, template=self.template, variables=known)
 
-    @staticmethod
-    def _filled(field: str, form: str, conversion: str | None, variables: Mapping[str, Any]) -> list[Part]:
-        formatter = string.Formatter()
-        value, _ = formatter.get_field(field, (), variables)
-        if isinstance(value, RenderedPrompt) and not form and not conversion:
-            return list(value.parts)
-        shown = formatter.convert_field(value, conversion) if conversion else value
-        return [{"kind": "variable", "source": field, "text": formatter.format_field(shown, form)}]
+
+def _filler(template: Any, source: str, syntax: str) -> Filler:
+    if syntax not in SYNTAXES:
+        raise ValueError(f"syntax must be one of {', '.join(SYNTAXES)}, not {syntax!r}")
+    if not isinstance(template, str):
+        return TemplateStringFiller(template, source)
+    if syntax == "format":
+        return FormatFiller(template, source)
+    from quarterdeck.prompt_jinja import JinjaFiller  # only now: the package is the user's choice
+
+    return JinjaFiller(template, source)
 
 
 _alive: Final["weakref.WeakValueDictionary[int, RenderedPrompt]"] = weakref.WeakValueDictionary()

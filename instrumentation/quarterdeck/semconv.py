@@ -13,7 +13,7 @@ LIVE_SCOPE: Final = "quarterdeck.live"
 """Instrumentation scope of live events; the collector takes records of this scope on its direct path."""
 
 LOG_SCOPE: Final = "quarterdeck.log"
-"""Instrumentation scope of bridged ``logging`` records."""
+"""Instrumentation scope of bridged ``logging`` records and of verdicts."""
 
 # --- run -------------------------------------------------------------------------------------------
 
@@ -161,6 +161,23 @@ EVENT_HEARTBEAT: Final = "quarterdeck.heartbeat"
 
 EVENT_METRICS_UPDATED: Final = "quarterdeck.metrics.updated"
 """Totals of all runs, made by the collector for those who listen."""
+
+# --- evaluation ------------------------------------------------------------------------------------
+
+EVENT_EVALUATION: Final = "gen_ai.evaluation.result"
+"""Somebody judged what the span did; sent in :data:`LOG_SCOPE`, kept with the logs."""
+
+EVALUATION_NAME: Final = "gen_ai.evaluation.name"
+"""What was judged."""
+
+EVALUATION_SCORE: Final = "gen_ai.evaluation.score.value"
+"""The verdict as a number."""
+
+EVALUATION_LABEL: Final = "gen_ai.evaluation.score.label"
+"""The verdict in a word."""
+
+EVALUATION_EXPLANATION: Final = "gen_ai.evaluation.explanation"
+"""Why."""
 
 # --- resource --------------------------------------------------------------------------------------
 

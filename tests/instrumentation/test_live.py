@@ -207,6 +207,42 @@ def test_log_records_of_the_program_carry_the_trace_and_our_own_are_left_out(tel
     assert records[2]["attributes"]["exception.type"] == "KeyError"
 
 
+def test_a_score_is_the_event_of_the_conventions_and_belongs_to_the_judged_span(telemetry: Recording) -> None:
+    with qd.pipeline("judged") as run:
+        with qd.step("write") as step:
+            qd.score("length", 0.75)
+        qd.score("tone", label="warm", explanation="it smiles", of=step, response_id="msg_1")
+        with qd.step("secret", capture="off"):
+            qd.score("run", 1, explanation="cites the secret", of=run)
+
+    of_run = {semconv.RUN_ID: run.id, semconv.PIPELINE_NAME: "judged"}
+    of_step = {**of_run, semconv.STEP_ID: step.id, semconv.STEP_NAME: "write"}
+    run_span = f"{run.span.get_span_context().span_id:016x}"
+    assert [(record["event"], record["span"], record["attributes"]) for record in telemetry.logs()] == [
+        (
+            semconv.EVENT_EVALUATION,
+            step.id,
+            {**of_step, semconv.EVALUATION_NAME: "length", semconv.EVALUATION_SCORE: 0.75},
+        ),
+        (
+            semconv.EVENT_EVALUATION,
+            step.id,
+            {
+                **of_step,
+                semconv.EVALUATION_NAME: "tone",
+                semconv.EVALUATION_LABEL: "warm",
+                semconv.EVALUATION_EXPLANATION: "it smiles",
+                semconv.RESPONSE_ID: "msg_1",
+            },
+        ),
+        (
+            semconv.EVENT_EVALUATION,
+            run_span,
+            {**of_run, semconv.EVALUATION_NAME: "run", semconv.EVALUATION_SCORE: 1.0},
+        ),
+    ]
+
+
 def test_a_full_queue_forgets_the_oldest_and_counts() -> None:
     with recording() as telemetry:
         channel = config.live()
