@@ -13,6 +13,7 @@ from quarterdeck.config import flush, init, shutdown
 from quarterdeck.context import current_run, current_step
 from quarterdeck.control import RunCancelled
 from quarterdeck.decorators import pipeline, step
+from quarterdeck.processes import carry
 from quarterdeck.prompt import Prompt
 from quarterdeck.providers import instrument
 from quarterdeck.scores import score
@@ -20,6 +21,7 @@ from quarterdeck.scores import score
 __all__ = [
     "Prompt",
     "RunCancelled",
+    "carry",
     "current_run",
     "current_step",
     "flush",

@@ -7,7 +7,7 @@ import os
 import sys
 import weakref
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry import trace
@@ -16,7 +16,7 @@ from opentelemetry.sdk.trace import SpanLimits, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import SpanExporter
 from opentelemetry.trace import Tracer
 
-from quarterdeck import semconv, termination, threads
+from quarterdeck import process_pools, semconv, termination, threads
 from quarterdeck.addresses import base_url, default_endpoint, default_service_name, is_http
 from quarterdeck.capture import MODES, Capture, Mode, from_environment
 from quarterdeck.channel import Channel, otlp_log_exporter
@@ -62,6 +62,8 @@ class Settings:
     capture: Mode
     resource_attributes: tuple[tuple[str, Any], ...] = ()
     token: str = field(default="", repr=False)
+    urls: tuple[str, ...] = ()
+    rules: tuple[str, ...] = RULES[:1]
 
 
 @dataclass(frozen=True)
@@ -127,6 +129,8 @@ def init(
     given = _checked_exporters(exporters)
     try:
         rules, hooks = parsed(redact)
+        urls = tuple(target for target in given if isinstance(target, str))
+        settings = replace(settings, urls=urls, rules=rules)
     except ValueError as error:
         raise ConfigError(str(error)) from None
     if _state is not None:
@@ -151,6 +155,21 @@ def begin(settings: Settings, exporters: tuple[SpanExporter | str, ...], senders
     """
     global _state  # noqa: PLW0603 - the one place where the SDK keeps state
     _state = _start(settings, exporters, senders or Senders())
+
+
+def begin_in_worker(settings: Settings, hooks: tuple[Hook, ...]) -> None:
+    """Start in a worker process as its parent did, unless the worker has started by itself."""
+    if _state is None:
+        _redactor.rules, _redactor.hooks = settings.rules, list(hooks)
+        begin(settings, settings.urls)
+        _instrument_providers()
+
+
+def settings() -> tuple[Settings, tuple[Hook, ...]] | None:
+    """What a worker process needs to start as this one did; None where there is nothing to send to."""
+    if _state is None or not (is_http(_state.settings.endpoint) or _state.settings.urls):
+        return None
+    return _state.settings, tuple(_redactor.hooks)
 
 
 def flush(timeout_s: float = 5) -> bool:
@@ -193,6 +212,7 @@ def shutdown(timeout_s: float = _EXIT_S) -> None:
         return
     with guarded("shut telemetry down"):
         threads.remove()
+        process_pools.remove()
         termination.remove()
         if state.bridge is not None:
             state.bridge.remove()
@@ -311,6 +331,7 @@ def _start(settings: Settings, exporters: tuple[SpanExporter | str, ...], sender
         state.control = Control(settings.runner_url, settings.service_name)
     _register_hooks()
     threads.install()
+    process_pools.install()
     termination.install(functools.partial(shutdown, _TERMINATED_S))
     return state
 
@@ -380,5 +401,7 @@ def _after_fork() -> None:
 @functools.cache
 def _register_hooks() -> None:
     atexit.register(shutdown)
+    if "multiprocessing.process" in sys.modules and sys.modules["multiprocessing.process"].parent_process():
+        sys.modules["multiprocessing.util"].Finalize(None, shutdown, exitpriority=_LAST)
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=_after_fork)

@@ -38,6 +38,7 @@ class Run:
         version: version of the definition.
         span: the run's span.
         steps_total: how many steps it will have, where known.
+        elsewhere: whether another process runs it, and numbers its steps.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class Run:
         version: str = "",
         span: Span = trace.INVALID_SPAN,
         steps_total: int | None = None,
+        elsewhere: bool = False,
     ) -> None:
         self.id = run_id
         self.pipeline = pipeline
@@ -60,7 +62,7 @@ class Run:
         self.gate: Gate | None = None
         self.on_status: Callable[[Run], None] = _nobody
         self._status = "running"
-        self._indexes = itertools.count(1)
+        self._indexes = None if elsewhere else itertools.count(1)
 
     @property
     def trace_id(self) -> str:
@@ -78,9 +80,9 @@ class Run:
             self._status = status
             self.on_status(self)
 
-    def next_index(self) -> int:
-        """Position of the next step, counted from 1."""
-        return next(self._indexes)
+    def next_index(self) -> int | None:
+        """Position of the next step, counted from 1; None in a process that only takes part in the run."""
+        return None if self._indexes is None else next(self._indexes)
 
     def set(self, **attributes: Any) -> None:
         """Put attributes on the run's span."""
@@ -203,7 +205,12 @@ def opening() -> Context:
 
 def context_with(run: Run | None, step: Step | None, span: Span) -> Context:
     """The current context with ``span`` current in it, inside ``run`` and ``step``."""
-    return Context({**get_current(), _RUN: run, _STEP: step, _SPAN: span})
+    return context_in(get_current(), run, step, span)
+
+
+def context_in(around: Context, run: Run | None, step: Step | None, span: Span) -> Context:
+    """The context ``around`` with ``span`` current in it, inside ``run`` and ``step``."""
+    return Context({**around, _RUN: run, _STEP: step, _SPAN: span})
 
 
 def leave(token: Any) -> None:
