@@ -9,7 +9,7 @@ from opentelemetry import trace
 from opentelemetry.trace import SpanContext
 
 from quarterdeck.clean import clean_resource
-from quarterdeck.export import HELD_BYTES, REQUEST_BYTES, bearer, weight_of
+from quarterdeck.export import HELD_BYTES, MAKING, REQUEST_BYTES, bearer, weight_of
 from quarterdeck.health import Health, Verdict, quietly
 from quarterdeck.redaction import Redactor
 
@@ -109,7 +109,8 @@ class Channel:
         from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
         if self._exporter is None:
-            self._exporter = self._make_exporter()
+            with MAKING:
+                self._exporter = self._make_exporter()
         scope = InstrumentationScope(self._scope)
         resource = clean_resource(self._resource, self._redactor)
         records = [ReadableLogRecord(self._clean(record), resource, scope) for record in batch]

@@ -23,6 +23,7 @@ from quarterdeck.channel import Channel, otlp_log_exporter
 from quarterdeck.context import StampProcessor, captured_here
 from quarterdeck.control import Control
 from quarterdeck.export import (
+    MAKING,
     REFUSED_EXIT_S,
     CleanBatchProcessor,
     CleanExporter,
@@ -404,4 +405,5 @@ def _register_hooks() -> None:
     if "multiprocessing.process" in sys.modules and sys.modules["multiprocessing.process"].parent_process():
         sys.modules["multiprocessing.util"].Finalize(None, shutdown, exitpriority=_LAST)
     if hasattr(os, "register_at_fork"):
+        os.register_at_fork(before=MAKING.acquire, after_in_parent=MAKING.release, after_in_child=MAKING.release)
         os.register_at_fork(after_in_child=_after_fork)

@@ -27,6 +27,10 @@ REFUSED_EXIT_S: Final = 0.3
 
 _OVERHEAD_BYTES: Final = 500
 
+MAKING: Final = threading.RLock()
+"""Held while an exporter is made, and by whoever forks: a child would wait for ever for an import that its parent's
+thread had begun."""
+
 
 @dataclass(frozen=True)
 class _Batch:
@@ -247,7 +251,8 @@ class LazyExporter(SpanExporter):
         if self._closed:
             return SpanExportResult.FAILURE
         if self._inner is None:
-            self._inner = self._make()
+            with MAKING:
+                self._inner = self._make()
         return self._inner.export(spans)
 
     def shutdown(self) -> None:

@@ -1,21 +1,27 @@
-"""The test kit: what a program would send, kept in memory, with ids that do not change from run to run.
+"""The test kit: what a program would send, kept in memory; on request with ids and times that never change.
 
 >>> from quarterdeck.testing import recording
 >>> with recording() as telemetry:
 ...     my_pipeline()
 >>> assert [span["name"] for span in telemetry.normal_spans()] == ["invoke_workflow my_pipeline"]
+
+With pytest, ``pytest_plugins = ["quarterdeck.pytest_plugin"]`` in the root ``conftest.py`` gives tests a fixture
+``telemetry`` that does the same.
 """
 
+import itertools
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from opentelemetry import trace
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+from opentelemetry.sdk.trace.id_generator import IdGenerator
 
-from quarterdeck import config, semconv
+from quarterdeck import config, execution, semconv
 from quarterdeck.capture import Mode
 
 if TYPE_CHECKING:
@@ -93,13 +99,62 @@ def _normal(span: ReadableSpan, names: Mapping[int, str]) -> dict[str, Any]:
     }
 
 
+class CountedIds(IdGenerator):
+    """Ids that are the same in every run of a test, counted from 1."""
+
+    def __init__(self) -> None:
+        self._spans, self._traces, self._runs = itertools.count(1), itertools.count(1), itertools.count(1)
+
+    def generate_span_id(self) -> int:
+        """Give the next span id."""
+        return next(self._spans)
+
+    def generate_trace_id(self) -> int:
+        """Give the next trace id."""
+        return next(self._traces)
+
+    def run_id(self) -> str:
+        """Give the next run id."""
+        return f"00000000-0000-7000-8000-{next(self._runs):012x}"
+
+
 @contextmanager
-def recording(*, capture: Mode = "full", exporters: Sequence[SpanExporter] = ()) -> Iterator[Recording]:
+def counted(start_ns: int = 1_767_225_600_000_000_000, step_ns: int = 1_000_000) -> Iterator[None]:
+    """Make ids and times of spans the same in every run of a test: each look at the clock is one step later.
+
+    Args:
+        start_ns: what the clock shows first, nanoseconds since the epoch; default: the beginning of 2026.
+        step_ns: nanoseconds from one look to the next.
+    """
+    import opentelemetry.sdk.trace
+
+    sdk: Any = opentelemetry.sdk.trace
+    ids, ticks = CountedIds(), itertools.count(start_ns, step_ns)
+    provider = trace.get_tracer_provider()
+    tracers: list[Any] = [provider, *getattr(provider, "_tracers", {}).values()]
+    before = [(tracer, tracer.id_generator) for tracer in tracers if hasattr(tracer, "id_generator")]
+    kept = sdk.time_ns, execution.new_run_id
+    for tracer, _ in before:
+        tracer.id_generator = ids
+    sdk.time_ns, execution.new_run_id = lambda: next(ticks), ids.run_id
+    try:
+        yield
+    finally:
+        sdk.time_ns, execution.new_run_id = kept
+        for tracer, generator in before:
+            tracer.id_generator = generator
+
+
+@contextmanager
+def recording(
+    *, capture: Mode = "full", exporters: Sequence[SpanExporter] = (), deterministic: bool = False
+) -> Iterator[Recording]:
     """Record in memory instead of sending; nothing leaves the process.
 
     Args:
         capture: the capture policy.
         exporters: further span exporters.
+        deterministic: whether ids and times of spans are the same in every run, as :func:`counted` makes them.
     """
     from opentelemetry.sdk._logs.export import LogRecordExporter, LogRecordExportResult
 
@@ -126,6 +181,7 @@ def recording(*, capture: Mode = "full", exporters: Sequence[SpanExporter] = ())
     settings = config.Settings(endpoint="memory", service_name="test", runner_url="", capture=capture)
     config.begin(settings, tuple(exporters), config.Senders(spans=lambda *_: found._spans, logs=logs))  # noqa: SLF001 - as above
     try:
-        yield found
+        with counted() if deterministic else nullcontext():
+            yield found
     finally:
         config.shutdown()

@@ -4,9 +4,11 @@ import pytest
 
 from quarterdeck import config
 from quarterdeck.guard import Switch
-from quarterdeck.testing import Recording, recording
+from quarterdeck.pytest_plugin import telemetry
 from support.otlp_receiver import Receiver
 from support.servers import serve
+
+__all__ = ["telemetry"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -28,12 +30,6 @@ def _strict(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
     config.shutdown()
     config.remove_redaction_hooks()
-
-
-@pytest.fixture
-def telemetry() -> Iterator[Recording]:
-    with recording() as found:
-        yield found
 
 
 @pytest.fixture

@@ -49,7 +49,9 @@ PROGRAM = """
 """
 
 
-@pytest.mark.parametrize(("way", "method"), [("pool", "spawn"), ("carry", "spawn")])
+@pytest.mark.parametrize(
+    ("way", "method"), [("pool", "fork"), ("pool", "spawn"), ("carry", "spawn"), ("carry", "fork")]
+)
 def test_steps_in_worker_processes_belong_to_the_run(
     way: str, method: str, receiver: Receiver, collector: str, tmp_path: Path
 ) -> None:
