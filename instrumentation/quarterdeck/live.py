@@ -107,6 +107,7 @@ class Open:
     base: dict[str, Any]
     start: dict[str, Any]
     run: Run | None = None
+    opened: tuple[ReadableSpan, Step | None] | None = None
     born: float = field(default_factory=time.monotonic)
     announced: bool = False
     beat_at: float = 0.0
@@ -146,22 +147,18 @@ class Live:
         """
         if not isinstance(span, ReadableSpan) or not span.is_recording():
             return
-        parent = f"{span.parent.span_id:016x}" if span.parent and kind is not RUN else ""
-        run = run_in(context)
-        base = {
-            **identity_of(run, step_in(context)),
-            semconv.SPAN_NAME: span.name,
-            semconv.SPAN_PARENT_ID: parent,
-            semconv.SPAN_START: span.start_time,
-        }
-        self.register(Open(kind, span.get_span_context(), span.start_time or 0, base, dict(start), run))
+        # Most of what opens is never told of: what its events carry is put together when they are.
+        started = span.start_time or 0
+        opened = (span, step_in(context))
+        self.register(Open(kind, span.get_span_context(), started, {}, dict(start), run_in(context), opened))
 
     def register(self, item: Open) -> None:
         """Register what has started, by hand."""
         self._ensure_thread()
         with self._lock:
             self._open[item.span.span_id] = item
-        self._wake.set()
+        if not self._wake.is_set():
+            self._wake.set()
 
     def is_open(self, span_id: int) -> bool:
         """Whether something is registered under this span id."""
@@ -305,6 +302,9 @@ class Live:
         if item.announced:
             return
         item.announced = True
+        if item.opened is not None:
+            item.base = _base(item, *item.opened)
+            item.opened = None
         item.beat_at = time.monotonic() + HEARTBEAT_S
         start = {key: value for key, value in item.start.items() if key in item.kind.start_keys}
         if item.kind is RUN and item.run is not None:
@@ -344,6 +344,16 @@ class Live:
             self._events.put(record_of(semconv.EVENT_RESPONSE_STREAMING, item.span, time.time_ns(), attributes))
             item.sequence += 1
         item.waiting_characters = sum(len(text) for _, texts in item.chunks for text in texts)
+
+
+def _base(item: Open, span: ReadableSpan, step: Step | None) -> dict[str, Any]:
+    """What every event of something open carries."""
+    return {
+        **identity_of(item.run, step),
+        semconv.SPAN_NAME: span.name,
+        semconv.SPAN_PARENT_ID: f"{span.parent.span_id:016x}" if span.parent and item.kind is not RUN else "",
+        semconv.SPAN_START: span.start_time,
+    }
 
 
 class EndProcessor(SpanProcessor):
