@@ -261,7 +261,7 @@ def open_step(spec: StepSpec, arguments: Any = None) -> Execution[Step]:
         attributes[semconv.PIPELINE_NAME] = run.pipeline
         run.current_step = spec.name
         total = run.steps_total if total is None else total
-        if index is None and not outer:
+        if index is None and outer is None:
             index = run.next_index()
     if index is not None:
         attributes[semconv.STEP_INDEX] = index

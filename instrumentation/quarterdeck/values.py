@@ -247,8 +247,8 @@ def _is_secret(name: str) -> bool:
 
 def _dictionary(value: dict[Any, Any], look: _Looking) -> dict[str, Any]:
     out = look.mapping(dict.items(value), dict.__len__(value))
-    media = next((out[key] for key in _MEDIA_KEYS if key in out), None)
-    if media is not None:
+    if "data" in out or "content" in out:
+        media = next((out[key] for key in _MEDIA_KEYS if key in out), None)
         for key in ("data", "content"):
             described_data = encoded(dict.get(value, key), media)
             if described_data is not None:
