@@ -3,9 +3,12 @@
 import logging
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
+
+from opentelemetry.sdk.trace.export import SpanExporter
 
 log: Final = logging.getLogger("quarterdeck")
 
@@ -41,3 +44,20 @@ def default_service_name() -> str:
         return named
     script = Path(sys.argv[0]).stem if sys.argv and sys.argv[0] not in {"", "-c"} else ""
     return script if script and script != "__main__" else "python"
+
+
+def checked_exporters(exporters: Sequence[SpanExporter | str]) -> tuple[SpanExporter | str, ...]:
+    """Give the exporters back if they are exporters and URLs.
+
+    Raises:
+        ValueError: they are something else; the message says what to pass.
+    """
+    single = isinstance(exporters, (SpanExporter, str))
+    if single or not all(isinstance(item, (SpanExporter, str)) for item in exporters):
+        raise ValueError("exporters must be a sequence of opentelemetry.sdk.trace.export.SpanExporter or base URLs")
+    for url in (item for item in exporters if isinstance(item, str)):
+        if not is_http(url):
+            raise ValueError(
+                f"exporters must be a sequence of exporters or of URLs like 'http://jaeger:4318', not {url!r}"
+            )
+    return tuple(exporters)

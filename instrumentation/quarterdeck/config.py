@@ -17,7 +17,7 @@ from opentelemetry.sdk.trace.export import SpanExporter
 from opentelemetry.trace import Tracer
 
 from quarterdeck import process_pools, semconv, termination, threads
-from quarterdeck.addresses import base_url, default_endpoint, default_service_name, is_http
+from quarterdeck.addresses import base_url, checked_exporters, default_endpoint, default_service_name, is_http
 from quarterdeck.capture import MODES, Capture, Mode, from_environment
 from quarterdeck.channel import Channel, otlp_log_exporter
 from quarterdeck.context import StampProcessor, captured_here
@@ -127,8 +127,8 @@ def init(
         ConfigError: if an argument has a wrong type.
     """
     settings = _resolve(endpoint, service_name, runner_url, capture, resource_attributes, token=token)
-    given = _checked_exporters(exporters)
     try:
+        given = checked_exporters(exporters)
         rules, hooks = parsed(redact)
         urls = tuple(target for target in given if isinstance(target, str))
         settings = replace(settings, urls=urls, rules=rules)
@@ -299,18 +299,6 @@ def _resolve(
         resource_attributes=tuple(sorted((resource_attributes or {}).items())),
         token=os.environ.get("QUARTERDECK_TOKEN", "").strip() if token is None else token,
     )
-
-
-def _checked_exporters(exporters: Sequence[SpanExporter | str]) -> tuple[SpanExporter | str, ...]:
-    single = isinstance(exporters, (SpanExporter, str))
-    if single or not all(isinstance(item, (SpanExporter, str)) for item in exporters):
-        raise ConfigError("exporters must be a sequence of opentelemetry.sdk.trace.export.SpanExporter or base URLs")
-    for url in (item for item in exporters if isinstance(item, str)):
-        if not is_http(url):
-            raise ConfigError(
-                f"exporters must be a sequence of exporters or of URLs like 'http://jaeger:4318', not {url!r}"
-            )
-    return tuple(exporters)
 
 
 def _start(settings: Settings, exporters: tuple[SpanExporter | str, ...], senders: Senders) -> State:
