@@ -4,8 +4,6 @@ Baselines: the bare call, and a span written by hand with the same two JSON attr
 who wants to see the call has to pay. Every subject runs in a process of its own and sends to the same local sink with
 OpenTelemetry's own OTLP exporter behind a batch processor; what is counted is the CPU time of the calling thread, the
 median of many rounds, and subjects take turns, so that a busy machine hits them alike.
-
-``--peers PYTHON`` also measures the decorators of other libraries that are installed for that interpreter.
 """
 
 import argparse
@@ -152,7 +150,6 @@ def report(found: dict[str, list[float]]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--peers", help="Python in whose environment other libraries are installed")
     parser.add_argument("--subject", help=argparse.SUPPRESS)
     parser.add_argument("--endpoint", help=argparse.SUPPRESS)
     options = parser.parse_args()
