@@ -12,7 +12,7 @@ from typing import Final
 from quarterdeck_collector.counters import Counters, Gauges
 from quarterdeck_collector.forward.spool import Spool
 from quarterdeck_collector.forward.targets import Target
-from quarterdeck_collector.forward.transport import Transport, open_transport
+from quarterdeck_collector.forward.transport import Transport
 from quarterdeck_collector.forward.worker import Tools, Worker
 from quarterdeck_collector.receive.otlp import Kind
 from quarterdeck_collector.segments import Segment
@@ -149,3 +149,14 @@ class Forwarding:
         for route in self._routes:
             for signal in route.workers:
                 yield (("signal", signal), ("target", route.target.name)), route, signal
+
+
+def open_transport(target: Target) -> Transport:
+    """Make the transport of a target; nothing is connected yet."""
+    if target.is_grpc:
+        from quarterdeck_collector.forward.over_grpc import GrpcTransport
+
+        return GrpcTransport(target)
+    from quarterdeck_collector.forward.over_http import HttpTransport
+
+    return HttpTransport(target)

@@ -59,17 +59,6 @@ class Transport(Protocol):
         ...
 
 
-def open_transport(target: Target) -> Transport:
-    """Make the transport of a target; nothing is connected yet."""
-    if target.is_grpc:
-        from quarterdeck_collector.forward.over_grpc import GrpcTransport
-
-        return GrpcTransport(target)
-    from quarterdeck_collector.forward.over_http import HttpTransport
-
-    return HttpTransport(target)
-
-
 def taken(target: Target, kind: Kind, answer: bytes) -> Answer:
     """Read the answer to a request that was taken, of which parts may have been rejected."""
     try:
