@@ -305,7 +305,7 @@ def test_a_segment_that_cannot_be_linked_is_counted(folder: Folder) -> None:
     assert folder.dropped == [("traces", 7, "disk")]
 
 
-SOON = email.utils.format_datetime(datetime.now(UTC) + timedelta(seconds=90), usegmt=True)
+SOON = "the date and time in ninety seconds"
 
 
 @pytest.mark.parametrize(
@@ -327,6 +327,8 @@ async def test_an_http_answer_means_what_otlp_says(
     http: tuple[str, Receiver], status: int, headers: dict[str, str], verdict: Verdict, pause: float
 ) -> None:
     url, receiver = http
+    soon = email.utils.format_datetime(datetime.now(UTC) + timedelta(seconds=90), usegmt=True)
+    headers = {name: soon if value == SOON else value for name, value in headers.items()}
     receiver.status, receiver.answer_headers = status, headers
     transport = open_transport(parse_target(url))
     answer = await transport.send(TRACES, transport.encode(otlp.traces({}).SerializeToString()))

@@ -21,8 +21,12 @@ def stream_name(event_name: str) -> str:
     return event_name.removeprefix(_PREFIX).replace(".", ":") if event_name.startswith(_PREFIX) else event_name
 
 
-EVENT_NAMES: Final = {stream_name(value): value for name, value in vars(semconv).items() if name.startswith("EVENT_")}
-"""Every event that our SDK sends or the collector makes: name on the stream to name of the event."""
+EVENT_NAMES: Final = {
+    stream_name(value): value
+    for name, value in vars(semconv).items()
+    if name.startswith("EVENT_") and value.startswith(_PREFIX)
+}
+"""Every live event that our SDK sends or the collector makes: name on the stream to name of the event."""
 
 METRICS_UPDATED: Final = stream_name(semconv.EVENT_METRICS_UPDATED)
 
