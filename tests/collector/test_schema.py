@@ -432,7 +432,7 @@ def schema(tmp_path: Path) -> Path:
 
 
 def test_migrations_run_once(empty_store: EmbeddedStore) -> None:
-    assert len(migrate(empty_store)) == len(list(migrations()))
+    assert migrate(empty_store) == [item.version for item in migrations() if item.is_wanted(())]
     assert migrate(empty_store) == []
 
 
