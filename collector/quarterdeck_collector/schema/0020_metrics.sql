@@ -2,34 +2,12 @@
 -- Times keep their nanoseconds.
 
 CREATE TABLE IF NOT EXISTS ${db}.otel_metrics_gauge${L} ${on_cluster} (
-    ResourceAttributes Map(LowCardinality(String), String) CODEC(ZSTD(1)),
-    ResourceSchemaUrl String CODEC(ZSTD(1)),
-    ScopeName String CODEC(ZSTD(1)),
-    ScopeVersion String CODEC(ZSTD(1)),
-    ScopeAttributes Map(LowCardinality(String), String) CODEC(ZSTD(1)),
-    ScopeDroppedAttrCount UInt32 CODEC(ZSTD(1)),
-    ScopeSchemaUrl String CODEC(ZSTD(1)),
-    ServiceName LowCardinality(String) CODEC(ZSTD(1)),
-    MetricName LowCardinality(String) CODEC(ZSTD(1)),
-    MetricDescription String CODEC(ZSTD(1)),
-    MetricUnit String CODEC(ZSTD(1)),
-    Attributes Map(LowCardinality(String), String) CODEC(ZSTD(1)),
-    StartTimeUnix DateTime64(9) CODEC(Delta(8), ZSTD(1)),
-    TimeUnix DateTime64(9) CODEC(Delta(8), ZSTD(1)),
+    ${metric_columns}
     Value Float64 CODEC(ZSTD(1)),
     Flags UInt32 CODEC(ZSTD(1)),
-    Exemplars Nested (
-        FilteredAttributes Map(LowCardinality(String), String),
-        TimeUnix DateTime64(9),
-        Value Float64,
-        SpanId String,
-        TraceId String
-    ) CODEC(ZSTD(1)),
+    ${exemplar_columns}
 
-    -- one letter per key of Attributes, and so on
-    AttributeTypes LowCardinality(String) CODEC(ZSTD(1)),
-    ResourceAttributeTypes LowCardinality(String) CODEC(ZSTD(1)),
-    ScopeAttributeTypes LowCardinality(String) CODEC(ZSTD(1)),
+    ${metric_type_columns}
     ExemplarAttributeTypes Array(LowCardinality(String)) CODEC(ZSTD(1)),
     MetricMetadata Map(LowCardinality(String), String) CODEC(ZSTD(1)),
     -- the value where it came as an integer, which Value holds exactly up to 2^53 only
@@ -37,41 +15,17 @@ CREATE TABLE IF NOT EXISTS ${db}.otel_metrics_gauge${L} ${on_cluster} (
 
     INDEX idx_time TimeUnix TYPE minmax GRANULARITY 1
 ) ENGINE = ${R}MergeTree
-PARTITION BY toDate(TimeUnix)
-ORDER BY (ServiceName, MetricName, toStartOfHour(TimeUnix), cityHash64(Attributes), TimeUnix)
-SETTINGS index_granularity = 8192, ttl_only_drop_parts = 1, ${once};
+${metric_order};
 
 CREATE TABLE IF NOT EXISTS ${db}.otel_metrics_sum${L} ${on_cluster} (
-    ResourceAttributes Map(LowCardinality(String), String) CODEC(ZSTD(1)),
-    ResourceSchemaUrl String CODEC(ZSTD(1)),
-    ScopeName String CODEC(ZSTD(1)),
-    ScopeVersion String CODEC(ZSTD(1)),
-    ScopeAttributes Map(LowCardinality(String), String) CODEC(ZSTD(1)),
-    ScopeDroppedAttrCount UInt32 CODEC(ZSTD(1)),
-    ScopeSchemaUrl String CODEC(ZSTD(1)),
-    ServiceName LowCardinality(String) CODEC(ZSTD(1)),
-    MetricName LowCardinality(String) CODEC(ZSTD(1)),
-    MetricDescription String CODEC(ZSTD(1)),
-    MetricUnit String CODEC(ZSTD(1)),
-    Attributes Map(LowCardinality(String), String) CODEC(ZSTD(1)),
-    StartTimeUnix DateTime64(9) CODEC(Delta(8), ZSTD(1)),
-    TimeUnix DateTime64(9) CODEC(Delta(8), ZSTD(1)),
+    ${metric_columns}
     Value Float64 CODEC(ZSTD(1)),
     Flags UInt32 CODEC(ZSTD(1)),
-    Exemplars Nested (
-        FilteredAttributes Map(LowCardinality(String), String),
-        TimeUnix DateTime64(9),
-        Value Float64,
-        SpanId String,
-        TraceId String
-    ) CODEC(ZSTD(1)),
+    ${exemplar_columns}
     AggregationTemporality Int32 CODEC(ZSTD(1)),
     IsMonotonic Bool CODEC(Delta(1), ZSTD(1)),
 
-    -- one letter per key of Attributes, and so on
-    AttributeTypes LowCardinality(String) CODEC(ZSTD(1)),
-    ResourceAttributeTypes LowCardinality(String) CODEC(ZSTD(1)),
-    ScopeAttributeTypes LowCardinality(String) CODEC(ZSTD(1)),
+    ${metric_type_columns}
     ExemplarAttributeTypes Array(LowCardinality(String)) CODEC(ZSTD(1)),
     MetricMetadata Map(LowCardinality(String), String) CODEC(ZSTD(1)),
     -- the value where it came as an integer, which Value holds exactly up to 2^53 only
@@ -79,45 +33,21 @@ CREATE TABLE IF NOT EXISTS ${db}.otel_metrics_sum${L} ${on_cluster} (
 
     INDEX idx_time TimeUnix TYPE minmax GRANULARITY 1
 ) ENGINE = ${R}MergeTree
-PARTITION BY toDate(TimeUnix)
-ORDER BY (ServiceName, MetricName, toStartOfHour(TimeUnix), cityHash64(Attributes), TimeUnix)
-SETTINGS index_granularity = 8192, ttl_only_drop_parts = 1, ${once};
+${metric_order};
 
 CREATE TABLE IF NOT EXISTS ${db}.otel_metrics_histogram${L} ${on_cluster} (
-    ResourceAttributes Map(LowCardinality(String), String) CODEC(ZSTD(1)),
-    ResourceSchemaUrl String CODEC(ZSTD(1)),
-    ScopeName String CODEC(ZSTD(1)),
-    ScopeVersion String CODEC(ZSTD(1)),
-    ScopeAttributes Map(LowCardinality(String), String) CODEC(ZSTD(1)),
-    ScopeDroppedAttrCount UInt32 CODEC(ZSTD(1)),
-    ScopeSchemaUrl String CODEC(ZSTD(1)),
-    ServiceName LowCardinality(String) CODEC(ZSTD(1)),
-    MetricName LowCardinality(String) CODEC(ZSTD(1)),
-    MetricDescription String CODEC(ZSTD(1)),
-    MetricUnit String CODEC(ZSTD(1)),
-    Attributes Map(LowCardinality(String), String) CODEC(ZSTD(1)),
-    StartTimeUnix DateTime64(9) CODEC(Delta(8), ZSTD(1)),
-    TimeUnix DateTime64(9) CODEC(Delta(8), ZSTD(1)),
+    ${metric_columns}
     Count UInt64 CODEC(Delta(8), ZSTD(1)),
     Sum Float64 CODEC(ZSTD(1)),
     BucketCounts Array(UInt64) CODEC(ZSTD(1)),
     ExplicitBounds Array(Float64) CODEC(ZSTD(1)),
-    Exemplars Nested (
-        FilteredAttributes Map(LowCardinality(String), String),
-        TimeUnix DateTime64(9),
-        Value Float64,
-        SpanId String,
-        TraceId String
-    ) CODEC(ZSTD(1)),
+    ${exemplar_columns}
     Flags UInt32 CODEC(ZSTD(1)),
     Min Float64 CODEC(ZSTD(1)),
     Max Float64 CODEC(ZSTD(1)),
     AggregationTemporality Int32 CODEC(ZSTD(1)),
 
-    -- one letter per key of Attributes, and so on
-    AttributeTypes LowCardinality(String) CODEC(ZSTD(1)),
-    ResourceAttributeTypes LowCardinality(String) CODEC(ZSTD(1)),
-    ScopeAttributeTypes LowCardinality(String) CODEC(ZSTD(1)),
+    ${metric_type_columns}
     ExemplarAttributeTypes Array(LowCardinality(String)) CODEC(ZSTD(1)),
     MetricMetadata Map(LowCardinality(String), String) CODEC(ZSTD(1)),
     -- OTLP tells a sum, minimum or maximum of 0 from one that was not reported
@@ -127,25 +57,10 @@ CREATE TABLE IF NOT EXISTS ${db}.otel_metrics_histogram${L} ${on_cluster} (
 
     INDEX idx_time TimeUnix TYPE minmax GRANULARITY 1
 ) ENGINE = ${R}MergeTree
-PARTITION BY toDate(TimeUnix)
-ORDER BY (ServiceName, MetricName, toStartOfHour(TimeUnix), cityHash64(Attributes), TimeUnix)
-SETTINGS index_granularity = 8192, ttl_only_drop_parts = 1, ${once};
+${metric_order};
 
 CREATE TABLE IF NOT EXISTS ${db}.otel_metrics_exponential_histogram${L} ${on_cluster} (
-    ResourceAttributes Map(LowCardinality(String), String) CODEC(ZSTD(1)),
-    ResourceSchemaUrl String CODEC(ZSTD(1)),
-    ScopeName String CODEC(ZSTD(1)),
-    ScopeVersion String CODEC(ZSTD(1)),
-    ScopeAttributes Map(LowCardinality(String), String) CODEC(ZSTD(1)),
-    ScopeDroppedAttrCount UInt32 CODEC(ZSTD(1)),
-    ScopeSchemaUrl String CODEC(ZSTD(1)),
-    ServiceName LowCardinality(String) CODEC(ZSTD(1)),
-    MetricName LowCardinality(String) CODEC(ZSTD(1)),
-    MetricDescription String CODEC(ZSTD(1)),
-    MetricUnit String CODEC(ZSTD(1)),
-    Attributes Map(LowCardinality(String), String) CODEC(ZSTD(1)),
-    StartTimeUnix DateTime64(9) CODEC(Delta(8), ZSTD(1)),
-    TimeUnix DateTime64(9) CODEC(Delta(8), ZSTD(1)),
+    ${metric_columns}
     Count UInt64 CODEC(Delta(8), ZSTD(1)),
     Sum Float64 CODEC(ZSTD(1)),
     Scale Int32 CODEC(ZSTD(1)),
@@ -154,22 +69,13 @@ CREATE TABLE IF NOT EXISTS ${db}.otel_metrics_exponential_histogram${L} ${on_clu
     PositiveBucketCounts Array(UInt64) CODEC(ZSTD(1)),
     NegativeOffset Int32 CODEC(ZSTD(1)),
     NegativeBucketCounts Array(UInt64) CODEC(ZSTD(1)),
-    Exemplars Nested (
-        FilteredAttributes Map(LowCardinality(String), String),
-        TimeUnix DateTime64(9),
-        Value Float64,
-        SpanId String,
-        TraceId String
-    ) CODEC(ZSTD(1)),
+    ${exemplar_columns}
     Flags UInt32 CODEC(ZSTD(1)),
     Min Float64 CODEC(ZSTD(1)),
     Max Float64 CODEC(ZSTD(1)),
     AggregationTemporality Int32 CODEC(ZSTD(1)),
 
-    -- one letter per key of Attributes, and so on
-    AttributeTypes LowCardinality(String) CODEC(ZSTD(1)),
-    ResourceAttributeTypes LowCardinality(String) CODEC(ZSTD(1)),
-    ScopeAttributeTypes LowCardinality(String) CODEC(ZSTD(1)),
+    ${metric_type_columns}
     ExemplarAttributeTypes Array(LowCardinality(String)) CODEC(ZSTD(1)),
     MetricMetadata Map(LowCardinality(String), String) CODEC(ZSTD(1)),
     -- OTLP tells a sum, minimum or maximum of 0 from one that was not reported
@@ -180,25 +86,10 @@ CREATE TABLE IF NOT EXISTS ${db}.otel_metrics_exponential_histogram${L} ${on_clu
 
     INDEX idx_time TimeUnix TYPE minmax GRANULARITY 1
 ) ENGINE = ${R}MergeTree
-PARTITION BY toDate(TimeUnix)
-ORDER BY (ServiceName, MetricName, toStartOfHour(TimeUnix), cityHash64(Attributes), TimeUnix)
-SETTINGS index_granularity = 8192, ttl_only_drop_parts = 1, ${once};
+${metric_order};
 
 CREATE TABLE IF NOT EXISTS ${db}.otel_metrics_summary${L} ${on_cluster} (
-    ResourceAttributes Map(LowCardinality(String), String) CODEC(ZSTD(1)),
-    ResourceSchemaUrl String CODEC(ZSTD(1)),
-    ScopeName String CODEC(ZSTD(1)),
-    ScopeVersion String CODEC(ZSTD(1)),
-    ScopeAttributes Map(LowCardinality(String), String) CODEC(ZSTD(1)),
-    ScopeDroppedAttrCount UInt32 CODEC(ZSTD(1)),
-    ScopeSchemaUrl String CODEC(ZSTD(1)),
-    ServiceName LowCardinality(String) CODEC(ZSTD(1)),
-    MetricName LowCardinality(String) CODEC(ZSTD(1)),
-    MetricDescription String CODEC(ZSTD(1)),
-    MetricUnit String CODEC(ZSTD(1)),
-    Attributes Map(LowCardinality(String), String) CODEC(ZSTD(1)),
-    StartTimeUnix DateTime64(9) CODEC(Delta(8), ZSTD(1)),
-    TimeUnix DateTime64(9) CODEC(Delta(8), ZSTD(1)),
+    ${metric_columns}
     Count UInt64 CODEC(Delta(8), ZSTD(1)),
     Sum Float64 CODEC(ZSTD(1)),
     ValueAtQuantiles Nested (
@@ -207,14 +98,9 @@ CREATE TABLE IF NOT EXISTS ${db}.otel_metrics_summary${L} ${on_cluster} (
     ) CODEC(ZSTD(1)),
     Flags UInt32 CODEC(ZSTD(1)),
 
-    -- one letter per key of Attributes, and so on
-    AttributeTypes LowCardinality(String) CODEC(ZSTD(1)),
-    ResourceAttributeTypes LowCardinality(String) CODEC(ZSTD(1)),
-    ScopeAttributeTypes LowCardinality(String) CODEC(ZSTD(1)),
+    ${metric_type_columns}
     MetricMetadata Map(LowCardinality(String), String) CODEC(ZSTD(1)),
 
     INDEX idx_time TimeUnix TYPE minmax GRANULARITY 1
 ) ENGINE = ${R}MergeTree
-PARTITION BY toDate(TimeUnix)
-ORDER BY (ServiceName, MetricName, toStartOfHour(TimeUnix), cityHash64(Attributes), TimeUnix)
-SETTINGS index_granularity = 8192, ttl_only_drop_parts = 1, ${once};
+${metric_order};

@@ -54,21 +54,10 @@ CREATE TABLE IF NOT EXISTS ${db}.otlp_metrics_flat ${on_cluster} (
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS ${db}.otel_metrics_gauge_mv ${on_cluster} TO ${db}.otel_metrics_gauge${L} AS
 SELECT
-    ResourceAttributes, ResourceAttributeTypes, ResourceSchemaUrl,
-    ScopeName, ScopeVersion, ScopeAttributes, ScopeAttributeTypes, ScopeDroppedAttrCount, ScopeSchemaUrl,
-    ServiceName, MetricName, MetricDescription, MetricUnit, MetricMetadata,
-    Attributes, AttributeTypes,
-    quarterdeck_time(start_time_unix_nano) AS StartTimeUnix,
-    quarterdeck_time(time_unix_nano) AS TimeUnix,
-    flags AS Flags,
+    ${metric_values}
     if(value = 'i', toFloat64(as_int), as_double) AS Value,
     if(value = 'i', as_int, NULL) AS IntValue,
-    exemplar.1 AS `Exemplars.FilteredAttributes`,
-    exemplar.2 AS ExemplarAttributeTypes,
-    exemplar.3 AS `Exemplars.TimeUnix`,
-    exemplar.4 AS `Exemplars.Value`,
-    exemplar.5 AS `Exemplars.SpanId`,
-    exemplar.6 AS `Exemplars.TraceId`
+    ${exemplar_values}
 FROM ${db}.otlp_metrics_flat
 ARRAY JOIN
     arraySlice(attributes, 1, length(gauge.data_points.flags)) AS Attributes,
@@ -83,21 +72,10 @@ ARRAY JOIN
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS ${db}.otel_metrics_sum_mv ${on_cluster} TO ${db}.otel_metrics_sum${L} AS
 SELECT
-    ResourceAttributes, ResourceAttributeTypes, ResourceSchemaUrl,
-    ScopeName, ScopeVersion, ScopeAttributes, ScopeAttributeTypes, ScopeDroppedAttrCount, ScopeSchemaUrl,
-    ServiceName, MetricName, MetricDescription, MetricUnit, MetricMetadata,
-    Attributes, AttributeTypes,
-    quarterdeck_time(start_time_unix_nano) AS StartTimeUnix,
-    quarterdeck_time(time_unix_nano) AS TimeUnix,
-    flags AS Flags,
+    ${metric_values}
     if(value = 'i', toFloat64(as_int), as_double) AS Value,
     if(value = 'i', as_int, NULL) AS IntValue,
-    exemplar.1 AS `Exemplars.FilteredAttributes`,
-    exemplar.2 AS ExemplarAttributeTypes,
-    exemplar.3 AS `Exemplars.TimeUnix`,
-    exemplar.4 AS `Exemplars.Value`,
-    exemplar.5 AS `Exemplars.SpanId`,
-    exemplar.6 AS `Exemplars.TraceId`,
+    ${exemplar_values},
     sum.aggregation_temporality AS AggregationTemporality,
     sum.is_monotonic AS IsMonotonic
 FROM ${db}.otlp_metrics_flat
@@ -114,13 +92,7 @@ ARRAY JOIN
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS ${db}.otel_metrics_histogram_mv ${on_cluster} TO ${db}.otel_metrics_histogram${L} AS
 SELECT
-    ResourceAttributes, ResourceAttributeTypes, ResourceSchemaUrl,
-    ScopeName, ScopeVersion, ScopeAttributes, ScopeAttributeTypes, ScopeDroppedAttrCount, ScopeSchemaUrl,
-    ServiceName, MetricName, MetricDescription, MetricUnit, MetricMetadata,
-    Attributes, AttributeTypes,
-    quarterdeck_time(start_time_unix_nano) AS StartTimeUnix,
-    quarterdeck_time(time_unix_nano) AS TimeUnix,
-    flags AS Flags,
+    ${metric_values}
     count AS Count,
     ifNull(point_sum, 0) AS Sum,
     ifNull(min, 0) AS Min,
@@ -130,12 +102,7 @@ SELECT
     max IS NOT NULL AS HasMax,
     bucket_counts AS BucketCounts,
     explicit_bounds AS ExplicitBounds,
-    exemplar.1 AS `Exemplars.FilteredAttributes`,
-    exemplar.2 AS ExemplarAttributeTypes,
-    exemplar.3 AS `Exemplars.TimeUnix`,
-    exemplar.4 AS `Exemplars.Value`,
-    exemplar.5 AS `Exemplars.SpanId`,
-    exemplar.6 AS `Exemplars.TraceId`,
+    ${exemplar_values},
     histogram.aggregation_temporality AS AggregationTemporality
 FROM ${db}.otlp_metrics_flat
 ARRAY JOIN
@@ -154,13 +121,7 @@ ARRAY JOIN
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS ${db}.otel_metrics_exponential_histogram_mv ${on_cluster} TO ${db}.otel_metrics_exponential_histogram${L} AS
 SELECT
-    ResourceAttributes, ResourceAttributeTypes, ResourceSchemaUrl,
-    ScopeName, ScopeVersion, ScopeAttributes, ScopeAttributeTypes, ScopeDroppedAttrCount, ScopeSchemaUrl,
-    ServiceName, MetricName, MetricDescription, MetricUnit, MetricMetadata,
-    Attributes, AttributeTypes,
-    quarterdeck_time(start_time_unix_nano) AS StartTimeUnix,
-    quarterdeck_time(time_unix_nano) AS TimeUnix,
-    flags AS Flags,
+    ${metric_values}
     count AS Count,
     ifNull(point_sum, 0) AS Sum,
     ifNull(min, 0) AS Min,
@@ -175,12 +136,7 @@ SELECT
     positive.bucket_counts AS PositiveBucketCounts,
     negative.offset AS NegativeOffset,
     negative.bucket_counts AS NegativeBucketCounts,
-    exemplar.1 AS `Exemplars.FilteredAttributes`,
-    exemplar.2 AS ExemplarAttributeTypes,
-    exemplar.3 AS `Exemplars.TimeUnix`,
-    exemplar.4 AS `Exemplars.Value`,
-    exemplar.5 AS `Exemplars.SpanId`,
-    exemplar.6 AS `Exemplars.TraceId`,
+    ${exemplar_values},
     exponential_histogram.aggregation_temporality AS AggregationTemporality
 FROM ${db}.otlp_metrics_flat
 ARRAY JOIN
@@ -202,13 +158,7 @@ ARRAY JOIN
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS ${db}.otel_metrics_summary_mv ${on_cluster} TO ${db}.otel_metrics_summary${L} AS
 SELECT
-    ResourceAttributes, ResourceAttributeTypes, ResourceSchemaUrl,
-    ScopeName, ScopeVersion, ScopeAttributes, ScopeAttributeTypes, ScopeDroppedAttrCount, ScopeSchemaUrl,
-    ServiceName, MetricName, MetricDescription, MetricUnit, MetricMetadata,
-    Attributes, AttributeTypes,
-    quarterdeck_time(start_time_unix_nano) AS StartTimeUnix,
-    quarterdeck_time(time_unix_nano) AS TimeUnix,
-    flags AS Flags,
+    ${metric_values}
     count AS Count,
     point_sum AS Sum,
     quantile_values.quantile AS `ValueAtQuantiles.Quantile`,

@@ -59,3 +59,56 @@ Array(Tuple(
 -- What is inserted again is stored once, in every table of the chain: the windows must be equal. A cluster forgets after
 -- a week.
 non_replicated_deduplication_window = 10000, replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800
+
+-- fragment metric_columns
+ResourceAttributes Map(LowCardinality(String), String) CODEC(ZSTD(1)),
+    ResourceSchemaUrl String CODEC(ZSTD(1)),
+    ScopeName String CODEC(ZSTD(1)),
+    ScopeVersion String CODEC(ZSTD(1)),
+    ScopeAttributes Map(LowCardinality(String), String) CODEC(ZSTD(1)),
+    ScopeDroppedAttrCount UInt32 CODEC(ZSTD(1)),
+    ScopeSchemaUrl String CODEC(ZSTD(1)),
+    ServiceName LowCardinality(String) CODEC(ZSTD(1)),
+    MetricName LowCardinality(String) CODEC(ZSTD(1)),
+    MetricDescription String CODEC(ZSTD(1)),
+    MetricUnit String CODEC(ZSTD(1)),
+    Attributes Map(LowCardinality(String), String) CODEC(ZSTD(1)),
+    StartTimeUnix DateTime64(9) CODEC(Delta(8), ZSTD(1)),
+    TimeUnix DateTime64(9) CODEC(Delta(8), ZSTD(1)),
+
+-- fragment exemplar_columns
+Exemplars Nested (
+        FilteredAttributes Map(LowCardinality(String), String),
+        TimeUnix DateTime64(9),
+        Value Float64,
+        SpanId String,
+        TraceId String
+    ) CODEC(ZSTD(1)),
+
+-- fragment metric_type_columns
+-- one letter per key of Attributes, and so on
+    AttributeTypes LowCardinality(String) CODEC(ZSTD(1)),
+    ResourceAttributeTypes LowCardinality(String) CODEC(ZSTD(1)),
+    ScopeAttributeTypes LowCardinality(String) CODEC(ZSTD(1)),
+
+-- fragment metric_order
+PARTITION BY toDate(TimeUnix)
+ORDER BY (ServiceName, MetricName, toStartOfHour(TimeUnix), cityHash64(Attributes), TimeUnix)
+SETTINGS index_granularity = 8192, ttl_only_drop_parts = 1, ${once}
+
+-- fragment metric_values
+ResourceAttributes, ResourceAttributeTypes, ResourceSchemaUrl,
+    ScopeName, ScopeVersion, ScopeAttributes, ScopeAttributeTypes, ScopeDroppedAttrCount, ScopeSchemaUrl,
+    ServiceName, MetricName, MetricDescription, MetricUnit, MetricMetadata,
+    Attributes, AttributeTypes,
+    quarterdeck_time(start_time_unix_nano) AS StartTimeUnix,
+    quarterdeck_time(time_unix_nano) AS TimeUnix,
+    flags AS Flags,
+
+-- fragment exemplar_values
+exemplar.1 AS `Exemplars.FilteredAttributes`,
+    exemplar.2 AS ExemplarAttributeTypes,
+    exemplar.3 AS `Exemplars.TimeUnix`,
+    exemplar.4 AS `Exemplars.Value`,
+    exemplar.5 AS `Exemplars.SpanId`,
+    exemplar.6 AS `Exemplars.TraceId`
