@@ -144,7 +144,7 @@ def test_a_target_that_is_away_is_told_of_everywhere_and_holds_up_nothing(deck: 
     status, check = deck.ready()
     assert (status, check["ok"], check["required"]) == (200, False, False)
     assert check["reason"] == "traces: HTTP 503"
-    assert deck.count("forward_waiting_items") == 3
+    wait_for(lambda: deck.count("forward_waiting_items") == 3)
     assert deck.count("forward_waiting_bytes") > 0
     stored = "SELECT count() FROM otel_traces WHERE SpanName IN splitByChar(',', {names:String})"
     wait_for(lambda: deck.running.sql(stored, names=",".join(names)) == "3")

@@ -1,8 +1,8 @@
 """The whole deck as a user starts it: ``quarterdeck up`` as a child process on free ports."""
 
+import itertools
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -10,21 +10,21 @@ import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+from quarterdeck.cli.processes import port_is_free
+
 _PORTS = ("otlp-http", "otlp-grpc", "clickhouse", "runner", "ui")
+_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+# Below the ports that the kernel gives to outgoing connections, and another range for each process of the suite:
+# between finding a port and listening on it nobody else takes it.
+_candidates = itertools.cycle(range(12000 + 2000 * (_WORKER % 10), 14000 + 2000 * (_WORKER % 10)))
 
 
 def free_ports(count: int) -> list[int]:
     """Ports of 127.0.0.1 on which nothing listens now, all different."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [int(each.getsockname()[1]) for each in sockets]
-    finally:
-        for each in sockets:
-            each.close()
+    return list(itertools.islice(filter(partial(port_is_free, "127.0.0.1"), _candidates), count))
 
 
 @dataclass
@@ -75,7 +75,8 @@ def command(ports: dict[str, int], data: Path, arguments: Sequence[str]) -> list
 def running_deck(data: Path, *arguments: str, environment: dict[str, str] | None = None) -> Iterator[Deck]:
     """Start ``quarterdeck up``, wait for its addresses, and end it after the block."""
     ports = dict(zip(_PORTS, free_ports(len(_PORTS)), strict=True))
-    env = {k: v for k, v in os.environ.items() if not k.endswith("_API_KEY")} | (environment or {})
+    env = {k: v for k, v in os.environ.items() if not k.endswith("_API_KEY")}
+    env |= {"QUARTERDECK_STAND_IN_PORT": str(free_ports(1)[0])} | (environment or {})
     process = subprocess.Popen(
         command(ports, data, arguments), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=env
     )

@@ -132,7 +132,7 @@ class _Deck:
             "QUARTERDECK_TOKEN": self.token,
         }
         if self.options.demo and missing_keys():
-            port = free_port("127.0.0.1", _STAND_IN_PORT)
+            port = free_port("127.0.0.1", int(os.environ.get("QUARTERDECK_STAND_IN_PORT") or _STAND_IN_PORT))
             result |= stand_in_environment(f"http://127.0.0.1:{port}")
             result["QUARTERDECK_STAND_IN_PORT"] = str(port)
         return result
