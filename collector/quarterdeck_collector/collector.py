@@ -223,7 +223,7 @@ class Collector:
             gathering=lambda: delivery.gathering,
             sync=survive,
             leave_room=settings.clickhouse_url is None,
-            on_committed=LogTail(self.broker).committed if kind is LOGS else lambda *_: None,
+            on_committed=LogTail(self.broker).committed if kind is LOGS else None,
         )
         delivery.on_free = commits.seal_if_ripe
         return Stream(kind, commits, delivery)
