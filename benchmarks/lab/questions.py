@@ -19,6 +19,7 @@ SEARCH_MS: Final = 300
 _SECTION: Final = re.compile(r"^-- question (\w+)\n(.*?)(?=^-- question|\Z)", re.MULTILINE | re.DOTALL)
 _SQL: Final = dict(_SECTION.findall(Path(__file__).with_suffix(".sql").read_text()))
 
+_ANSWER_S: Final = 600
 _PAGE: Final = 50
 """Matches that a search wants."""
 
@@ -61,7 +62,11 @@ class Asker:
         self.store: queries.Store = _Forgetful(url, database)
         self.runs: list[queries.RunRow] | None = None
         self._client: Any = clickhouse_connect.get_client(
-            dsn=url, database=database, settings=_UNREMEMBERED, autogenerate_session_id=False
+            dsn=url,
+            database=database,
+            settings=_UNREMEMBERED,
+            autogenerate_session_id=False,
+            send_receive_timeout=_ANSWER_S,
         )
 
     def sql(self, question: str, settings: Mapping[str, str] | None = None, **parameters: Any) -> list[dict[str, Any]]:

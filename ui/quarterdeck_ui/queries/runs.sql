@@ -1,6 +1,7 @@
--- The newest runs of which something began since a time, or one run by its id. The subquery finds them in two columns; the
--- rest is read of those alone, and also from the day before, since a run may go on over midnight. Rows of one run may
--- still be unmerged, hence the grouping; GLOBAL matters on a cluster only.
+-- The newest runs of which something began since a time, or one run by its id. The subquery finds them in few columns, and
+-- some more than wanted: a run that goes on may have begun earlier. The rest is read of those alone, also from the day
+-- before, since a run may go on over midnight. Rows of one run may still be unmerged, hence the grouping; GLOBAL matters
+-- on a cluster only.
 SELECT
     RunId,
     max(r.TraceId) AS Trace,
@@ -27,6 +28,10 @@ WHERE r.Day >= toDate(fromUnixTimestamp64Nano({since:Int64}, 'UTC')) - 1 AND r.R
     SELECT RunId FROM runs
     WHERE Day >= toDate(fromUnixTimestamp64Nano({since:Int64}, 'UTC')) AND Start >= fromUnixTimestamp64Nano({since:Int64})
         AND ({run:String} = '' OR RunId = {run:String})
+    GROUP BY RunId
+    HAVING {run:String} != '' OR max(PipelineName) != '' OR sum(ModelCalls) > 0
+    ORDER BY min(Start) DESC
+    LIMIT {limit:UInt32} + 20
 )
 GROUP BY RunId
 HAVING {run:String} != '' OR Pipeline != '' OR Calls > 0

@@ -2,8 +2,8 @@
 -- spans tell of is counted once. Both sides read the hours of the run alone (the first column of their sort key), and few
 -- columns: analysing a join of two wide tables takes longer than running it.
 WITH
-    toStartOfHour(fromUnixTimestamp64Nano({since:Int64}) - INTERVAL 1 HOUR) AS first_hour,
-    toStartOfHour(fromUnixTimestamp64Nano({until:Int64}) + INTERVAL 1 HOUR) AS last_hour
+    toStartOfHour(fromUnixTimestamp64Nano({since:Int64}) - INTERVAL 10 MINUTE) AS first_hour,
+    toStartOfHour(fromUnixTimestamp64Nano({until:Int64}) + INTERVAL 10 MINUTE) AS last_hour
 SELECT
     SpanId, ParentSpanId, SpanName, StartNs, Duration, StatusCode, StatusMessage, Operation, StepId, StepName, ErrorType,
     c.SpanId != '' AS IsModelCall, Provider, Model, InputTokens, OutputTokens, CacheReadTokens, CacheWriteTokens,
