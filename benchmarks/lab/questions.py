@@ -122,6 +122,10 @@ def _new_events(asker: Asker, _: Sample) -> Any:
     return queries.events_after(asker.store, time.time_ns() - 120 * 10**9)
 
 
+def _first_events(asker: Asker, _: Sample) -> Any:
+    return queries.bootstrap_events(asker.store, time.time_ns() - 900 * 10**9)
+
+
 def _by_day(words: str) -> Way:
     """Walk back until a page of matches is full."""
     word, days = words.split(maxsplit=1)[0], "SELECT max(toDate(now('UTC')) - Day) + 1 FROM runs"
@@ -147,7 +151,7 @@ PAGES: Final = (
     Question("totals of today", _front(queries.today), baseline=_own("raw_today")),
     Question("calls by model", _page("calls_by_model", **CHARTS), baseline=_own("raw_calls_by_model")),
     Question("latency", _page("latency", **CHARTS), baseline=_own("raw_latency")),
-    Question("live events at the start", _front(queries.bootstrap_events)),
+    Question("live events at the start", _first_events),
     Question("new live events", _new_events),
     Question("spans of a run", _front(queries.spans_of_run, "run", "start_ns", "end_ns"), TRACE_MS, _own("raw_trace")),
     Question("payload of a span", _front(queries.span_payload, "run", "span"), baseline=_own("raw_span")),

@@ -28,6 +28,12 @@ _SETTINGS_PROBE: Final = re.compile(
     rb"\s*SELECT\s+name,\s*value,\s*readonly\s+FROM\s+system\.settings(?:\s+LIMIT\s+\d+)?\s+FORMAT\s+Native\s*",
     re.IGNORECASE,
 )
+_DEFAULTS: Final = {
+    # Asked for one run among many parts, find those that may hold it before any is opened: by default all are.
+    "use_skip_indexes_on_data_read": "0",
+    # The sort keys serve every table here; what else the engine knows of a column is read in vain when it plans.
+    "use_statistics": "0",
+}
 _NUMBER: Final = re.compile(r"[0-9]{1,19}(\.[0-9]{1,19})?")
 _NAME: Final = re.compile(r"[A-Za-z_]\w*")
 
@@ -41,14 +47,14 @@ class Limits:
     rows: int = 10_000_000
 
     def settings(self, wanted: dict[str, str]) -> dict[str, str]:
-        """Give the settings to apply: the client's, except where they would exceed a cap."""
+        """Give the settings to apply: ours, over them the client's, except where they would exceed a cap."""
         caps = {
             "max_execution_time": self.seconds,
             "max_memory_usage": self.memory_bytes,
             "max_result_rows": self.rows,
         }
         lowered = {name: _lower(wanted.get(name, ""), cap) for name, cap in caps.items()}
-        return {**wanted, **lowered, "result_overflow_mode": "throw"}
+        return {**_DEFAULTS, **wanted, **lowered, "result_overflow_mode": "throw"}
 
 
 def _lower(wanted: str, cap: int) -> str:

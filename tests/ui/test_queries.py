@@ -15,6 +15,8 @@ from support import otlp
 from support.collectors import CollectorProcess, collector, wait_for
 from support.scenario import ANSWER, Run, play
 
+DAY = 86_400
+
 
 def stored(store: Store, run_id: str) -> RunRow:
     def look() -> RunRow | None:
@@ -37,6 +39,16 @@ def finished(home: CollectorProcess, ago: float = 60, **more: str) -> Run:
     return run
 
 
+def goes_on(home: CollectorProcess, run: Run, days: int) -> None:
+    """Have a run send a span for each of the last days, a minute ago the last."""
+    told = {s.RUN_ID: run.id, s.PIPELINE_NAME: "query-test"}
+    spans = []
+    for ago in range(days):
+        at = time.time_ns() - (ago * DAY + 60) * 10**9
+        spans.append({"start_time_unix_nano": at, "end_time_unix_nano": at + 1, "attributes": told})
+    home.post("/v1/traces", otlp.traces(*spans).SerializeToString()).raise_for_status()
+
+
 def test_a_finished_run_adds_up(home: CollectorProcess, store: Store) -> None:
     run = finished(home)
     row = stored(store, run.id)
@@ -49,10 +61,13 @@ def test_a_finished_run_adds_up(home: CollectorProcess, store: Store) -> None:
 
 
 def test_the_newest_runs_are_found_whatever_their_age(home: CollectorProcess, store: Store) -> None:
-    for ago in (200, 7_200, 2 * 86_400, 10 * 86_400, 40 * 86_400):
+    for ago in (200, 7_200, 2 * DAY, 10 * DAY, 40 * DAY):
         stored(store, finished(home, ago=ago).id)
+    goes_on(home, long := finished(home, ago=5 * DAY), days=5)
+    row = wait_for(lambda: (row := stored(store, long.id)).end_ns - row.start_ns > 4 * DAY * 10**9 and row)
     now, everything = time.time_ns(), queries.recent_runs(store, time.time_ns(), limit=10_000)
 
+    assert row in everything
     starts = [row.start_ns for row in everything]
     assert starts == sorted(starts, reverse=True)
     for limit in range(1, len(everything) + 2):
@@ -115,10 +130,26 @@ def test_a_starting_dashboard_learns_of_open_runs_with_one_heartbeat_each(home: 
     for _ in range(3):
         run.heartbeat()
     wait_for(lambda: queries.events_after(store, 0))
-    names = [event.name for event in queries.bootstrap_events(store) if event.run_id == run.id]
+    names = [event.name for event in queries.bootstrap_events(store, time.time_ns() - 10**12) if event.run_id == run.id]
     assert sorted(names) == sorted([s.EVENT_PIPELINE_STARTED, s.EVENT_STEP_STARTED, s.EVENT_HEARTBEAT])
     run.end_step(step)
     run.end()
+
+
+def test_a_starting_dashboard_skips_runs_that_fell_silent_and_knows_where_to_read_on(
+    home: CollectorProcess, store: Store
+) -> None:
+    silent = Run(home.otlp, "fell-silent", steps=1)
+    wait_for(lambda: any(event.run_id == silent.id for event in queries.events_after(store, 0)))
+    later = time.time_ns()
+    ended = finished(home)
+    stored(store, ended.id)
+    runs = {event.run_id for event in queries.bootstrap_events(store, later)}
+    assert ended.id in runs
+    assert silent.id not in runs
+    newest = queries.events_after(store, 0)[-1]
+    assert newest in queries.bootstrap_events(store, time.time_ns() + 10**12)
+    silent.end()
 
 
 def test_charts_count_the_calls_by_the_time_they_ended(home: CollectorProcess, store: Store) -> None:
@@ -138,18 +169,18 @@ def test_the_middle_of_all_calls_is_not_the_middle_of_the_intervals(tmp_path: Pa
     with collector(tmp_path / "data") as alone:
         store = Store(alone.clickhouse, "quarterdeck")
         assert queries.performance(store).overall == Latency()
+        now = time.time_ns()  # once: calls of one interval must not fall into two
         for ago, count, took in ((100, 9, 1.0), (60, 1, 5.0), (20, 1, 9.0)):
             for _ in range(count):
-                answered(alone, ago, took)
+                answered(alone, now - ago * 10**9, took)
         wait_for(lambda: sum(point.calls for point in queries.performance(store).models) == 11)
         charts = queries.performance(store)
     assert [(point.p50, point.first_p50) for point in charts.latency] == [(1.0, 0.1), (5.0, 0.5), (9.0, 0.9)]
     assert astuple(charts.overall) == pytest.approx((1.0, 7.0, 0.1, 0.7))
 
 
-def answered(home: CollectorProcess, ago: float, seconds: float) -> None:
-    """One model call that ended ``ago`` seconds ago; its first chunk came after a tenth of its time."""
-    end = time.time_ns() - int(ago * 1e9)
+def answered(home: CollectorProcess, end: int, seconds: float) -> None:
+    """One model call that ended then (nanoseconds); its first chunk came after a tenth of its time."""
     told = {s.OPERATION_NAME: s.OPERATION_CHAT, s.RESPONSE_TIME_TO_FIRST_CHUNK: seconds / 10}
     span = {"start_time_unix_nano": end - int(seconds * 1e9), "end_time_unix_nano": end, "attributes": told}
     home.post("/v1/traces", otlp.traces(span).SerializeToString()).raise_for_status()

@@ -90,7 +90,7 @@ class Poller:
 
     def _new_events(self, now_ns: int) -> list[Event]:
         if now_ns - self._read_at > _GAP_NS:
-            events = queries.bootstrap_events(self._store)
+            events = queries.bootstrap_events(self._store, now_ns - _FORGET_NS)
         else:
             events = queries.events_after(self._store, self._position - _OVERLAP_NS)
         self._read_at = now_ns

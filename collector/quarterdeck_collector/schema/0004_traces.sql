@@ -66,8 +66,8 @@ CREATE TABLE IF NOT EXISTS ${db}.otel_traces${L} ${on_cluster} (
     ResourceAttributeItems Array(String) ALIAS arrayMap(kv -> concat(kv.1, '=', kv.2), CAST(ResourceAttributes, 'Array(Tuple(String, String))')),
     SpanAttributeItems Array(String) ALIAS arrayMap(kv -> concat(kv.1, '=', kv.2), CAST(SpanAttributes, 'Array(Tuple(String, String))')),
 
-    INDEX idx_trace_id TraceId TYPE bloom_filter(0.001) GRANULARITY 1,
-    INDEX idx_run_id RunId TYPE bloom_filter(0.001) GRANULARITY 1,
+    INDEX idx_trace_id TraceId TYPE bloom_filter(0.001) GRANULARITY 4,
+    INDEX idx_run_id RunId TYPE bloom_filter(0.001) GRANULARITY 4,
     INDEX idx_span_attr_items SpanAttributeItems TYPE text(tokenizer = 'array'),
     INDEX idx_ts Timestamp TYPE minmax GRANULARITY 1
 ) ENGINE = ${R}MergeTree

@@ -42,7 +42,7 @@ CREATE TABLE IF NOT EXISTS ${db}.model_calls${L} ${on_cluster} (
     CurrentPriceModel String ALIAS quarterdeck_price_model(toString(Provider), lower(toString(Model)), Timestamp),
     CurrentCost Nullable(Float64) ALIAS quarterdeck_cost(toString(Provider), CurrentPriceModel, Timestamp, InputTokens, CacheReadTokens, CacheWriteTokens, CacheWriteHourTokens, OutputTokens),
 
-    INDEX idx_run_id RunId TYPE bloom_filter(0.001) GRANULARITY 1,
+    INDEX idx_run_id RunId TYPE bloom_filter(0.001) GRANULARITY 4,
     INDEX idx_ts Timestamp TYPE minmax GRANULARITY 1
 ) ENGINE = ${R}MergeTree
 PARTITION BY toDate(Timestamp)

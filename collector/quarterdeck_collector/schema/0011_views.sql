@@ -1,76 +1,87 @@
--- Tables to read by hand. On a cluster GLOBAL asks all nodes for the inner table once; alone it means nothing.
+-- Tables to read by hand. What several tables tell of one run stands below each other and is grouped, not joined: planning
+-- joins takes longer than finding one run does.
 
 CREATE VIEW IF NOT EXISTS ${db}.pipeline_executions ${on_cluster} AS
 SELECT
-    finished.id AS id,
-    finished.pipeline_name AS pipeline_name,
-    roots.config AS config,
-    finished.started_at AS started_at,
-    finished.completed_at AS completed_at,
-    finished.status AS status,
-    finished.total_tokens AS total_tokens,
-    finished.total_cost AS total_cost,
-    roots.results AS results
+    id,
+    max(name) AS pipeline_name,
+    max(run_config) AS config,
+    if(max(is_stored) = 1, minIf(start, is_stored = 1), min(start)) AS started_at,
+    if(max(is_over) = 1, max(end), NULL) AS completed_at,
+    multiIf(max(is_over) = 1, max(final_status), max(is_stored) = 1, 'running', argMax(live_status, position)) AS status,
+    sum(tokens) AS total_tokens,
+    sum(cost) AS total_cost,
+    max(run_output) AS results
 FROM (
     SELECT
         RunId AS id,
-        if(max(r.PipelineName) != '', toString(max(r.PipelineName)), max(r.RootName)) AS pipeline_name,
-        min(r.Start) AS started_at,
-        if(max(r.RootSeen) = 1, max(r.End), NULL) AS completed_at,
-        if(max(r.RootSeen) = 1, toString(max(r.Status)), 'running') AS status,
-        sum(r.InputTokens) + sum(r.OutputTokens) AS total_tokens,
-        sum(r.Cost) AS total_cost
-    FROM ${db}.runs AS r
-    GROUP BY RunId
-    HAVING max(r.PipelineName) != '' OR sum(r.ModelCalls) > 0
+        PipelineName != '' OR ModelCalls > 0 AS is_run,
+        1 AS is_stored,
+        RootSeen AS is_over,
+        if(PipelineName != '', toString(PipelineName), RootName) AS name,
+        Start AS start,
+        End AS end,
+        toString(Status) AS final_status,
+        '' AS live_status,
+        toUInt64(0) AS position,
+        InputTokens + OutputTokens AS tokens,
+        Cost AS cost,
+        '' AS run_config,
+        '' AS run_output
+    FROM ${db}.runs
 
     UNION ALL
 
-    -- runs of which no span has ended yet; a join, since a wanted id reaches both of its sides
-    SELECT e.RunId, toString(any(e.PipelineName)), min(e.StartTime), NULL, argMax(e.Attributes['quarterdeck.run.status'], e.Position), 0, 0.
-    FROM ${db}.live_events AS e
-    GLOBAL LEFT ANTI JOIN ${db}.runs AS r ON r.RunId = e.RunId
-    WHERE e.EventName IN ('quarterdeck.pipeline.started', 'quarterdeck.heartbeat')
-    GROUP BY e.RunId
-) AS finished
-GLOBAL LEFT JOIN (
-    SELECT
-        RunId,
-        any(Payload['quarterdeck.pipeline.config']) AS config,
-        any(Payload['quarterdeck.run.output']) AS results
+    -- also runs of which no span has ended yet
+    SELECT RunId, 1, 0, 0, toString(PipelineName), StartTime, StartTime, '', Attributes['quarterdeck.run.status'], Position, 0, 0., '', ''
+    FROM ${db}.live_events
+    WHERE EventName IN ('quarterdeck.pipeline.started', 'quarterdeck.heartbeat')
+
+    UNION ALL
+
+    SELECT RunId, 0, 0, 0, '', Timestamp, Timestamp, '', '', 0, 0, 0., Payload['quarterdeck.pipeline.config'], Payload['quarterdeck.run.output']
     FROM ${db}.otel_traces
     WHERE SpanAttributes['quarterdeck.run.status'] != ''
-    GROUP BY RunId
-) AS roots ON roots.RunId = finished.id;
+)
+GROUP BY id
+HAVING max(is_run) = 1;
 
 CREATE VIEW IF NOT EXISTS ${db}.step_executions ${on_cluster} AS
 SELECT
-    s.StepId AS id,
-    s.RunId AS pipeline_execution_id,
-    any(s.StepName) AS step_name,
-    any(c.Provider) AS provider,
-    minIf(s.Timestamp, s.SpanId = s.StepId) AS started_at,
-    maxIf(s.Timestamp + toIntervalNanosecond(s.Duration), s.SpanId = s.StepId) AS completed_at,
-    argMinIf(s.PromptText, s.Timestamp, s.PromptText != '') AS prompt_text,
-    argMaxIf(s.ResponseText, s.Timestamp, s.ResponseText != '') AS response_text,
-    any(c.Tokens) AS tokens_used,
-    maxIf(s.Duration, s.SpanId = s.StepId) / 1e6 AS duration_ms,
-    multiIf(
-        countIf(s.SpanId = s.StepId) = 0, 'running',
-        maxIf(s.SpanAttributes['quarterdeck.step.status'], s.SpanId = s.StepId) != '',
-        maxIf(s.SpanAttributes['quarterdeck.step.status'], s.SpanId = s.StepId),
-        countIf(s.SpanId = s.StepId AND s.StatusCode = 'Error') > 0, 'failed',
-        'completed'
-    ) AS status
-FROM ${db}.otel_traces AS s
-GLOBAL LEFT JOIN (
-    SELECT RunId, StepId, any(Provider) AS Provider, sum(InputTokens) + sum(OutputTokens) AS Tokens
+    StepId AS id,
+    RunId AS pipeline_execution_id,
+    max(name) AS step_name,
+    max(call_provider) AS provider,
+    minIf(at, is_step) AS started_at,
+    maxIf(addNanoseconds(at, took), is_step) AS completed_at,
+    argMinIf(prompt, at, prompt != '') AS prompt_text,
+    argMaxIf(response, at, response != '') AS response_text,
+    sum(tokens) AS tokens_used,
+    maxIf(took, is_step) / 1e6 AS duration_ms,
+    multiIf(max(is_step) = 0, 'running', max(told_status) != '', max(told_status), max(has_failed) = 1, 'failed', 'completed') AS status
+FROM (
+    SELECT
+        RunId, StepId,
+        SpanId = StepId AS is_step,
+        toString(StepName) AS name,
+        Timestamp AS at,
+        Duration AS took,
+        PromptText AS prompt,
+        ResponseText AS response,
+        if(is_step, SpanAttributes['quarterdeck.step.status'], '') AS told_status,
+        is_step AND StatusCode = 'Error' AS has_failed,
+        '' AS call_provider,
+        toUInt64(0) AS tokens
+    FROM ${db}.otel_traces
+    WHERE StepId != ''
+
+    UNION ALL
+
+    SELECT RunId, StepId, 0, '', Timestamp, 0, '', '', '', 0, toString(Provider), InputTokens + OutputTokens
     FROM ${db}.model_calls
     WHERE StepId != ''
-    GROUP BY RunId, StepId
-) AS c ON c.RunId = s.RunId AND c.StepId = s.StepId
-WHERE s.StepId != ''
-GROUP BY s.StepId, s.RunId;
+)
+GROUP BY StepId, RunId;
 
 CREATE VIEW IF NOT EXISTS ${db}.metrics_snapshots ${on_cluster} AS
 SELECT

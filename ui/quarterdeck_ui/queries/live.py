@@ -35,9 +35,15 @@ def events_after(store: Store, position: int) -> list[Event]:
     return [_event(row) for row in store.ask("live_after", after=max(position, 0))]
 
 
-def bootstrap_events(store: Store) -> list[Event]:
-    """Events of all open runs and of the last minutes, oldest first."""
-    return [_event(row) for row in store.ask("live_bootstrap", ended=ENDED, heartbeat=semconv.EVENT_HEARTBEAT)]
+def bootstrap_events(store: Store, heard_ns: int) -> list[Event]:
+    """Events of the open runs and of the last minutes, oldest first.
+
+    Args:
+        store: ClickHouse.
+        heard_ns: An open run of which the collector heard nothing since then (nanoseconds) is left out.
+    """
+    parameters = {"heard": max(heard_ns, 0), "ended": ENDED, "heartbeat": semconv.EVENT_HEARTBEAT}
+    return [_event(row) for row in store.ask("live_bootstrap", **parameters)]
 
 
 def _event(row: Row) -> Event:

@@ -1,24 +1,30 @@
--- Live events that a starting dashboard needs: of every run that never said it ended, and of the last minutes.
--- Of the heartbeats only the newest of each run. Which runs is asked once, as a scalar, together with where their events
--- begin: the table is sorted by that. GLOBAL matters on a cluster only.
-WITH (
-    SELECT (groupArray(RunId), min(First))
-    FROM (
-        SELECT RunId, min(Position) AS First
-        FROM live_events
-        GROUP BY RunId
-        HAVING countIf(EventName IN {ended:Array(String)}) = 0
-            OR max(Timestamp) > now64(9) - INTERVAL 5 MINUTE
-            OR max(Position) = (SELECT max(Position) FROM live_events) -- says where to read on from
-    )
-) AS wanted
+-- Live events that a starting dashboard needs: of every run that was heard of since a time and has not said that it ended,
+-- of the last minutes, and of the newest run, which says where to read on from. Of the heartbeats only the newest of each
+-- run. The table is sorted by arrival: a run's events are looked for from when it can have begun, its age by its own
+-- clock before it was heard of, and a minute more. GLOBAL matters on a cluster only.
+WITH
+    (SELECT max(Position) FROM live_events) AS newest,
+    (
+        SELECT (groupArray(RunId), min(First))
+        FROM (
+            SELECT
+                RunId,
+                toInt64(min(Position)) - greatest(0, max(toUnixTimestamp64Nano(Timestamp) - toUnixTimestamp64Nano(StartTime))) AS First
+            FROM live_events
+            WHERE Position >= least({heard:UInt64}, newest)
+            GROUP BY RunId
+            HAVING countIf(EventName IN {ended:Array(String)}) = 0
+                OR max(Position) >= toUnixTimestamp64Nano(now64(9) - INTERVAL 5 MINUTE)
+                OR max(Position) = newest
+        )
+    ) AS wanted
 SELECT
     Position, toUnixTimestamp64Nano(Timestamp) AS TimestampNs, EventName, RunId, PipelineName, TraceId, SpanId,
     ParentSpanId, SpanName, toUnixTimestamp64Nano(StartTime) AS StartNs, StepId, StepName, Sequence, Text, StandIn, Attributes
 FROM
 (
     SELECT * FROM live_events
-    WHERE Position >= wanted.2 AND RunId GLOBAL IN (SELECT arrayJoin(wanted.1))
+    WHERE Position >= greatest(0, wanted.2 - 60000000000) AND RunId GLOBAL IN (SELECT arrayJoin(wanted.1))
     ORDER BY Position DESC
     LIMIT 1 BY RunId, if(EventName = {heartbeat:String}, 0, Position)
 )

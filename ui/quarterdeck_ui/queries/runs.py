@@ -7,6 +7,8 @@ _MINUTE_NS = 60 * 10**9
 _DAY_NS = 1440 * _MINUTE_NS
 _BACK_NS = (5 * _MINUTE_NS, 60 * _MINUTE_NS, _DAY_NS, 4 * _DAY_NS, 16 * _DAY_NS)
 _ALL_NS = _DAY_NS  # there is a day before it
+_SPARE = 20
+"""Runs looked at beyond those wanted: some that go on may have begun earlier."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +46,13 @@ def recent_runs(store: Store, now_ns: int, limit: int = 100, known: Sequence[Run
         limit: Most runs.
         known: The answer before, with the same limit: the newest runs began no earlier than the oldest of those.
     """
-    rows: list[Row] = []
+    rows: list[RunRow] = []
     for since in _steps_back(now_ns, limit, known):
-        rows = store.ask("runs", since=since, run="", limit=limit)
-        if len(rows) == limit and rows[-1]["StartNs"] >= since:  # an older run may have gone on since
+        found = store.ask("newest_runs", since=since, limit=limit + _SPARE)
+        rows = _runs(store, [row["RunId"] for row in found], since)[:limit]
+        if len(rows) == limit and rows[-1].start_ns >= since:
             break
-    return [_run(row) for row in rows]
+    return rows
 
 
 def _steps_back(now_ns: int, limit: int, known: Sequence[RunRow] | None) -> list[int]:
@@ -62,7 +65,12 @@ def _steps_back(now_ns: int, limit: int, known: Sequence[RunRow] | None) -> list
 
 def run_by_id(store: Store, run_id: str) -> RunRow | None:
     """One run of any age, or None if no span of it is stored."""
-    return next((_run(row) for row in store.ask("runs", since=_ALL_NS, run=run_id, limit=1)), None)
+    return next(iter(_runs(store, [run_id], _ALL_NS)), None)
+
+
+def _runs(store: Store, ids: Sequence[str], since_ns: int) -> list[RunRow]:
+    """Runs of which something began since a time, newest first. Of one that is days older, not all."""
+    return [_run(row) for row in store.ask("runs", runs=ids, since=since_ns)] if ids else []
 
 
 def _run(row: Row) -> RunRow:

@@ -1,7 +1,5 @@
--- The newest runs of which something began since a time, or one run by its id. The subquery finds them in few columns, and
--- some more than wanted: a run that goes on may have begun earlier. The rest is read of those alone, also from the day
--- before, since a run may go on over midnight. Rows of one run may still be unmerged, hence the grouping; GLOBAL matters
--- on a cluster only.
+-- Runs by their ids, in the rows of the days since a time and of the day before, so that a run which goes on over midnight
+-- does not seem to begin there. Rows of one run may still be unmerged, hence the grouping.
 SELECT
     RunId,
     max(r.TraceId) AS Trace,
@@ -24,16 +22,6 @@ SELECT
     groupUniqArrayArray(r.Models) AS ModelNames,
     max(r.StandIn) AS IsStandIn
 FROM runs AS r
-WHERE r.Day >= toDate(fromUnixTimestamp64Nano({since:Int64}, 'UTC')) - 1 AND r.RunId GLOBAL IN (
-    SELECT RunId FROM runs
-    WHERE Day >= toDate(fromUnixTimestamp64Nano({since:Int64}, 'UTC')) AND Start >= fromUnixTimestamp64Nano({since:Int64})
-        AND ({run:String} = '' OR RunId = {run:String})
-    GROUP BY RunId
-    HAVING {run:String} != '' OR max(PipelineName) != '' OR sum(ModelCalls) > 0
-    ORDER BY min(Start) DESC
-    LIMIT {limit:UInt32} + 20
-)
+WHERE r.Day >= toDate(fromUnixTimestamp64Nano({since:Int64}, 'UTC')) - 1 AND r.RunId IN {runs:Array(String)}
 GROUP BY RunId
-HAVING {run:String} != '' OR Pipeline != '' OR Calls > 0
 ORDER BY StartNs DESC, RunId
-LIMIT {limit:UInt32}

@@ -6,6 +6,14 @@ from quarterdeck_ui.queries.store import Row, Store
 SPAN_LIMIT = 2000
 """Most spans of one run that a screen takes; the reader is told when there are more."""
 
+_TOKENS = ("InputTokens", "OutputTokens", "CacheReadTokens", "CacheWriteTokens", "ReasoningTokens")
+_NO_CALL: Row = {
+    **dict.fromkeys(("Provider", "Model", "FinishReason"), ""),
+    **dict.fromkeys(_TOKENS, 0),
+    **dict.fromkeys(("Cost", "TimeToFirstChunk")),
+}
+"""What a span has used that is no model call."""
+
 
 @dataclass(frozen=True, slots=True)
 class Span:
@@ -56,8 +64,10 @@ def spans_of_run(store: Store, run_id: str, since_ns: int, until_ns: int) -> lis
         since_ns: Start of the run, nanoseconds.
         until_ns: Its end as far as it is known; of the table, only the hours around both are read.
     """
-    rows = store.ask("trace_spans", run=run_id, since=since_ns, until=until_ns, limit=SPAN_LIMIT)
-    return [_span(row) for row in rows]
+    questions = ("trace_spans", "trace_calls")
+    spans, calls = store.ask_together(questions, run=run_id, since=since_ns, until=until_ns, limit=SPAN_LIMIT)
+    by_span = {call["SpanId"]: call for call in calls}
+    return [_span(row, by_span.get(row["SpanId"])) for row in spans]
 
 
 def span_payload(store: Store, run_id: str, span_id: str) -> Payload | None:
@@ -67,7 +77,8 @@ def span_payload(store: Store, run_id: str, span_id: str) -> Payload | None:
     return None
 
 
-def _span(row: Row) -> Span:
+def _span(row: Row, call: Row | None) -> Span:
+    used = call or _NO_CALL
     return Span(
         id=row["SpanId"],
         parent_id=row["ParentSpanId"],
@@ -77,19 +88,19 @@ def _span(row: Row) -> Span:
         failed=row["StatusCode"] == "Error" or bool(row["ErrorType"]),
         message=row["StatusMessage"],
         operation=row["Operation"],
-        provider=row["Provider"],
-        model=row["Model"],
+        provider=used["Provider"],
+        model=used["Model"],
         step_id=row["StepId"],
         step_name=row["StepName"],
-        tokens_in=row["InputTokens"],
-        tokens_out=row["OutputTokens"],
-        cache_read=row["CacheReadTokens"],
-        cache_write=row["CacheWriteTokens"],
-        reasoning=row["ReasoningTokens"],
-        cost=row["Cost"],
-        first_chunk_s=row["TimeToFirstChunk"],
-        finish_reason=row["FinishReason"],
+        tokens_in=used["InputTokens"],
+        tokens_out=used["OutputTokens"],
+        cache_read=used["CacheReadTokens"],
+        cache_write=used["CacheWriteTokens"],
+        reasoning=used["ReasoningTokens"],
+        cost=used["Cost"],
+        first_chunk_s=used["TimeToFirstChunk"],
+        finish_reason=used["FinishReason"],
         error_type=row["ErrorType"],
-        is_call=bool(row["IsModelCall"]),
+        is_call=call is not None,
         attributes=row["Attributes"],
     )
