@@ -114,6 +114,17 @@ def test_a_finished_span_wins_over_its_announcement_and_steps_sum_their_calls() 
     assert trace_view.newest_call(nodes.values()) == "c2"
 
 
+def test_an_announced_call_stays_one_until_its_use_is_counted_for_it_or_for_a_span_inside_it() -> None:
+    live = replace(LIVE, calls={"c1": LiveCall("c1", "s1", "s1", "extract", "chat claude", 2_000_000)})
+    uncounted, inside = replace(SPAN, is_call=False), replace(SPAN, id="c0", parent_id="c1")
+
+    def kinds(*spans: Span) -> dict[str, str]:
+        return {node.id: node.kind for node in trace_view.nodes(spans, live) if node.kind != "run"}
+
+    assert kinds() == kinds(uncounted) == kinds(SPAN) == {"c1": "call"}
+    assert kinds(uncounted, inside) == {"c0": "call", "c1": "span"}
+
+
 def test_spans_whose_parents_form_a_ring_still_show() -> None:
     ring = [replace(SPAN, id="a", parent_id="b"), replace(SPAN, id="b", parent_id="a")]
     assert [node.id for node in trace_view.nodes(ring, None)] == ["a", "b"]

@@ -1,7 +1,7 @@
 """The spans of one run as the screen shows them: finished spans win over live announcements (pure)."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from quarterdeck import semconv
@@ -38,14 +38,21 @@ class Node:
     message: str = ""
 
 
-def nodes(spans: Iterable[Span], live: LiveRun | None) -> tuple[Node, ...]:
-    """All bars of a run, oldest first; a step carries the sum of the calls below it."""
+def nodes(spans: Collection[Span], live: LiveRun | None) -> tuple[Node, ...]:
+    """All bars of a run, oldest first; a step carries the sum of the calls below it.
+
+    ClickHouse fills the tables of one insert one after the other: a call that was announced stays one while its span is
+    there and its use is not, unless the use was counted for a span inside it.
+    """
     found = {span.id: _finished(span) for span in spans}
     if live is not None:
         for step in live.steps.values():
             found.setdefault(step.id, _open_step(step))
+        counted_inside = {span.parent_id for span in spans if span.is_call}
         for call in live.calls.values():
-            found.setdefault(call.id, _open_call(call))
+            stored = found.get(call.id)
+            if stored is None or (stored.kind != "call" and call.id not in counted_inside):
+                found[call.id] = _open_call(call)
         if live.root_id and live.root_id not in found:
             found[live.root_id] = Node(
                 live.root_id, "", "run", live.pipeline, live.start_ns / 1e6, _ms(live.end_ns), live.status

@@ -51,7 +51,7 @@ SELECT
     StepId AS id,
     RunId AS pipeline_execution_id,
     max(name) AS step_name,
-    max(call_provider) AS provider,
+    argMinIf(call_provider, at, call_provider != '') AS provider,
     minIf(at, is_step) AS started_at,
     maxIf(addNanoseconds(at, took), is_step) AS completed_at,
     argMinIf(prompt, at, prompt != '') AS prompt_text,
