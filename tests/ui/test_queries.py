@@ -139,17 +139,21 @@ def test_a_starting_dashboard_learns_of_open_runs_with_one_heartbeat_each(home: 
 def test_a_starting_dashboard_skips_runs_that_fell_silent_and_knows_where_to_read_on(
     home: CollectorProcess, store: Store
 ) -> None:
-    silent = Run(home.otlp, "fell-silent", steps=1)
-    wait_for(lambda: any(event.run_id == silent.id for event in queries.events_after(store, 0)))
+    silent, heard = Run(home.otlp, "fell-silent", steps=1), Run(home.otlp, "is-heard", steps=1)
+    wait_for(lambda: {silent.id, heard.id} <= {event.run_id for event in queries.events_after(store, 0)})
     later = time.time_ns()
+    heard.heartbeat()
     ended = finished(home)
-    stored(store, ended.id)
-    runs = {event.run_id for event in queries.bootstrap_events(store, later)}
-    assert ended.id in runs
-    assert silent.id not in runs
+    told = [(heard.id, s.EVENT_HEARTBEAT), (ended.id, s.EVENT_PIPELINE_COMPLETED)]
+    wait_for(lambda: set(told) <= {(event.run_id, event.name) for event in queries.events_after(store, later)})
+    found = queries.bootstrap_events(store, later)
+    assert [event.name for event in found if event.run_id == heard.id] == [s.EVENT_PIPELINE_STARTED, s.EVENT_HEARTBEAT]
+    assert ended.id in {event.run_id for event in found}
+    assert silent.id not in {event.run_id for event in found}
     newest = queries.events_after(store, 0)[-1]
     assert newest in queries.bootstrap_events(store, time.time_ns() + 10**12)
     silent.end()
+    heard.end()
 
 
 def test_charts_count_the_calls_by_the_time_they_ended(home: CollectorProcess, store: Store) -> None:
