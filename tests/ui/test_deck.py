@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -97,6 +98,24 @@ def told(endpoint: str, pipeline: str) -> tuple[Run, Part, Part]:
     return run, step, call
 
 
+@contextlib.contextmanager
+def alive(run: Run) -> Iterator[None]:
+    """Say every second that a run goes on, as the SDK does: a silent one counts as lost, and nothing of it grows."""
+    over = threading.Event()
+
+    def beat() -> None:
+        while not over.wait(1):
+            run.heartbeat()
+
+    thread = threading.Thread(target=beat)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
 def ended(run: Run, step: Part, call: Part) -> None:
     run.end_call(call, TALL, (5, 5))
     run.end_step(step)
@@ -128,34 +147,37 @@ def test_the_deck_moves_on_when_the_followed_run_ends_but_never_under_a_reader(
 ) -> None:
     story = told(home.otlp, "first")
     with contextlib.ExitStack() as stack:
-        idle, *readers = pages = [stack.enter_context(opened(browser, deck.url)).page for _ in range(4)]
-        for page in pages:
-            on_screen(page, story[0], following=True)
-            expect(page.locator('[data-qd="inspector"]')).to_contain_text("paragraph 79")
-        for page, gesture in zip(readers, (scroll, mark, pin), strict=True):
-            gesture(page, story[2])
-            expect(page.locator('[data-qd="follow-run"]')).to_be_visible()
+        with alive(story[0]):
+            idle, *readers = pages = [stack.enter_context(opened(browser, deck.url)).page for _ in range(4)]
+            for page in pages:
+                on_screen(page, story[0], following=True)
+                expect(page.locator('[data-qd="inspector"]')).to_contain_text("paragraph 79")
+            for page, gesture in zip(readers, (scroll, mark, pin), strict=True):
+                gesture(page, story[2])
+                expect(page.locator('[data-qd="follow-run"]')).to_be_visible()
         ended(*story)
         second = told(home.otlp, "second")
-        on_screen(idle, second[0], following=True)
-        idle.wait_for_timeout(1500)  # the others hear of it within a second
-        for page, chosen in zip(readers, (False, False, True), strict=True):
-            on_screen(page, story[0], following=not chosen)
-        readers[0].keyboard.press("Escape")
-        readers[1].get_by_role("button", name="Follow newest").click()
-        readers[2].keyboard.press("Escape")  # lets go of the span, then of the run
-        readers[2].keyboard.press("Escape")
-        for page in readers:
-            on_screen(page, second[0], following=True)
+        with alive(second[0]):
+            on_screen(idle, second[0], following=True)
+            idle.wait_for_timeout(1500)  # the others hear of it within a second
+            for page, chosen in zip(readers, (False, False, True), strict=True):
+                on_screen(page, story[0], following=not chosen)
+            readers[0].keyboard.press("Escape")
+            readers[1].get_by_role("button", name="Follow newest").click()
+            readers[2].keyboard.press("Escape")  # lets go of the span, then of the run
+            readers[2].keyboard.press("Escape")
+            for page in readers:
+                on_screen(page, second[0], following=True)
 
-        idle.locator(f'[data-run="{second[0].id}"]').click()
-        on_screen(idle, second[0], following=False)
-        third = Run(home.otlp, "third")
+            idle.locator(f'[data-run="{second[0].id}"]').click()
+            on_screen(idle, second[0], following=False)
+            third = Run(home.otlp, "third")
         ended(*second)
-        on_screen(readers[0], third, following=True)
-        on_screen(idle, second[0], following=False)
-        idle.get_by_role("button", name="Follow newest").click()
-        on_screen(idle, third, following=True)
+        with alive(third):
+            on_screen(readers[0], third, following=True)
+            on_screen(idle, second[0], following=False)
+            idle.get_by_role("button", name="Follow newest").click()
+            on_screen(idle, third, following=True)
         third.end()
 
 
