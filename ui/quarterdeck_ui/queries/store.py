@@ -52,6 +52,12 @@ class Store:
             raise StoreError(_reason(error, self.place)) from error
         return list(result.named_results())
 
+    def close(self) -> None:
+        """Close the connections; another question opens new ones."""
+        client, self._client = self._client, None
+        if client is not None:
+            client.close()
+
     def _connected(self) -> Any:
         if self._client is None:
             self._client = clickhouse_connect.get_client(
