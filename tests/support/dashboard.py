@@ -25,14 +25,24 @@ class Dashboard:
 
 
 @contextlib.contextmanager
-def dashboard(folder: Path, otlp: str, clickhouse: str) -> Iterator[Dashboard]:
-    """Serve the dashboard until the block ends; no runner answers."""
+def dashboard(folder: Path, otlp: str, clickhouse: str, *more: str) -> Iterator[Dashboard]:
+    """Serve the dashboard, with more flags, until the block ends; no runner answers."""
     port, runner = free_ports(2)
-    flags = ["--ui-port", str(port), "--clickhouse-url", clickhouse, "--endpoint", otlp]
+    flags = [
+        "--ui-port",
+        str(port),
+        "--clickhouse-url",
+        clickhouse,
+        "--endpoint",
+        otlp,
+        "--data-dir",
+        str(folder),
+        *more,
+    ]
     log = folder / "ui.log"
     with log.open("w") as out:
         process = subprocess.Popen(
-            [sys.executable, "-m", "quarterdeck_ui", *flags, "--runner-url", f"http://127.0.0.1:{runner}"],
+            [sys.executable, "-m", "quarterdeck_ui", *flags, "--runner-url", f"http://127.0.0.1:{runner}", *more],
             stdout=out,
             stderr=subprocess.STDOUT,
             text=True,

@@ -1,3 +1,4 @@
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,8 +19,10 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CollectorProcess]
 
 
 @pytest.fixture
-def store(home: CollectorProcess) -> Store:
-    return Store(home.clickhouse, "quarterdeck")
+def store(home: CollectorProcess) -> Iterator[Store]:
+    """Closed after the test: a connection that is merely forgotten fails whichever test runs when it is found."""
+    with contextlib.closing(Store(home.clickhouse, "quarterdeck")) as opened:
+        yield opened
 
 
 @pytest.fixture(scope="module")

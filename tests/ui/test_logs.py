@@ -21,6 +21,8 @@ from support.browser import DESKTOP, PHONE
 from support.collectors import PLAIN, CollectorProcess, wait_for
 from support.dashboard import Dashboard, dashboard, opened
 
+expect.set_options(timeout=20_000)
+
 SECOND = 1_000_000_000
 
 

@@ -42,6 +42,7 @@ async def polled(home: CollectorProcess, store: Store) -> AsyncIterator[Hub]:
     async with Poller(hub, store, runner, home.otlp).running():
         yield hub
     runner.close()
+    store.close()
 
 
 async def until(look: Callable[[], T]) -> T:

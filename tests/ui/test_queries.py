@@ -2,6 +2,7 @@
 
 import json
 import time
+from contextlib import closing
 from dataclasses import astuple
 from pathlib import Path
 
@@ -170,8 +171,7 @@ def test_charts_count_the_calls_by_the_time_they_ended(home: CollectorProcess, s
 
 
 def test_the_middle_of_all_calls_is_not_the_middle_of_the_intervals(tmp_path: Path) -> None:
-    with collector(tmp_path / "data") as alone:
-        store = Store(alone.clickhouse, "quarterdeck")
+    with collector(tmp_path / "data") as alone, closing(Store(alone.clickhouse, "quarterdeck")) as store:
         assert queries.performance(store).overall == Latency()
         now = time.time_ns()  # once: calls of one interval must not fall into two
         for ago, count, took in ((100, 9, 1.0), (60, 1, 5.0), (20, 1, 9.0)):
@@ -210,5 +210,5 @@ def test_an_unreachable_clickhouse_is_named_without_its_password() -> None:
 
 
 def test_a_missing_database_is_named(home: CollectorProcess) -> None:
-    with pytest.raises(StoreError, match="no_such_db"):
-        queries.today(Store(home.clickhouse, "no_such_db"))
+    with pytest.raises(StoreError, match="no_such_db"), closing(Store(home.clickhouse, "no_such_db")) as store:
+        queries.today(store)

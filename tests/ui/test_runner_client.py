@@ -11,6 +11,7 @@ from starlette.routing import Route
 from streamlit.testing.v1 import AppTest
 
 from quarterdeck_ui import deck, services
+from quarterdeck_ui.access.door import Access
 from quarterdeck_ui.runner_client import RunnerClient, RunnerError
 from quarterdeck_ui.settings import Settings
 from support.servers import serve
@@ -40,6 +41,8 @@ BROKEN = {
         }
     ],
 }
+
+SETTINGS = Settings()
 
 
 @pytest.fixture
@@ -107,7 +110,7 @@ def test_a_runner_that_is_away_is_named() -> None:
 
 
 def test_only_known_actions_reach_the_runner(runner: RunnerClient, asked: list[Any]) -> None:
-    services.use(services.Services(Settings(), runner))
+    services.use(services.Services(SETTINGS, runner, Access(SETTINGS)))
     assert deck.steer("r1", "../../pipelines") == "a run cannot be asked to ../../pipelines"
     assert deck.steer("../r1", "pause") == "that is no id of a run"
     assert deck.steer("r1", "resume") == "resume did not work: the run is not paused"
@@ -121,7 +124,7 @@ def page() -> None:
 
 
 def test_the_dialog_starts_a_run_with_its_inputs(runner: RunnerClient, asked: list[Any]) -> None:
-    services.use(services.Services(Settings(), runner))
+    services.use(services.Services(SETTINGS, runner, Access(SETTINGS)))
     app = AppTest.from_function(page, default_timeout=30).run()
     assert not app.exception
     assert [caption.value for caption in app.caption] == ["Write a brief.", "plan → write"]
@@ -133,7 +136,7 @@ def test_the_dialog_starts_a_run_with_its_inputs(runner: RunnerClient, asked: li
 
 
 def test_the_dialog_refuses_an_empty_required_input(runner: RunnerClient, asked: list[Any]) -> None:
-    services.use(services.Services(Settings(), runner))
+    services.use(services.Services(SETTINGS, runner, Access(SETTINGS)))
     app = AppTest.from_function(page, default_timeout=30).run()
     app.text_input[0].set_value("")
     app.button[0].click().run()
@@ -142,7 +145,7 @@ def test_the_dialog_refuses_an_empty_required_input(runner: RunnerClient, asked:
 
 
 def test_the_dialog_shows_what_is_wrong_with_a_pipeline_that_cannot_run(runner: RunnerClient) -> None:
-    services.use(services.Services(Settings(), runner))
+    services.use(services.Services(SETTINGS, runner, Access(SETTINGS)))
     app = AppTest.from_function(page, default_timeout=30).run()
     assert app.selectbox[0].options == ["brief", "broken (cannot run as it is)"]
     app.selectbox[0].select("broken").run()
@@ -152,6 +155,6 @@ def test_the_dialog_shows_what_is_wrong_with_a_pipeline_that_cannot_run(runner: 
 
 
 def test_the_dialog_says_that_the_runner_is_away() -> None:
-    services.use(services.Services(Settings(), RunnerClient("http://127.0.0.1:1")))
+    services.use(services.Services(SETTINGS, RunnerClient("http://127.0.0.1:1"), Access(SETTINGS)))
     app = AppTest.from_function(page, default_timeout=30).run()
     assert app.error[0].value.startswith("Runs cannot be started now: the runner at http://127.0.0.1:1 does not answer")

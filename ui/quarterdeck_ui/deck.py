@@ -2,11 +2,13 @@
 
 import functools
 import re
+from dataclasses import asdict
 from typing import Any
 
 import streamlit as st
 
 from quarterdeck_ui import assets, chrome, services, start_dialog
+from quarterdeck_ui.access import identity
 from quarterdeck_ui.runner_client import RunnerError
 
 ACTIONS = frozenset({"pause", "resume", "cancel"})
@@ -22,10 +24,16 @@ def _component() -> Any:
 
 def show() -> None:
     """Draw the deck page."""
+    person = identity.current()
     chrome.step_back()
     _component()(
         key="deck",
-        data={"select": st.session_state.pop("select", None), "runner": services.current().settings.runner_url},
+        data={
+            "select": st.session_state.pop("select", None),
+            "runner": services.current().settings.runner_url,
+            "person": asdict(person) if person else None,
+            "leave": services.current().access.sessions is not None,
+        },
         on_steer_change=_steer,
         on_start_change=_ask_to_start,
     )
@@ -51,10 +59,12 @@ def steer(run_id: str, action: str) -> str:
 
 
 def _steer() -> None:
+    if not identity.may_steer():
+        return
     wish = st.session_state["deck"].steer or {}
     if problem := steer(str(wish.get("run", "")), str(wish.get("action", ""))):
         st.toast(problem, icon="⚠️", duration="long")
 
 
 def _ask_to_start() -> None:
-    st.session_state["starting"] = True
+    st.session_state["starting"] = identity.may_steer()

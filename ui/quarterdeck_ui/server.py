@@ -7,11 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import streamlit as st
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route, WebSocketRoute
 
 from quarterdeck_ui import assets, leaving, log_export, services
+from quarterdeck_ui.access.door import Access, Door
+from quarterdeck_ui.access.login import Login
 from quarterdeck_ui.feed import Feed
 from quarterdeck_ui.hub import Hub
 from quarterdeck_ui.log_feed import LogFeed
@@ -43,16 +46,17 @@ THEME = {
 def application(settings: Settings) -> Any:
     """Build the application for these settings; one per process."""
     store, runner = Store(settings.clickhouse_url, settings.database), RunnerClient(settings.runner_url)
-    hub = Hub()
+    hub, access = Hub(), Access(settings)
     poller = Poller(hub, store, runner, settings.endpoint)
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: Any) -> AsyncIterator[None]:
-        services.use(services.Services(settings, runner))
+        services.use(services.Services(settings, runner, access))
         leaving.soon()
         async with poller.running():
             yield
         runner.close()
+        store.close()
 
     return st.App(
         _SCRIPT,
@@ -65,7 +69,9 @@ def application(settings: Settings) -> Any:
             Route("/readyz", _readyz(hub)),
             assets.route(),
             Route("/logs", _logs),
+            *(Login(access).routes() if access.sessions else []),
         ],
+        middleware=[Middleware(Door, access=access)],
         on_script_error=_script_failed,
     )
 

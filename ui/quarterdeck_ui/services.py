@@ -2,16 +2,18 @@
 
 from dataclasses import dataclass
 
+from quarterdeck_ui.access.door import Access
 from quarterdeck_ui.runner_client import RunnerClient
 from quarterdeck_ui.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Settings of the dashboard and the runner it steers."""
+    """Settings of the dashboard, the runner it steers, and who may."""
 
     settings: Settings
     runner: RunnerClient
+    access: Access
 
 
 _current: list[Services] = []

@@ -1,9 +1,16 @@
 """Settings of the dashboard: flag over environment over default."""
 
-from pydantic import Field, field_validator
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Final, Literal, Self
+
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from quarterdeck.serving import require_loopback
+from quarterdeck.serving import is_loopback
+
+USERS_FILE: Final = "ui-users"
+"""In the data directory: who may log in with a password."""
 
 
 class Settings(BaseSettings):
@@ -18,7 +25,7 @@ class Settings(BaseSettings):
         extra="ignore",
     )
 
-    host: str = Field(default="127.0.0.1", description="Address to listen on; only addresses of this machine.")
+    host: str = Field(default="127.0.0.1", description="Address to listen on; others than this machine's need a login.")
     ui_port: int = Field(default=8501, ge=1, le=65535, description="Port of the dashboard.")
     clickhouse_url: str = Field(
         default="http://127.0.0.1:8123",
@@ -28,7 +35,46 @@ class Settings(BaseSettings):
     runner_url: str = Field(default="http://127.0.0.1:8700", description="Runner that starts, pauses and cancels runs.")
     endpoint: str = Field(default="http://127.0.0.1:4318", description="Collector, asked for its health only.")
 
-    @field_validator("host")
+    data_dir: Path = Field(
+        default=Path(".quarterdeck"), description="Folder of the password file and the cookies' key."
+    )
+    ui_login: Literal["none", "password", "proxy"] = Field(
+        default="none",
+        description="How people log in: with a password ('quarterdeck user add'), or at a proxy that names them.",
+    )
+    ui_user_header: str = Field(default="X-Forwarded-User", description="Header in which the proxy names the user.")
+    ui_trusted_proxies: str = Field(
+        default="127.0.0.0/8 ::1", description="Addresses or networks of the proxy; requests from others are refused."
+    )
+    ui_operators: str = Field(
+        default="", description="Users of the proxy who may steer runs, or *; the others only look."
+    )
+    ui_hosts: str = Field(
+        default="", description="Names that the dashboard goes by besides localhost; requests by others are refused."
+    )
+
+    @property
+    def users_file(self) -> Path:
+        """Who may log in with a password."""
+        return self.data_dir / USERS_FILE
+
+    @property
+    def secret_file(self) -> Path:
+        """Key that session cookies are signed with."""
+        return self.data_dir / "ui-secret"
+
+    @field_validator("ui_trusted_proxies")
     @classmethod
-    def _loopback_only(cls, host: str) -> str:
-        return require_loopback(host, "read your prompts and steer your runs")
+    def _networks(cls, text: str) -> str:
+        for each in text.replace(",", " ").split():
+            ip_network(each)
+        return text
+
+    @model_validator(mode="after")
+    def _no_open_door(self) -> Self:
+        if self.ui_login == "none" and not is_loopback(self.host):
+            raise ValueError(
+                f"{self.host} can be reached from other machines, and whoever reaches it can read your prompts and "
+                "steer your runs; let people log in (--ui-login password or proxy), or listen on 127.0.0.1"
+            )
+        return self

@@ -7,6 +7,7 @@ from typing import Any
 import streamlit as st
 
 from quarterdeck_ui import services
+from quarterdeck_ui.access import identity
 from quarterdeck_ui.runner_client import RunnerError
 
 _ONE_LINE = 80
@@ -75,6 +76,8 @@ def _widget(field: Mapping[str, Any]) -> Any:
 
 
 def _start(pipeline: Mapping[str, Any], raw: Mapping[str, Any]) -> None:
+    if not identity.may_steer():
+        return
     try:
         run_id = services.current().runner.start(str(pipeline["name"]), inputs_of(pipeline, raw))
     except (RunnerError, ValueError) as error:

@@ -21,6 +21,7 @@ _SERVICES = {
     "token": ("collector", "create, list and revoke the tokens of a collector"),
     "runner": ("runner", "run, pause, resume and cancel pipelines over REST"),
     "ui": ("ui", "serve the dashboard"),
+    "user": ("ui", "say who may log in to the dashboard"),
     "demo": ("runner", "run the example pipelines, live"),
     "export": ("collector", "write runs to OTLP files"),
     "import": ("collector", "store what OTLP files hold"),

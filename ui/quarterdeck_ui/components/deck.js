@@ -1,6 +1,6 @@
 // The deck: a bar on top, four quadrants below, and the keys.
 import { charts } from "./charts.js";
-import { attr, el } from "./dom.js";
+import { attr, el, text } from "./dom.js";
 import { OPEN } from "./format.js";
 import { header } from "./header.js";
 import { inspector } from "./inspector.js";
@@ -47,7 +47,15 @@ function build(host) {
   document.addEventListener("keydown", keys);
   panels.runs.body.addEventListener("click", (event) => { if (event.target.closest(".run") && !event.target.closest("button") && narrow.matches) show("timeline"); });
   panels.timeline.body.addEventListener("click", (event) => { if (event.target.closest(".barrow") && narrow.matches) show("inspector"); });
-  return { root, stop: () => { document.removeEventListener("keydown", keys); top.stop(); Object.values(parts).forEach((part) => part.stop()); } };
+  const leave = el("form", { method: "post", action: "/logout", class: "who", hidden: true }, el("button", { type: "submit", title: "Log out" }));
+  top.root.querySelector(".right").prepend(leave);
+  const welcome = ({ person, leave: mayLeave } = {}) => {
+    leave.firstChild.disabled = !mayLeave;
+    attr(root, "data-role", person?.role ?? "viewer");
+    leave.hidden = !person?.name;
+    text(leave.firstChild, person?.name ?? "");
+  };
+  return { root, welcome, stop: () => { document.removeEventListener("keydown", keys); top.stop(); Object.values(parts).forEach((part) => part.stop()); } };
 }
 
 const typing = (target) => target.closest?.("input, textarea, select, [contenteditable]");
@@ -85,6 +93,7 @@ export default function (component) {
     place.append(host.built.root);
   }
   host.component = component;
+  host.built.welcome(component.data ?? undefined);
   if (component.data?.select) select(component.data.select);
   return () => {
     host.built.stop();

@@ -71,6 +71,12 @@ class Store:
         others = [_BESIDE.submit(self.ask, question, **parameters) for question in questions[1:]]
         return [self.ask(questions[0], **parameters), *(other.result() for other in others)]
 
+    def close(self) -> None:
+        """Close the connections; another question opens new ones."""
+        client, self._client = self._client, None
+        if client is not None:
+            client.close()
+
     def _connected(self) -> Any:
         if self._client is None:
             self._client = clickhouse_connect.get_client(

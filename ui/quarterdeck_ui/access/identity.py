@@ -1,0 +1,23 @@
+"""Who looks at the page whose script runs now; asked anew for every action, since roles change."""
+
+import streamlit as st
+
+from quarterdeck_ui import services
+from quarterdeck_ui.access.people import PeopleError, Person
+
+
+def current() -> Person | None:
+    """The person behind this session; None for one who has been removed since."""
+    try:
+        return services.current().access.person(st.context.headers.to_dict())
+    except PeopleError:
+        return None
+
+
+def may_steer() -> bool:
+    """Whether this person may steer runs; if not, the page says so."""
+    person = current()
+    if person is not None and person.may_steer:
+        return True
+    st.toast("You may look, not steer: that takes the role operator.", icon="🔒", duration="long")
+    return False
