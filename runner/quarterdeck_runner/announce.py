@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,9 +27,14 @@ def identity(row: RunRow) -> durable.RunIdentity:
     return durable.identity(row.id, row.pipeline, row.version)
 
 
-def pipeline_of(row: RunRow) -> Pipeline:
-    """The pipeline as it was when the run was asked for."""
-    return validate(row.source, Path(row.file)).pipeline
+def pipeline_of(row: RunRow, files: Mapping[str, str] | None = None) -> Pipeline:
+    """The pipeline as it was when the run was asked for.
+
+    Args:
+        row: the run.
+        files: texts of nested pipelines, as the run keeps them.
+    """
+    return validate(row.source, Path(row.file), files=files or {}).pipeline
 
 
 class Announcer:
@@ -100,8 +105,15 @@ class Announcer:
             self._told.difference_update(told)
 
 
-def skipped(run: durable.RunIdentity, step: Step, number: int, total: int) -> None:
-    """Write the span of a step that did not run because its condition does not hold."""
+def skipped(run: durable.RunIdentity | None, step: Step, number: int, total: int) -> None:
+    """Write the span of a step that did not run because its condition does not hold.
+
+    Args:
+        run: whose step; ``None`` for a step inside the one that is under way.
+        step: which.
+        number: its position, counted from 1.
+        total: how many steps there are.
+    """
     attributes: dict[str, Any] = {
         semconv.STEP_NAME: step.name,
         semconv.STEP_INDEX: number,
@@ -109,7 +121,7 @@ def skipped(run: durable.RunIdentity, step: Step, number: int, total: int) -> No
         semconv.STEP_KIND: step.type,
         semconv.STEP_STATUS: "skipped",
     }
-    with durable.attach(run):
+    with durable.attach(run) if run is not None else contextlib.nullcontext():
         span = trace.get_tracer(semconv.SCOPE).start_span(f"step {step.name}", attributes=attributes)
         span.set_attribute(semconv.STEP_ID, trace.format_span_id(span.get_span_context().span_id))
         span.end()

@@ -6,6 +6,7 @@ truth about which steps are finished.
 
 import asyncio
 import contextlib
+import functools
 import logging
 import time
 import weakref
@@ -19,6 +20,7 @@ from dbos import error as dbos_error
 from quarterdeck.execution import new_run_id
 from quarterdeck_runner import announce, durability
 from quarterdeck_runner.execution import Execution
+from quarterdeck_runner.journal import FILES, Journal
 from quarterdeck_runner.providers import Providers
 from quarterdeck_runner.scope import Record
 from quarterdeck_runner.spec import Pipeline, Step
@@ -52,6 +54,7 @@ class Engine:
     def __init__(self, url: str, outputs: Path, concurrency: int, providers: Providers) -> None:
         self._url, self._outputs, self._concurrency, self._providers = url, outputs, concurrency, providers
         self._store = RunStore(url)
+        self._journal = Journal(url)
         self._announcer = announce.Announcer(self._store)
         self._locks: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
         self._bodies: dict[str, set[asyncio.Task[Any]]] = {}
@@ -67,6 +70,7 @@ class Engine:
         """
         with durability.database(self._url):
             await asyncio.to_thread(self._store.open)
+            await asyncio.to_thread(self._journal.open)
             _Current.engine = self
             async with self._announcer.working():
                 await durability.launch(self._url, self._concurrency)
@@ -76,6 +80,7 @@ class Engine:
                 finally:
                     await self._stop()
             self._store.close()
+            self._journal.close()
 
     async def start(self, pipeline: Pipeline, source: str, inputs: Mapping[str, Any]) -> RunRow:
         """Queue a run.
@@ -86,6 +91,7 @@ class Engine:
             inputs: complete and checked.
         """
         row = new_row(pipeline, source, inputs)
+        await asyncio.to_thread(self._journal.put, row.id, FILES, dict(pipeline.files))
         await asyncio.to_thread(self._store.insert, row)
         self._announcer.opened(row)
         await self._enqueue(row.id)
@@ -181,7 +187,9 @@ class Engine:
         if row.status not in ACTIVE:
             return
         self._announcer.opened(row)
-        execution = Execution(row, announce.pipeline_of(row), self._providers, self._outputs)
+        files = await asyncio.to_thread(self._journal.get, run_id, FILES)
+        keep = functools.partial(self._keep, run_id)
+        execution = Execution(row, announce.pipeline_of(row, files), self._providers, self._outputs, keep)
 
         async def durable_step(step: Step, number: int, work: Callable[[], Awaitable[Record]]) -> Record:
             record: Record = await DBOS.run_step_async(
@@ -207,6 +215,24 @@ class Engine:
             await _interrupt(run_id)
         await asyncio.to_thread(self._store.step_begins, run_id, step.name, number - 1)
         return await self._abortable(run_id, work())
+
+    async def _keep(
+        self, run_id: str, path: str, work: Callable[[], Awaitable[Record]], failures: bool  # noqa: FBT001 - a Keep
+    ) -> Record:
+        """A boundary between steps inside a step, then the step; what was done before a restart is not done again."""
+        kept = await asyncio.to_thread(self._journal.get, run_id, path)
+        if kept is not None:
+            return kept
+        row = await self.get(run_id)
+        if row.pending == "pause" and await asyncio.to_thread(self._store.take_pause, run_id, row.steps_done):
+            self._announcer.status(await self.get(run_id))
+            await _interrupt(run_id)
+        if row.status in {"paused", "cancelled"}:
+            await _interrupt(run_id)
+        record = await work()
+        if record["success"] or failures:
+            await asyncio.to_thread(self._journal.put, run_id, path, record)
+        return record
 
     async def _abortable(self, run_id: str, work: Awaitable[T]) -> T:
         """Run until done or aborted: DBOS itself looks for cancelled runs once a second, we need not wait for it."""

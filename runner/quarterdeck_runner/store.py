@@ -58,6 +58,12 @@ class Outcome:
     error_type: str = ""
 
 
+def statements(file: str) -> dict[str, sqlalchemy.TextClause]:
+    """The statements of an SQL file of this package, by name."""
+    text = resources.files("quarterdeck_runner").joinpath(f"sql/{file}.sql").read_text("utf-8")
+    return {name: sqlalchemy.text(body.strip()) for name, body in _STATEMENT.findall(text)}
+
+
 class RunStore:
     """Runs in SQLite or Postgres; every method blocks for a moment and is safe in threads.
 
@@ -68,8 +74,7 @@ class RunStore:
     def __init__(self, url: str) -> None:
         local = url.startswith("sqlite")
         self._engine = sqlalchemy.create_engine(url, connect_args={"timeout": 30} if local else {})
-        text = resources.files("quarterdeck_runner").joinpath("sql/runs.sql").read_text("utf-8")
-        self._sql = {name: sqlalchemy.text(body.strip()) for name, body in _STATEMENT.findall(text)}
+        self._sql = statements("runs")
 
     def open(self) -> None:
         """Make the table if it is not there."""
