@@ -40,6 +40,17 @@ def read_file(written: str, folder: Path, outputs: Path, *, templated: bool) -> 
     raise FileError(f"there is no file '{written}' in {folder} or {Path.cwd()}")
 
 
+def read_pipeline(path: Path) -> str:
+    """Read a file that was named on a command line.
+
+    Raises:
+        FileError: it is not there, not text or too large.
+    """
+    if not path.is_file():
+        raise FileError(f"{path} is a folder" if path.is_dir() else f"there is no file {path}")
+    return _text(path, str(path))
+
+
 def read_pipeline_file(written: str, folder: Path, kept: Mapping[str, str] | None) -> tuple[Path, str]:
     """Read the file of a nested pipeline.
 

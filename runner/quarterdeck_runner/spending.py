@@ -27,6 +27,11 @@ class Spending:
         """USD so far; calls without a known price do not count."""
         return sum(self._costs.values())
 
+    @property
+    def known(self) -> bool:
+        """Whether any call had a price."""
+        return bool(self._costs)
+
     def check(self, limit: float | None) -> None:
         """See whether another call may begin.
 

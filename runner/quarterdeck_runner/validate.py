@@ -101,7 +101,7 @@ def _opened(reading: Reading, nesting: Nesting) -> tuple[Node, Reading] | None:
         reading.report.error(position, f"{where}: the pipelines run each other without end: {chain}")
         return None
     reading.files[str(path)] = text
-    report = reading.report.nested(nesting.file)
+    report = reading.report.nested(str(Path(reading.report.file).parent / nesting.file))
     top = read(text, report)
     if top is None:
         return None
