@@ -72,7 +72,7 @@ class _Names:
         """Why a reference leads nowhere; an empty text if it does not."""
         root, *rest = (str(segment) for segment in reference.path)
         if rest and root in _ROOTS:
-            return "" if self.lenient and root != "inputs" else _ROOTS[root](self, rest[0])
+            return "" if self.lenient else _ROOTS[root](self, rest[0])
         if root == "steps" and rest:
             return self.missing_step(rest[0])
         names = {*self.variables, *self.done, *self.inputs, *RUN_WORDS, *self.loops}
