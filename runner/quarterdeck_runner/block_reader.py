@@ -6,9 +6,9 @@ from quarterdeck_runner.diagnostics import nearest
 from quarterdeck_runner.expressions import ExpressionError
 from quarterdeck_runner.fields import Fields, shown
 from quarterdeck_runner.reading import MAX_DEPTH, Nesting, Reading, one_of, read_condition
-from quarterdeck_runner.template import source_tree
 from quarterdeck_runner.source import Node
 from quarterdeck_runner.spec import ForLoop, Nested, WhileLoop
+from quarterdeck_runner.template import source_tree
 from quarterdeck_runner.vocabulary import KEYS
 
 _MAX_ITERATIONS: Final = 1000
@@ -73,6 +73,10 @@ def _while_loop(reading: Reading, fields: Fields) -> WhileLoop:
 
 def _nested(reading: Reading, fields: Fields) -> Nested | None:
     node, file = fields.map("pipeline"), fields.text("pipeline_file")
+    if "pipeline_ref" in fields:
+        message = f"{fields.where}: `pipeline_ref` is refused: name the file in `pipeline_file`"
+        fields.report.error(fields.at("pipeline_ref"), message)
+        return None
     if (node is None) == (not file):
         message = f"{fields.where} needs one of `pipeline_file`, the path of a file, and `pipeline`, a map with `steps`"
         fields.report.error(fields.node.position, message)

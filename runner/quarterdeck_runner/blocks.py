@@ -178,10 +178,12 @@ async def _nested(step: Step, nested: Nested, work: Work, run_step: RunStep) -> 
         outer.run_id,
         outer.created_ns,
         values,
-        outer.given_env,
+        env=outer.given_env,
         outer=outer if nested.inherit_context else None,
     )
-    inner = replace(work, scope=scope, folders=replace(work.folders, pipeline=pipeline.file.parent), file=pipeline.file.name)
+    inner = replace(
+        work, scope=scope, folders=replace(work.folders, pipeline=pipeline.file.parent), file=pipeline.file.name
+    )
     ran = await _sequence(pipeline.steps, inner, _counted(run_step, nested.max_total_steps, step))
     if ran.failed is not None:
         raise BlockError(str(ran.failed["error"]), str(ran.failed["error_type"]))

@@ -217,7 +217,11 @@ class Engine:
         return await self._abortable(run_id, work())
 
     async def _keep(
-        self, run_id: str, path: str, work: Callable[[], Awaitable[Record]], failures: bool  # noqa: FBT001 - a Keep
+        self,
+        run_id: str,
+        path: str,
+        work: Callable[[], Awaitable[Record]],
+        failures: bool,
     ) -> Record:
         """A boundary between steps inside a step, then the step; what was done before a restart is not done again."""
         kept = await asyncio.to_thread(self._journal.get, run_id, path)

@@ -31,7 +31,7 @@ from quarterdeck_runner.steps import Keep, Work, at_once, attempt, cached, finis
 from quarterdeck_runner.store import Outcome, RunRow
 from quarterdeck_runner.template import TemplateError
 from quarterdeck_runner.vocabulary import BLOCK_TYPES
-from quarterdeck_runner.watching import Watch
+from quarterdeck_runner.watching import NOBODY, Watch
 
 log = logging.getLogger("quarterdeck.runner")
 
@@ -61,7 +61,7 @@ class Execution:
     providers: Providers
     outputs: Path
     keep: Keep = at_once
-    watch: Watch = Watch()
+    watch: Watch = NOBODY
     spending: Spending = field(default_factory=Spending)
 
     async def run(self, durable_step: DurableStep) -> Outcome:
@@ -87,7 +87,7 @@ class Execution:
                 output = record["data"] if record.get("data") is not None else record["text"]
         return Outcome("completed", total, output)
 
-    async def _kept(self, path: str, work: Callable[[], Awaitable[Record]], failures: bool) -> Record:  # noqa: FBT001 - a Keep
+    async def _kept(self, path: str, work: Callable[[], Awaitable[Record]], failures: bool) -> Record:
         record = await self.keep(path, work, failures)
         self.spending.note(path, record)
         return record

@@ -52,7 +52,12 @@ def _copy(options: Mapping[str, Any], workspace: Path, folders: Folders) -> Any:
     part = target.with_name(f".{target.name}.part")
     shutil.copyfile(source, part)
     part.replace(target)
-    return {"operation": "copy", "source": options["source"], "destination": options["destination"], "path": str(target)}
+    return {
+        "operation": "copy",
+        "source": options["source"],
+        "destination": options["destination"],
+        "path": str(target),
+    }
 
 
 def _move(options: Mapping[str, Any], workspace: Path, _: Folders) -> Any:
@@ -61,7 +66,12 @@ def _move(options: Mapping[str, Any], workspace: Path, _: Folders) -> Any:
         raise FileError(f"there is no '{options['source']}' in the workspace: only what is there can be moved")
     target.parent.mkdir(parents=True, exist_ok=True)
     source.replace(target)
-    return {"operation": "move", "source": options["source"], "destination": options["destination"], "path": str(target)}
+    return {
+        "operation": "move",
+        "source": options["source"],
+        "destination": options["destination"],
+        "path": str(target),
+    }
 
 
 def _delete(options: Mapping[str, Any], workspace: Path, _: Folders) -> Any:

@@ -129,7 +129,7 @@ class Providers:
         client = (await self._claude_client()).with_options(
             timeout=call.timeout_s, max_retries=_CLIENT_ATTEMPTS - 1 if call.client_retries else 0
         )
-        messages = [{"role": role, "content": text} for role, text in call.history]
+        messages: Any = [{"role": role, "content": text} for role, text in call.history]
         async with client.messages.stream(
             model=call.model,
             max_tokens=call.budget.max_output_tokens or DEFAULT_MAX_TOKENS,

@@ -230,7 +230,9 @@ class _Checker:
     def _session(self, part: Part, where: str) -> None:
         known = self._sessions | self._names.done
         if part.session not in known and not self._names.lenient:
-            problem = f"there is no session '{part.session}' and no step of this name before{nearest(part.session, known)}"
+            problem = (
+                f"there is no session '{part.session}' and no step of this name before{nearest(part.session, known)}"
+            )
             self._report.error(part.position, f"{where}: {problem}")
 
     def _file(self, part: Part, where: str) -> None:

@@ -22,7 +22,7 @@ from quarterdeck_runner.spec import Call, Extraction, FileOperation, Session, St
 from quarterdeck_runner.template import as_text, render_strict, render_value
 from quarterdeck_runner.transform import transformed
 from quarterdeck_runner.vocabulary import GEMINI_TYPES, MODEL_TYPES
-from quarterdeck_runner.watching import Watch
+from quarterdeck_runner.watching import NOBODY, Watch
 
 _CHARACTERS_PER_TOKEN: Final = 4
 """A guess that is good for prose; code and other scripts than Latin take more tokens."""
@@ -33,7 +33,7 @@ Keep = Callable[[str, Callable[[], Awaitable[Record]], bool], Awaitable[Record]]
 """Does a piece of work, or gives its record if it was done before: ``(path, work, keep failures too)``."""
 
 
-async def at_once(_path: str, work: Callable[[], Awaitable[Record]], _failures: bool = False) -> Record:  # noqa: FBT002 - a Keep
+async def at_once(_path: str, work: Callable[[], Awaitable[Record]], _failures: bool = False) -> Record:
     """A :data:`Keep` that keeps nothing."""
     return await work()
 
@@ -57,7 +57,7 @@ class Work:
     providers: Providers
     path: str = ""
     keep: Keep = at_once
-    watch: Watch = Watch()
+    watch: Watch = NOBODY
     file: str = ""
 
     def inside(self, name: str | int) -> "Work":
@@ -154,7 +154,8 @@ async def _ask(step: Step, call: Call | None, work: Work) -> Record:
     answer = await _answered(question, call, work)
     record = record_of(answer, question, call)
     record["exchanges"] = [
-        {"session": name, "prompt": str(question.prompt), "text": record["text"]} for name in _sessions(step, session, work.scope)
+        {"session": name, "prompt": str(question.prompt), "text": record["text"]}
+        for name in _sessions(step, session, work.scope)
     ]
     if isinstance(step.action, Extraction):
         record |= extracted(record["text"], step.action)
@@ -215,7 +216,9 @@ def question_of(step: Step, call: Call, work: Work, session: str = "") -> ModelC
 def _within_budget(prompt: str, call: Call) -> None:
     limit, tokens = call.budget.max_input_tokens, math.ceil(len(prompt) / _CHARACTERS_PER_TOKEN)
     if limit is not None and tokens > limit:
-        message = f"the prompt has about {tokens} tokens ({len(prompt)} characters), more than max_input_tokens: {limit}"
+        message = (
+            f"the prompt has about {tokens} tokens ({len(prompt)} characters), more than max_input_tokens: {limit}"
+        )
         raise PromptError(f"{message}; shorten it or raise the budget")
 
 

@@ -147,7 +147,9 @@ def _pipeline(workflow: Node, outer: Reading, name: str = "") -> Pipeline:
     own = step_reader.read_defaults(fields)
     functions = {**outer.functions, **_functions(fields)}
     # A pipeline in place goes by the defaults around it, unless it has its own.
-    reading = replace(outer, defaults=own if fields.map("defaults") is not None else outer.defaults, functions=functions)
+    reading = replace(
+        outer, defaults=own if fields.map("defaults") is not None else outer.defaults, functions=functions
+    )
     seed = {key: node.plain() for each in ("global_vars", "variables") for key, node in fields.entries(each).items()}
     version = hashlib.sha256(outer.source.encode("utf-8", "replace")).hexdigest()[:12]
     return Pipeline(
@@ -196,7 +198,9 @@ def _relative(fields: Fields, key: str) -> str:
     written = fields.text(key)
     path = PurePosixPath(written)
     if path.is_absolute() or ".." in path.parts:
-        message = f"`{key}` must be a relative path without '..', not '{written}': it lies in the runner's output folder"
+        message = (
+            f"`{key}` must be a relative path without '..', not '{written}': it lies in the runner's output folder"
+        )
         fields.report.error(fields.at(key), message)
         return ""
     return str(path) if path.parts else ""

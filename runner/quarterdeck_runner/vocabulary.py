@@ -133,7 +133,6 @@ KEYS: Final[Mapping[str, tuple[str, ...]]] = {
 CLI_ONLY: Final = tuple(
     key
     for key in KEYS["claude_options"]
-    if key
-    not in {"model", "fallback_model", "system_prompt", "append_system_prompt", "timeout_ms", "retry_config"}
+    if key not in {"model", "fallback_model", "system_prompt", "append_system_prompt", "timeout_ms", "retry_config"}
 )
 """Options of the Claude command line without a counterpart in the Messages API."""

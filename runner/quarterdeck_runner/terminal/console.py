@@ -84,7 +84,7 @@ class Console(Watch):
 
 
 class Warnings(logging.Handler):
-    """Shows the warnings of the interpreter between the lines of a console; errors are shown by the steps themselves."""
+    """Shows the warnings of the interpreter between the lines of a console; errors are shown by the steps."""
 
     def __init__(self, console: Console) -> None:
         super().__init__(logging.WARNING)
@@ -98,7 +98,7 @@ class Warnings(logging.Handler):
 
 def _ending(path: str, step: Step, record: Record, took_s: float) -> str:
     if record.get("skipped"):
-        return f"– {path} · skipped: {record['reason']}"
+        return f"○ {path} · skipped: {record['reason']}"
     if not record["success"]:
         return f"✗ {path} · {record['error']}"
     facts = [f"{took_s:.1f} s"]
