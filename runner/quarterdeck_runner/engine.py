@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 import functools
 import logging
-import time
 import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
@@ -17,11 +16,11 @@ from typing import Any, Final, TypeVar
 from dbos import DBOS, SetWorkflowID
 from dbos import error as dbos_error
 
-from quarterdeck.execution import new_run_id
 from quarterdeck_runner import announce, durability
 from quarterdeck_runner.execution import Execution
 from quarterdeck_runner.journal import FILES, Journal
 from quarterdeck_runner.providers import Providers
+from quarterdeck_runner.rows import new_row
 from quarterdeck_runner.scope import Record
 from quarterdeck_runner.spec import Pipeline, Step
 from quarterdeck_runner.store import ACTIVE, Outcome, RunRow, RunStore
@@ -347,33 +346,3 @@ async def _interrupt(run_id: str) -> None:
 def _refusal(row: RunRow, action: str, needed: str) -> str:
     state = f"{row.status}, with a pause under way" if row.pending else row.status
     return f"run {row.id} is {state}; only a run that is {needed} can be told to {action}"
-
-
-def new_row(pipeline: Pipeline, source: str, inputs: Mapping[str, Any]) -> RunRow:
-    """A run that waits.
-
-    Args:
-        pipeline: what to run.
-        source: the text of its file.
-        inputs: complete and checked.
-    """
-    return RunRow(
-        id=new_run_id(),
-        pipeline=pipeline.name,
-        version=pipeline.version,
-        file=str(pipeline.file.resolve()),
-        source=source,
-        inputs=dict(inputs),
-        steps_total=len(pipeline.steps),
-        status="waiting",
-        pending="",
-        current_step="",
-        steps_done=0,
-        error="",
-        error_type="",
-        output=None,
-        created_ns=time.time_ns(),
-        started_ns=0,
-        completed_ns=0,
-        announced=0,
-    )

@@ -18,7 +18,7 @@ import quarterdeck as qd
 from quarterdeck import durable
 from quarterdeck_runner import announce
 from quarterdeck_runner.answers import AnswerError
-from quarterdeck_runner.blocks import BlockError, run_block
+from quarterdeck_runner.blocks import run_block
 from quarterdeck_runner.compose import Folders, PromptError
 from quarterdeck_runner.conditions import holds
 from quarterdeck_runner.expressions import ExpressionError
@@ -27,7 +27,7 @@ from quarterdeck_runner.providers import Failure, Providers, explain
 from quarterdeck_runner.scope import Record, Scope
 from quarterdeck_runner.spec import Pipeline, Retry, Step, Task
 from quarterdeck_runner.spending import Spending
-from quarterdeck_runner.steps import Keep, Work, at_once, attempt, cached, finish, simplified
+from quarterdeck_runner.steps import BlockError, Keep, Work, at_once, attempt, cached, finish, simplified
 from quarterdeck_runner.store import Outcome, RunRow
 from quarterdeck_runner.template import TemplateError
 from quarterdeck_runner.vocabulary import BLOCK_TYPES

@@ -142,7 +142,12 @@ _OWN: Final[Mapping[str, Mapping[str, Schema]]] = {
         "checkpoint_dir": _IDLE,
         "environment": _IDLE,
     },
-    "input": {"type": _word((*words.INPUT_TYPES, *OTHER_NAMES)), "default": _ANY, "required": _FLAG, "description": _TEXT},
+    "input": {
+        "type": _word((*words.INPUT_TYPES, *OTHER_NAMES)),
+        "default": _ANY,
+        "required": _FLAG,
+        "description": _TEXT,
+    },
     "defaults": {
         "gemini_model": _TEXT,
         "gemini_token_budget": _ref("token_budget"),

@@ -274,7 +274,9 @@ def _retry_config(fields: Fields) -> Retry:
                 only.append(node.value)
             else:
                 fields.report.error(node.position, f"`{key}` of {fields.where} holds texts, not {shown(node)}")
-    return Retry(4 if retries is None else retries + 1, 1.0 if delay_ms is None else delay_ms / 1000, backoff, tuple(only))
+    return Retry(
+        4 if retries is None else retries + 1, 1.0 if delay_ms is None else delay_ms / 1000, backoff, tuple(only)
+    )
 
 
 def _words(fields: Fields, key: str, words: tuple[str, ...]) -> tuple[str, ...]:

@@ -38,6 +38,45 @@ async def at_once(_path: str, work: Callable[[], Awaitable[Record]], _failures: 
     return await work()
 
 
+class BlockError(Exception):
+    """Something inside a block failed; the message says what and where.
+
+    Args:
+        message: for a person.
+        error_type: class of the exception behind it; empty for this one.
+    """
+
+    def __init__(self, message: str, error_type: str = "") -> None:
+        super().__init__(message)
+        self.error_type = error_type
+
+
+@dataclass
+class Allowance:
+    """How many steps a nested pipeline may still run, those of its loops included.
+
+    Args:
+        owner: the step that runs it.
+        limit: how many at most.
+    """
+
+    owner: str
+    limit: int
+    taken: int = 0
+
+    def take(self) -> None:
+        """Count a step.
+
+        Raises:
+            BlockError: it is one too many.
+        """
+        self.taken += 1
+        if self.taken > self.limit:
+            raise BlockError(
+                f"the pipeline of step '{self.owner}' runs more than {self.limit} steps: raise max_total_steps"
+            )
+
+
 @dataclass(frozen=True)
 class Work:
     """What a step works with.
@@ -50,6 +89,7 @@ class Work:
         keep: makes the pieces of a step durable.
         watch: hears what happens.
         file: name of the pipeline's file, for messages.
+        allowances: those of the nested pipelines around it.
     """
 
     scope: Scope
@@ -59,6 +99,7 @@ class Work:
     keep: Keep = at_once
     watch: Watch = NOBODY
     file: str = ""
+    allowances: tuple[Allowance, ...] = ()
 
     def inside(self, name: str | int) -> "Work":
         """The work of something inside this step."""

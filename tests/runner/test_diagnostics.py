@@ -207,7 +207,10 @@ workflow:
       environment_aware: true
       claude_options: {hooks: {}, mcp_servers: {files: {command: x}}, permission_mode: plan}
       prompt: x
-    - {name: b, type: claude_session, session_config: {session_name: s, persist: true}, prompt: [{type: previous_response, step: a, prefix: "> "}]}
+    - name: b
+      type: claude_session
+      session_config: {session_name: s, persist: true}
+      prompt: [{type: previous_response, step: a, prefix: "> "}]
 """)
     assert [(each.line, each.severity, each.message) for each in found.diagnostics] == [
         (4, "warning", "`checkpoint_enabled: false` has no effect here: every finished step is kept by itself"),
@@ -216,9 +219,9 @@ workflow:
         (10, "warning", "`environment_aware` has no effect here: steps see inputs and variables only"),
         (11, "warning", "`mcp_servers` belongs to the Claude command line and has no effect here"),
         (11, "warning", "`permission_mode` belongs to the Claude command line and has no effect here"),
-        (13, "warning", "`persist` has no effect here: a session lives as long as its run, also across restarts"),
+        (15, "warning", "`persist` has no effect here: a session lives as long as its run, also across restarts"),
         (
-            13,
+            16,
             "warning",
             "part 1 of the prompt of step 'b': `prefix` has no effect here: put a static part before it",
         ),
@@ -311,8 +314,10 @@ def runs(name: str, more: str = "") -> str:
 
 def test_pipelines_that_run_each_other_without_end_are_refused(tmp_path: Path) -> None:
     assert nested(tmp_path, main=runs("child"), child=runs("grandchild"), grandchild=runs("main")) == [
-        "grandchild.yaml:3:32: error: step 'go': the pipelines run each other without end: "
-        "main.yaml → child.yaml → grandchild.yaml → main.yaml"
+        (
+            "grandchild.yaml:3:32: error: step 'go': the pipelines run each other without end: "
+            "main.yaml → child.yaml → grandchild.yaml → main.yaml"
+        )
     ]
 
 
@@ -337,9 +342,12 @@ workflow:
         "main.yaml:3:5: error: step 'go': the pipeline 'child' has no input 'd'",
         "main.yaml:3:5: error: step 'go': the pipeline 'child' needs the input 'a'",
         "main.yaml:3:96: error: output 2 of step 'go': the pipeline has no step 'tow'; did you mean 'two'?",
-        "child.yaml:5:40: warning: {{ inputs.c }} stays as it is: there is no input 'c'",
-        "child.yaml:5:55: warning: {{ main_step }} stays as it is: nothing sets 'main_step'",
-        "child.yaml:6:25: error: step 'two': the step type 'bash' is refused: shell commands are not run from pipelines",
+        "child.yaml:5:42: warning: {{ inputs.c }} stays as it is: there is no input 'c'",
+        "child.yaml:5:57: warning: {{ main_step }} stays as it is: nothing sets 'main_step'",
+        (
+            "child.yaml:6:25: error: step 'two': the step type 'bash' is refused: "
+            "shell commands are not run from pipelines"
+        ),
     ]
     assert nested(tmp_path, main=runs("nowhere")) == [
         "main.yaml:3:32: error: step 'go': there is no file 'nowhere.yaml' in FOLDER"

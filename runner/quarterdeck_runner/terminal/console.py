@@ -15,13 +15,13 @@ class Console(Watch):
     """Writes lines of progress, and answers as they stream; of answers that stream at once, one at a time.
 
     Args:
-        out: where to.
+        out: where to; standard error by default.
         stream: whether to show the answers.
         total: how many steps the pipeline has.
     """
 
-    def __init__(self, out: TextIO = sys.stderr, *, stream: bool = True, total: int = 0) -> None:
-        self._out, self._stream, self._total = out, stream, total
+    def __init__(self, out: TextIO | None = None, *, stream: bool = True, total: int = 0) -> None:
+        self._out, self._stream, self._total = out or sys.stderr, stream, total
         self._begun: dict[str, float] = {}
         self._waiting: dict[str, list[str]] = {}
         self._speaking = ""

@@ -63,7 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         Exit code: 0 when it completed, 1 when it failed or the file has errors, 2 for a wrong argument, 130 when it was
         broken off.
     """
-    chosen = _parser().parse_args(argv)
+    chosen = _parser().parse_intermixed_args(argv)
     try:
         return _main(chosen)
     except (UsageError, ArgumentsError, CheckpointError, FileError) as error:
@@ -86,14 +86,15 @@ def _main(chosen: argparse.Namespace) -> int:
     if not found.runnable:
         return FAILED
     folder = Path(chosen.data_dir).absolute() / "runs"
-    prepared = _prepared(chosen, found.pipeline, source, folder)
-    with _environment(chosen, found.pipeline) as environ, _owned(prepared.checkpoint):
-        # Nobody steers this run but the terminal: no runner URL.
-        qd.init(service_name="quarterdeck-run", runner_url="", endpoint=_collector(chosen.endpoint))
-        try:
-            return asyncio.run(_run(chosen, prepared, Providers(environ)))
-        finally:
-            qd.shutdown()
+    with _environment(chosen, found.pipeline) as environ:
+        prepared = _prepared(chosen, found.pipeline, source, folder)
+        with _owned(prepared.checkpoint):
+            # Nobody steers this run but the terminal: no runner URL.
+            qd.init(service_name="quarterdeck-run", runner_url="", endpoint=_collector(chosen.endpoint))
+            try:
+                return asyncio.run(_run(chosen, prepared, Providers(environ)))
+            finally:
+                qd.shutdown()
 
 
 def _prepared(chosen: argparse.Namespace, pipeline: Pipeline, source: str, folder: Path) -> _Prepared:
