@@ -8,7 +8,7 @@ import os
 import threading
 import urllib.request
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from quarterdeck.context import Run
 from quarterdeck.guard import guarded
@@ -103,6 +103,25 @@ def _in_event_loop() -> bool:
     except RuntimeError:
         return False
     return True
+
+
+class Commander(Protocol):
+    """Whoever may pause, resume and cancel the runs of this process."""
+
+    def opened(self, run: Run, gate: Gate) -> None:
+        """A run begins; commands go to its gate."""
+
+    def changed(self) -> None:
+        """A status changed."""
+
+    def closed(self, run: Run) -> None:
+        """A run has ended."""
+
+    def close(self) -> None:
+        """Telemetry stops."""
+
+    def after_fork(self) -> None:
+        """This is a forked child: the runs belong to the parent."""
 
 
 class Control:

@@ -1,5 +1,6 @@
 """``@pipeline`` and ``@step``: one factory for decorators, with and without arguments, and for ``with`` blocks."""
 
+import contextlib
 import functools
 from collections.abc import Callable
 from types import TracebackType
@@ -7,6 +8,7 @@ from typing import Any, Generic, TypeVar, cast, overload
 
 from opentelemetry.context import get_current
 
+from quarterdeck import semconv
 from quarterdeck.capture import Mode, checked
 from quarterdeck.context import Run, Step
 from quarterdeck.execution import (
@@ -112,6 +114,8 @@ def pipeline(
 
     def open_for(fn: Callable[..., Any] | None) -> Open:
         versioned = _version(version, fn)
+        with contextlib.suppress(AttributeError):
+            setattr(fn, semconv.PIPELINE_MARK, label or "")
         spec = PipelineSpec(label or _name(fn, "pipeline"), versioned, config, total, input, mode)
         return lambda arguments: open_run(spec, arguments)
 

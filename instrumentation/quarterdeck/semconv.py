@@ -44,6 +44,9 @@ PIPELINE_VERSION: Final = "quarterdeck.pipeline.version"
 PIPELINE_CONFIG: Final = "quarterdeck.pipeline.config"
 """The definition's configuration as a JSON string."""
 
+PIPELINE_MARK: Final = "__quarterdeck_pipeline__"
+"""Attribute of decorated functions: the name that the pipeline was given; empty for that of the function."""
+
 # --- step ------------------------------------------------------------------------------------------
 
 STEP_ID: Final = "quarterdeck.step.id"
@@ -73,6 +76,9 @@ STEP_OUTPUT: Final = "quarterdeck.step.output"
 
 STEP_STATUS: Final = "quarterdeck.step.status"
 """One of :data:`STEP_STATUSES`."""
+
+STEP_REUSED: Final = "quarterdeck.step.reused"
+"""Whether the result was taken from an earlier run, which this one retries or replays."""
 
 STEP_TOKEN_BUDGET: Final = "quarterdeck.step.token_budget"  # noqa: S105 - a budget of LLM tokens, no secret
 """How many tokens the step may use."""

@@ -11,7 +11,9 @@ from quarterdeck_runner import problems
 from quarterdeck_runner.catalogue import Catalogue
 from quarterdeck_runner.engine import Engine
 from quarterdeck_runner.heartbeats import Heartbeats
+from quarterdeck_runner.limits import Limits
 from quarterdeck_runner.providers import Providers, warm_up
+from quarterdeck_runner.python_pipelines import Modules
 from quarterdeck_runner.routes import health, heartbeats, pipelines, runs
 from quarterdeck_runner.routes.state import Parts
 from quarterdeck_runner.settings import Settings
@@ -26,9 +28,18 @@ def create_app(settings: Settings) -> FastAPI:
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        engine = Engine(settings.database_url, settings.outputs_dir, settings.runner_concurrency, Providers())
+        engine = Engine(
+            settings.database_url,
+            settings.outputs_dir,
+            settings.runner_concurrency,
+            Providers(),
+            limits=Limits(settings.provider_concurrency, settings.provider_rate),
+            silence_s=settings.runner_lost_after,
+            memory_mb=settings.module_memory_mb,
+        )
         async with engine.running():
-            app.state.parts = Parts(engine, Catalogue(settings.pipelines), Heartbeats())
+            catalogue = Catalogue(settings.pipelines, Modules(settings.modules))
+            app.state.parts = Parts(engine, catalogue, Heartbeats())
             threading.Thread(target=warm_up, name="quarterdeck-warm-up", daemon=True).start()
             yield
 

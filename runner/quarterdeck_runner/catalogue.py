@@ -8,6 +8,7 @@ from typing import Final
 
 from quarterdeck_runner.diagnostics import Diagnostic
 from quarterdeck_runner.files import candidates
+from quarterdeck_runner.python_pipelines import Modules
 from quarterdeck_runner.source import MAX_BYTES
 from quarterdeck_runner.spec import Pipeline
 from quarterdeck_runner.validate import Validated, validate
@@ -26,23 +27,27 @@ class Entry:
         source: its text.
         diagnostics: all its problems.
         runnable: whether it can be run.
+        kind: ``yaml`` or ``python``.
     """
 
     pipeline: Pipeline
     source: str
     diagnostics: tuple[Diagnostic, ...]
     runnable: bool
+    kind: str = "yaml"
 
 
 class Catalogue:
-    """All pipelines of a folder.
+    """All pipelines of a folder and of some Python modules.
 
     Args:
         folder: where the files are; it may come into being later.
+        modules: the Python modules.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, modules: Modules | None = None) -> None:
         self.folder = folder
+        self._modules = modules or Modules(())
         self._cache: dict[Path, tuple[Fingerprint, Entry]] = {}
 
     def entries(self) -> list[Entry]:
@@ -55,6 +60,11 @@ class Catalogue:
             entry = self._entry(path)
             first = taken.setdefault(entry.pipeline.name, path)
             entries.append(entry if first == path else _second(entry, first))
+        for found in self._modules.found():
+            entry = Entry(found.pipeline, found.source, found.diagnostics, not found.problem, "python")
+            where = found.pipeline.file / str(found.pipeline.document.get("function"))
+            first = taken.setdefault(entry.pipeline.name, where)
+            entries.append(entry if first == where else _second(entry, first))
         return sorted(entries, key=lambda entry: entry.pipeline.name)
 
     def find(self, name: str) -> Entry | None:
@@ -64,6 +74,8 @@ class Catalogue:
     @property
     def hint(self) -> str:
         """What to do when there is nothing to run; empty if there is something."""
+        if self._modules.targets:
+            return ""
         if not self.folder.is_dir():
             return (
                 f"there is no folder {self.folder.absolute()}: make it and put *.yaml files into it, or choose another "

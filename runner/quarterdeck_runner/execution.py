@@ -20,7 +20,7 @@ from quarterdeck_runner.compose import Folders
 from quarterdeck_runner.conditions import holds
 from quarterdeck_runner.expressions import ExpressionError
 from quarterdeck_runner.files import FileError
-from quarterdeck_runner.providers import Failure, Providers, explain
+from quarterdeck_runner.providers import Failure, Models, explain
 from quarterdeck_runner.scope import Record, Scope
 from quarterdeck_runner.spec import Pipeline, Retry, Step, Task
 from quarterdeck_runner.steps import Work, attempt
@@ -49,7 +49,7 @@ class Execution:
 
     row: RunRow
     pipeline: Pipeline
-    providers: Providers
+    providers: Models
     outputs: Path
 
     async def run(self, durable_step: DurableStep) -> Outcome:

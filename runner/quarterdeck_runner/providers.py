@@ -10,7 +10,7 @@ import os
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from quarterdeck_runner.models import Provider
 from quarterdeck_runner.spec import DEFAULT_MAX_TOKENS, TokenBudget
@@ -77,6 +77,13 @@ class Failure:
     passing: bool
 
 
+class Models(Protocol):
+    """Whoever answers model calls."""
+
+    async def ask(self, call: ModelCall) -> Answer:
+        """Ask a model and wait for the whole answer."""
+
+
 class Providers:
     """Clients of the providers, made at first use, one each.
 
@@ -97,9 +104,14 @@ class Providers:
 
         Raises:
             ProviderError: there is no key, or the answer is empty or was refused.
+            TimeoutError: there was no answer in time.
             Exception: whatever the provider's client raises; see :func:`explain`.
         """
-        answer = await (self._ask_gemini(call) if call.provider == "gemini" else self._ask_claude(call))
+        try:
+            async with asyncio.timeout(call.timeout_s):
+                answer = await (self._ask_gemini(call) if call.provider == "gemini" else self._ask_claude(call))
+        except TimeoutError as error:
+            raise TimeoutError(f"no answer within {call.timeout_s:g} s") from error
         return _checked(answer, call)
 
     async def close(self) -> None:

@@ -1,11 +1,13 @@
 """Everything that can be set on the runner: flag, then environment variable, then default."""
 
 from pathlib import Path
+from typing import Annotated, Any
 
-from pydantic import Field, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AliasChoices, Field, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from quarterdeck.serving import require_loopback
+from quarterdeck_runner import limits
 
 
 class Settings(BaseSettings):
@@ -30,7 +32,45 @@ class Settings(BaseSettings):
         description="SQLite file or postgresql:// URL of the runs; default: runner.sqlite in the data directory.",
     )
     pipelines: Path = Field(default=Path("pipelines"), description="Folder with the pipelines: files *.yaml and *.yml.")
+    modules: Annotated[list[str], NoDecode] = Field(
+        default=[],
+        validation_alias=AliasChoices("module", "modules", "QUARTERDECK_MODULES"),
+        description="Python module whose decorated pipelines can be started, or module:function; several with commas.",
+    )
+    module_memory_mb: int = Field(
+        default=0, ge=0, description="Memory that the process of a Python pipeline may take, in MiB; 0 for no limit."
+    )
     runner_concurrency: int = Field(default=20, ge=1, le=1000, description="Runs at once; further ones wait.")
+    runner_lost_after: float = Field(
+        default=10.0,
+        ge=1,
+        description="Seconds of silence after which other runners on the same Postgres take over the runs of one.",
+    )
+    provider_concurrency: Annotated[dict[str, int], NoDecode] = Field(
+        default={}, description="Model calls at once by provider, such as claude=8,gemini=4; further ones wait."
+    )
+    provider_rate: Annotated[dict[str, int], NoDecode] = Field(
+        default={}, description="Model calls in a minute by provider, such as claude=300,gemini=60; further ones wait."
+    )
+
+    @field_validator("modules", mode="before")
+    @classmethod
+    def _several(cls, given: Any) -> Any:
+        texts = [given] if isinstance(given, str) else given
+        return [word for text in texts for word in str(text).replace(",", " ").split()]
+
+    @field_validator("modules")
+    @classmethod
+    def _module_names(cls, names: list[str]) -> list[str]:
+        for name in names:
+            if not all(part.isidentifier() for part in name.replace(":", ".").split(".")) or name.count(":") > 1:
+                raise ValueError(f"write 'package.module' or 'package.module:function', not '{name}'")
+        return names
+
+    @field_validator("provider_concurrency", "provider_rate", mode="before")
+    @classmethod
+    def _by_provider(cls, given: Any) -> Any:
+        return limits.parsed(given) if isinstance(given, str) else given
 
     @field_validator("host")
     @classmethod

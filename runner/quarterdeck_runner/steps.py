@@ -9,7 +9,7 @@ from typing import Any
 
 from quarterdeck_runner.compose import Folders, compose, rendered
 from quarterdeck_runner.files import write_output
-from quarterdeck_runner.providers import Answer, ModelCall, Providers
+from quarterdeck_runner.providers import Answer, ModelCall, Models
 from quarterdeck_runner.scope import Record, Scope, parsed_json
 from quarterdeck_runner.spec import CLAUDE_TYPES, Call, Step, Task
 from quarterdeck_runner.template import as_text, render_strict, render_value
@@ -27,7 +27,7 @@ class Work:
 
     scope: Scope
     folders: Folders
-    providers: Providers
+    providers: Models
 
 
 Branch = Callable[[Task], AbstractContextManager[Any]]
@@ -84,11 +84,7 @@ async def _ask(step: Step, call: Call | None, work: Work) -> Record:
         timeout_s=call.timeout_s,
         client_retries=step.retry is None,
     )
-    try:
-        async with asyncio.timeout(call.timeout_s):
-            return _record(await work.providers.ask(question))
-    except TimeoutError as error:
-        raise TimeoutError(f"no answer within {call.timeout_s:g} s") from error
+    return _record(await work.providers.ask(question))
 
 
 def _record(answer: Answer) -> Record:

@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 
 from quarterdeck_runner.catalogue import Catalogue, Entry
 from quarterdeck_runner.diagnostics import nearest
+from quarterdeck_runner.json_inputs import schema_of
 from quarterdeck_runner.problems import ProblemError, documented
 from quarterdeck_runner.routes.state import Runner
 
@@ -43,13 +44,15 @@ class DiagnosticModel(BaseModel):
 
 
 class PipelineModel(BaseModel):
-    """One pipeline of the folder."""
+    """One pipeline of the folder, or of a Python module."""
 
     name: str = Field(examples=["release_notes"])
+    kind: Literal["yaml", "python"]
     description: str
     version: str
     file: str = Field(examples=["release_notes.yaml"])
     inputs: list[Input]
+    input_schema: dict[str, Any] = Field(description="JSON Schema of the inputs.")
     steps: list[StepSummary]
     diagnostics: list[DiagnosticModel]
     runnable: bool = Field(description="Whether there is no error.")
@@ -93,6 +96,8 @@ def _model(entry: Entry) -> PipelineModel:
     pipeline = entry.pipeline
     return PipelineModel(
         name=pipeline.name,
+        kind=entry.kind,  # type: ignore[arg-type]  # the catalogue knows these two
+        input_schema=schema_of(pipeline, entry.kind),
         description=pipeline.description,
         version=pipeline.version,
         file=pipeline.file.name,

@@ -1,0 +1,49 @@
+"""Ask another provider or model than the steps of a pipeline name, for one run."""
+
+from dataclasses import replace
+
+from quarterdeck_runner.models import Provider, choose, default_model
+from quarterdeck_runner.options import Options
+from quarterdeck_runner.providers import Answer, ModelCall, Models
+
+
+class OverrideError(ValueError):
+    """The provider and the model do not go together; the message says why."""
+
+
+class Overridden:
+    """Models of one run.
+
+    Args:
+        models: who answers.
+        options: who and what to ask instead.
+    """
+
+    def __init__(self, models: Models, options: Options) -> None:
+        self._models = models
+        self._model = choose(options.model).name if options.model else ""
+        self._provider: Provider | None = options.provider or (provider_of(self._model) if self._model else None)
+
+    async def ask(self, call: ModelCall) -> Answer:
+        """Ask whom the run wants to be asked."""
+        provider = self._provider or call.provider
+        model = self._model or (call.model if provider == call.provider else default_model(provider))
+        return await self._models.ask(replace(call, provider=provider, model=model))
+
+
+def provider_of(model: str) -> Provider:
+    """Who answers for a model."""
+    return "gemini" if model.startswith(("gemini", "gemma")) else "claude"
+
+
+def check(options: Options) -> None:
+    """See whether provider and model go together.
+
+    Raises:
+        OverrideError: they do not.
+    """
+    if options.provider and options.model:
+        model = choose(options.model).name
+        if provider_of(model) != options.provider:
+            advice = "name one of its models, or leave the provider out"
+            raise OverrideError(f"the model '{model}' is not one of {options.provider}: {advice}")
