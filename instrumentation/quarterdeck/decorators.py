@@ -8,10 +8,10 @@ from typing import Any, Generic, TypeVar, cast, overload
 
 from opentelemetry.context import get_current
 
-from quarterdeck import semconv
 from quarterdeck.capture import Mode, checked
 from quarterdeck.context import Run, Step
 from quarterdeck.execution import (
+    PIPELINE_MARK,
     PipelineSpec,
     StepSpec,
     boundary,
@@ -114,9 +114,9 @@ def pipeline(
 
     def open_for(fn: Callable[..., Any] | None) -> Open:
         versioned = _version(version, fn)
-        with contextlib.suppress(AttributeError):
-            setattr(fn, semconv.PIPELINE_MARK, label or "")
         spec = PipelineSpec(label or _name(fn, "pipeline"), versioned, config, total, input, mode)
+        with contextlib.suppress(AttributeError):
+            setattr(fn, PIPELINE_MARK, spec)
         return lambda arguments: open_run(spec, arguments)
 
     return Block(open_for) if name is None or isinstance(name, str) else decorate(name, open_for)

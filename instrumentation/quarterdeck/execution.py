@@ -25,6 +25,9 @@ _RECORDING: Final = guarded("record the end of a span")
 _TELLING: Final = guarded("tell the end of a span")
 _ENDING: Final = guarded("end a span")
 
+PIPELINE_MARK: Final = "__quarterdeck_pipeline__"
+"""Attribute of decorated functions that holds their :class:`PipelineSpec`."""
+
 Handle = TypeVar("Handle", Run, Step)
 
 

@@ -44,9 +44,6 @@ PIPELINE_VERSION: Final = "quarterdeck.pipeline.version"
 PIPELINE_CONFIG: Final = "quarterdeck.pipeline.config"
 """The definition's configuration as a JSON string."""
 
-PIPELINE_MARK: Final = "__quarterdeck_pipeline__"
-"""Attribute of decorated functions: the name that the pipeline was given; empty for that of the function."""
-
 # --- step ------------------------------------------------------------------------------------------
 
 STEP_ID: Final = "quarterdeck.step.id"

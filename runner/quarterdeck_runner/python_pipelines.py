@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ CHILD: Final = (sys.executable, "-m", "quarterdeck_runner.child")
 """Command line of the process in which code of users runs."""
 
 _IMPORT_S: Final = 60
+_AGAIN_S: Final = 10
 
 
 @dataclass(frozen=True)
@@ -122,10 +124,10 @@ def _broken(target: str, problem: str) -> Found:
 
 
 def _stamps(files: Sequence[str]) -> tuple[Any, ...]:
-    """Sizes and times; of a module that names no files, nothing that ever stays the same."""
+    """Sizes and times; a module that names no files is looked for again now and then."""
     if not files:
-        return (object(),)
-    stamps = []
+        return (time.monotonic() // _AGAIN_S,)
+    stamps: list[tuple[str, int, int]] = []
     for file in files:
         try:
             found = Path(file).stat()
@@ -133,7 +135,7 @@ def _stamps(files: Sequence[str]) -> tuple[Any, ...]:
             stamps.append((file, 0, 0))
         else:
             stamps.append((file, found.st_mtime_ns, found.st_size))
-    return tuple(stamps)
+    return (*stamps,)
 
 
 def _input(name: str, schema: Mapping[str, Any], root: Mapping[str, Any]) -> InputSpec:

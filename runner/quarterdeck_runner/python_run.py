@@ -24,6 +24,7 @@ from quarterdeck_runner.spec import Step
 from quarterdeck_runner.store import Outcome, RunRow, RunStore
 
 log = logging.getLogger("quarterdeck.programs")
+log.setLevel(logging.INFO)
 
 _LOOK_S: Final = 0.5
 _ASK_S: Final = 0.25

@@ -115,8 +115,15 @@ def test_the_catalogue_follows_the_folder(runner: Runner) -> None:
     assert len(version) == 12
     assert found["needy"] == {
         "name": "needy",
+        "kind": "yaml",
         "description": "",
         "file": "needy.yaml",
+        "input_schema": {
+            "type": "object",
+            "properties": {"topic": {"type": "string"}, "depth": {"type": "integer", "default": 2}},
+            "required": ["topic"],
+            "additionalProperties": False,
+        },
         "inputs": [
             {"name": "topic", "type": "string", "default": None, "required": True, "description": ""},
             {"name": "depth", "type": "integer", "default": 2, "required": False, "description": ""},

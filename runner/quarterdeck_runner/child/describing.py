@@ -1,6 +1,8 @@
 """Import a module of the user and tell which pipelines are in it."""
 
+import contextlib
 import importlib
+import importlib.util
 import inspect
 import os
 import sys
@@ -8,8 +10,7 @@ import traceback
 from collections.abc import Iterator
 from typing import Any
 
-from quarterdeck.execution import source_version
-from quarterdeck.semconv import PIPELINE_MARK
+from quarterdeck.execution import PIPELINE_MARK, PipelineSpec
 from quarterdeck_runner.child.signature import SignatureError, schema_of
 
 
@@ -44,12 +45,13 @@ def _marked(module: Any, only: str) -> Iterator[tuple[str, Any]]:
 
 def _pipeline(module: str, attribute: str, fn: Any) -> dict[str, Any]:
     plain = inspect.unwrap(fn)
+    spec: PipelineSpec = getattr(fn, PIPELINE_MARK)
     described: dict[str, Any] = {
-        "name": getattr(fn, PIPELINE_MARK) or attribute,
+        "name": spec.name,
         "module": module,
         "function": attribute,
         "description": (inspect.getdoc(plain) or "").strip(),
-        "version": source_version(plain),
+        "version": spec.version(),
         "file": inspect.getsourcefile(plain) or "",
         "line": plain.__code__.co_firstlineno,
     }
@@ -63,4 +65,9 @@ def _files(name: str) -> list[str]:
     """Source files of the module and of what it is a part of."""
     top = name.partition(".")[0]
     loaded = [module for key, module in list(sys.modules.items()) if key.partition(".")[0] == top]
-    return sorted({str(module.__file__) for module in loaded if getattr(module, "__file__", None)})
+    files = {str(module.__file__) for module in loaded if getattr(module, "__file__", None)}
+    # A module that breaks while it is imported is loaded no more.
+    with contextlib.suppress(ImportError, ValueError):
+        found = importlib.util.find_spec(name)
+        files |= {found.origin} if found is not None and found.origin else set()
+    return sorted(files)

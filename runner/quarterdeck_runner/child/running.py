@@ -30,7 +30,7 @@ def run(descriptor: int) -> None:
         descriptor: of the socket.
     """
     die_with_parent()
-    faulthandler.enable()
+    faulthandler.enable(all_threads=False)
     link = Link(socket.socket(fileno=descriptor))
     job = link.job()
     be_first_to_go(job["memory_mb"])
