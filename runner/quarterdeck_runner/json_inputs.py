@@ -53,6 +53,9 @@ def _problems(error: ValidationError, names: list[str]) -> list[InputProblem]:
     if not error.absolute_path and error.validator == "additionalProperties":
         listing = f"; it has {', '.join(names)}" if names else "; it has none"
         unknown = [name for name in error.instance if name not in names]
-        return [InputProblem(name, f"the pipeline has no input '{name}'{nearest(name, names) or listing}") for name in unknown]
+        return [
+            InputProblem(name, f"the pipeline has no input '{name}'{nearest(name, names) or listing}")
+            for name in unknown
+        ]
     best = min(error.context, key=lambda each: -len(each.absolute_path), default=error)
     return [InputProblem(".".join(map(str, best.absolute_path or error.absolute_path)), best.message)]

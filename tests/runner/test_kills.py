@@ -139,5 +139,3 @@ def _lives(pid: int) -> bool:
         return state.read_text().rpartition(")")[2].split()[0] != "Z"
     except (FileNotFoundError, ProcessLookupError):
         return False
-
-

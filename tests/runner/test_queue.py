@@ -118,5 +118,3 @@ def test_limits_are_read_from_words() -> None:
     for wrong in ("claude", "claude=0", "gpt=3", "claude=many"):
         with pytest.raises(ValueError, match="write 'claude=8,gemini=4'"):
             parsed(wrong)
-
-

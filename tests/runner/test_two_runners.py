@@ -172,5 +172,3 @@ def test_a_run_of_another_version_says_what_to_do(
         again: dict[str, Any] = runner.http.post(f"/v1/runs/{run_id}/retry").json()
         assert again["hint"] is None
         assert runner.tell(again["id"], "cancel").status_code == 202
-
-

@@ -58,7 +58,9 @@ def arguments(fn: Callable[..., Any], given: Mapping[str, Any]) -> dict[str, Any
         try:
             made[name] = _adapter(fn, name, parameters[name][0]).validate_python(value)
         except ValidationError as error:
-            problems += [f"input '{'.'.join(map(str, (name, *each['loc'])))}': {each['msg']}" for each in error.errors()]
+            problems += [
+                f"input '{'.'.join(map(str, (name, *each['loc'])))}': {each['msg']}" for each in error.errors()
+            ]
     if problems:
         raise InputsError("; ".join(problems))
     return made
