@@ -91,9 +91,8 @@ class Engine:
         """
         with durability.database(self._url):
             Current.interpret = self._interpreter.interpret
-            async with self._announcer.working():
-                async with self._launched():
-                    yield
+            async with self._announcer.working(), self._launched():
+                yield
             await asyncio.to_thread(self._store.close)
 
     @contextlib.asynccontextmanager

@@ -47,15 +47,15 @@ def check(schema: Mapping[str, Any], given: Mapping[str, Any]) -> tuple[dict[str
 
 
 def _problems(error: ValidationError, names: list[str]) -> list[InputProblem]:
+    given: Any = error.instance
     if not error.absolute_path and error.validator == "required":
-        missing = [name for name in error.validator_value if name not in error.instance]
+        wanted: Any = error.validator_value
+        missing = [name for name in wanted if name not in given]
         return [InputProblem(name, "needs a value") for name in missing if f"'{name}'" in error.message]
     if not error.absolute_path and error.validator == "additionalProperties":
         listing = f"; it has {', '.join(names)}" if names else "; it has none"
-        unknown = [name for name in error.instance if name not in names]
-        return [
-            InputProblem(name, f"the pipeline has no input '{name}'{nearest(name, names) or listing}")
-            for name in unknown
-        ]
+        unknown = [name for name in given if name not in names]
+        text = "the pipeline has no input"
+        return [InputProblem(name, f"{text} '{name}'{nearest(name, names) or listing}") for name in unknown]
     best = min(error.context, key=lambda each: -len(each.absolute_path), default=error)
     return [InputProblem(".".join(map(str, best.absolute_path or error.absolute_path)), best.message)]

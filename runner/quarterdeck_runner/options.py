@@ -76,4 +76,5 @@ def _problem(name: str, value: str) -> str:
 
 
 def _carries_secret(value: str) -> bool:
-    return Redactor().value("env", value) != value
+    cleaned: object = Redactor().value("env", value)
+    return cleaned != value

@@ -11,6 +11,10 @@ import sqlalchemy
 from quarterdeck_runner.database import Tables
 from quarterdeck_runner.options import Options
 
+_INSERTED: Final = (
+    "id", "pipeline", "version", "file", "source", "steps_total", "created_ns", "kind", "engine", "owner",
+)  # fmt: skip
+
 ACTIVE: Final = ("waiting", "running", "paused")
 """Statuses of runs that may still do something."""
 
@@ -93,23 +97,10 @@ class RunStore:
 
     def insert(self, row: RunRow, reused: Mapping[str, Any] | None = None) -> None:
         """Keep a new run, and the results of an earlier one that it uses again, by step."""
-        columns = (
-            "id",
-            "pipeline",
-            "version",
-            "file",
-            "source",
-            "steps_total",
-            "created_ns",
-            "kind",
-            "engine",
-            "owner",
-        )
-        values = {name: getattr(row, name) for name in columns}
+        values = {name: getattr(row, name) for name in _INSERTED}
         values |= {"inputs": json.dumps(row.inputs), "options": json.dumps(row.options.plain())}
-        records = [
-            {"id": row.id, "step": step, "record": json.dumps(record)} for step, record in (reused or {}).items()
-        ]
+        found = (reused or {}).items()
+        records = [{"id": row.id, "step": step, "record": json.dumps(record)} for step, record in found]
         with self._tables.begin() as connection:
             connection.execute(self._tables.sql["insert"], values)
             if records:

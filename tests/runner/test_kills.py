@@ -63,7 +63,7 @@ def test_kills_at_random_points(tmp_path: Path, provider_environment: dict[str, 
                     runner.pipeline(PIPELINE)
                     ids = [runner.start("struck", mark=f"struck-{number}") for number in range(RUNS)]
                 target = sum(asked(stand_in).values()) + chance.randint(2, 9)
-                eventually(lambda wanted=target: sum(asked(stand_in).values()) >= wanted)
+                _wait_for_calls(stand_in, target)
                 running.send_signal(signal.SIGKILL)
                 running.wait()
             counts = asked(stand_in)
@@ -125,6 +125,10 @@ def test_a_run_that_kills_its_runner_is_given_up(tmp_path: Path) -> None:
             "failed",
             "the runner died 3 times while this run was in step 'endless': it is not tried again",
         )
+
+
+def _wait_for_calls(stand_in: str, count: int) -> None:
+    eventually(lambda: sum(asked(stand_in).values()) >= count)
 
 
 def _owned(data: Path) -> bool:

@@ -1,4 +1,4 @@
-"""Decorated functions of a module: described from their type hints, started over REST, run in a process of their own."""
+"""Decorated functions of a module: described from their type hints, run in a process of their own."""
 
 import os
 import sys
@@ -279,7 +279,7 @@ def test_pause_resume_and_cancel_reach_the_program(runner: Runner, tmp_path: Pat
     assert len(set(mark.read_text().splitlines())) == 1
     assert runner.tell(run_id, "cancel").json()["status"] == "cancelled"
     assert not _lives(int(mark.read_text().split()[0]))
-    assert [each for each in runner.http.get("/v1/runs").json()["runs"] if each["id"] == run_id][0]["error"] is None
+    assert runner.run(run_id)["error"] is None
 
 
 def test_a_program_that_ignores_signals_is_killed_with_all_it_started(runner: Runner, tmp_path: Path) -> None:

@@ -38,13 +38,25 @@ def postgres(programs: Path) -> Iterator[str]:
             shutil.chown(folder, "nobody", "nogroup")
             shutil.chown(data, "nobody", "nogroup")
         data.chmod(0o700)
-        make = [programs / "initdb", "-D", data, "-U", "deck", "-A", "trust", "-E", "UTF8", "--no-locale", "-N"]
+        make = [
+            str(programs / "initdb"),
+            "-D",
+            str(data),
+            "-U",
+            "deck",
+            "-A",
+            "trust",
+            "-E",
+            "UTF8",
+            "--no-locale",
+            "-N",
+        ]
         subprocess.run(make, check=True, capture_output=True, cwd=folder, **somebody)
         (port,) = free_ports(1)
-        serve = [programs / "postgres", "-D", data, "-p", str(port), "-h", "127.0.0.1", "-k", folder, "-F"]
+        serve = [str(programs / "postgres"), "-D", str(data), "-p", str(port), "-h", "127.0.0.1", "-k", folder, "-F"]
         log = Path(folder) / "log"
         with log.open("w") as output:
-            server = subprocess.Popen(serve, stdout=output, stderr=output, cwd=folder, **somebody)
+            server = subprocess.Popen(serve, stdout=output, stderr=output, text=True, cwd=folder, **somebody)
         url = f"postgresql://deck@127.0.0.1:{port}/postgres"
         try:
             eventually(lambda: _answers(url, server, log), 60)
@@ -55,7 +67,7 @@ def postgres(programs: Path) -> Iterator[str]:
             server.wait(30)
 
 
-def _answers(url: str, server: "subprocess.Popen[bytes]", log: Path) -> bool:
+def _answers(url: str, server: "subprocess.Popen[str]", log: Path) -> bool:
     assert server.poll() is None, log.read_text()
     with contextlib.suppress(psycopg.OperationalError), psycopg.connect(url):
         return True

@@ -31,10 +31,8 @@ def describe(target: str) -> dict[str, Any]:
     found = [_pipeline(module.__name__, attribute, fn) for attribute, fn in _marked(module, only)]
     answer: dict[str, Any] = {"pipelines": found, "files": _files(name)}
     if not found:
-        wanted = (
-            f"no function '{only}' with @quarterdeck.pipeline" if only else "no function with @quarterdeck.pipeline"
-        )
-        answer["error"] = f"there is {wanted} in it"
+        wanted = f"no function '{only}'" if only else "no function"
+        answer["error"] = f"there is {wanted} with @quarterdeck.pipeline in it"
     return answer
 
 

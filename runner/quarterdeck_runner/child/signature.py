@@ -58,9 +58,7 @@ def arguments(fn: Callable[..., Any], given: Mapping[str, Any]) -> dict[str, Any
         try:
             made[name] = _adapter(fn, name, parameters[name][0]).validate_python(value)
         except ValidationError as error:
-            problems += [
-                f"input '{'.'.join(map(str, (name, *each['loc'])))}': {each['msg']}" for each in error.errors()
-            ]
+            problems += [_problem(name, each["loc"], each["msg"]) for each in error.errors()]
     if problems:
         raise InputsError("; ".join(problems))
     return made
@@ -90,6 +88,10 @@ def _adapter(fn: Callable[..., Any], name: str, hint: Any) -> TypeAdapter[Any]:
             f"the parameter '{name}' of {fn.__name__} is a {getattr(hint, '__name__', hint)}, which has no JSON form: "
             "use str, int, float, bool, list, dict, Literal, an Enum, a dataclass or a pydantic model"
         ) from error
+
+
+def _problem(name: str, place: tuple[int | str, ...], message: str) -> str:
+    return f"input '{'.'.join(map(str, (name, *place)))}': {message}"
 
 
 def _default(default: Any) -> dict[str, Any]:

@@ -267,6 +267,7 @@ def of_report(run: PythonRun) -> Run:
         inputs={},
         output=None,
         actions=list(heartbeats.actions(run)),
+        hint=None,
     )
 
 
