@@ -97,13 +97,17 @@ class Interpreter:
 
     async def _step(self, run_id: str, step: Step, number: int, work: Callable[[], Awaitable[Record]]) -> Record:
         """A step boundary, then the step."""
-        if await asyncio.to_thread(self.store.take_pause, run_id, number - 1):
-            row = await self._row(run_id)
-            if row is not None:
-                self.announcer.status(row)
-            await interrupt(run_id)
-        await asyncio.to_thread(self.store.step_begins, run_id, step.name, number - 1)
+        if not await asyncio.to_thread(self.store.step_begins, run_id, step.name, number - 1):
+            await self._obey(run_id, number - 1)
         return await self.bodies.abortable(run_id, work())
+
+    async def _obey(self, run_id: str, done: int) -> None:
+        await asyncio.to_thread(self.store.take_pause, run_id, done)
+        row = await self._row(run_id)
+        # A pause that was taken back in this very moment is none.
+        if row is not None and row.status != "running":
+            self.announcer.status(row)
+            await interrupt(run_id)
 
     async def _row(self, run_id: str) -> RunRow | None:
         return await asyncio.to_thread(self.store.get, run_id)

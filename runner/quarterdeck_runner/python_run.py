@@ -115,7 +115,7 @@ class PythonRun:
             await asyncio.gather(commands, return_exceptions=True)
 
     async def _note(self, message: dict[str, Any]) -> None:
-        await asyncio.to_thread(self.store.step_begins, self.row.id, message["step"], 0)
+        await asyncio.to_thread(self.store.step_noted, self.row.id, message["step"])
         paused = message["status"] == "paused"
         if paused and await asyncio.to_thread(self.store.change, "pause_inside", self.row.id):
             await self._tell_status()

@@ -147,9 +147,13 @@ class RunStore:
         """Ids of the runs that a runner looks after and has not told the end of."""
         return {found["id"] for found in self._tables.read("owned", owner=owner)}
 
-    def step_begins(self, run_id: str, step: str, done: int) -> None:
-        """A step starts; ``done`` steps are behind it."""
-        self._write("step_begins", id=run_id, step=step, done=done)
+    def step_begins(self, run_id: str, step: str, done: int) -> bool:
+        """A step starts, unless something was asked of the run; ``done`` steps are behind it."""
+        return self._write("step_begins", id=run_id, step=step, done=done) == 1
+
+    def step_noted(self, run_id: str, step: str) -> None:
+        """A program says in which step it is."""
+        self._write("step_noted", id=run_id, step=step)
 
     def take_pause(self, run_id: str, done: int) -> bool:
         """Pause a running run if that was asked for; ``done`` steps are behind it."""
@@ -183,8 +187,8 @@ class RunStore:
 
     def mark_announced(self, run_ids: list[str]) -> None:
         """The end of these runs was told."""
-        for run_id in run_ids:
-            self._write("mark_announced", id=run_id)
+        if run_ids:
+            self._tables.write("mark_announced", [{"id": run_id} for run_id in run_ids])
 
     def _read(self, name: str, **values: Any) -> list[RunRow]:
         return [_row(found) for found in self._tables.read(name, **values)]

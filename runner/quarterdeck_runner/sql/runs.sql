@@ -97,7 +97,10 @@ WHERE id = :id AND status IN ('waiting', 'running', 'paused')
 -- name: step_begins
 UPDATE quarterdeck_runs
 SET current_step = :step, takeovers = CASE WHEN steps_done < :done THEN 0 ELSE takeovers END, steps_done = :done
-WHERE id = :id AND status = 'running'
+WHERE id = :id AND status = 'running' AND pending = ''
+
+-- name: step_noted
+UPDATE quarterdeck_runs SET current_step = :step WHERE id = :id AND status = 'running'
 
 -- name: ask_pause
 UPDATE quarterdeck_runs SET pending = 'pause' WHERE id = :id AND status = 'running' AND pending = ''
