@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,6 +16,9 @@ log = logging.getLogger("quarterdeck.runner")
 
 MAX_DEATHS: Final = 3
 """How often a runner may die in the same step of a run, before the run is believed to be the reason."""
+
+
+_AT_ONCE: Final = 500
 
 
 @dataclass(frozen=True)
@@ -33,8 +37,10 @@ class Recovery:
 
     async def after_restart(self) -> None:
         """Look after every run that is not over: this is the only runner."""
-        for row in await asyncio.to_thread(self.store.unannounced):
-            await self._settle(row)
+        rows = await asyncio.to_thread(self.store.unannounced)
+        statuses = await _statuses([row.id for row in rows if row.status in ACTIVE])
+        for row in rows:
+            await self._settle(row, statuses.get(row.id, ""))
 
     async def after_death(self, dead: str, *, in_peace: bool) -> int:
         """Look after the runs of a runner that is gone.
@@ -47,7 +53,9 @@ class Recovery:
             How many were not over.
         """
         open_runs = 0
-        for row in await asyncio.to_thread(self.store.unannounced, dead):
+        rows = await asyncio.to_thread(self.store.unannounced, dead)
+        statuses = await _statuses([row.id for row in rows if row.status in ACTIVE])
+        for row in rows:
             deaths = 0 if in_peace or row.status != "running" else 1
             if not await asyncio.to_thread(self.store.take_over, row.id, dead, self.me, deaths):
                 continue
@@ -56,7 +64,7 @@ class Recovery:
                 await DBOS.cancel_workflow_async(row.id, cancel_children=True)
                 await self._give_up(row)
             else:
-                await self._settle(row)
+                await self._settle(row, statuses.get(row.id, ""))
         # What such a run had begun beside itself: it waits for it, and nobody else would do it.
         for found in await DBOS.list_workflows_async(status="PENDING", executor_id=dead, load_input=False):
             queue = durability.QUEUE if found.queue_name == durability.QUEUE else None
@@ -70,12 +78,16 @@ class Recovery:
             if row.status == "running" and row.takeovers >= MAX_DEATHS:
                 await self._give_up(row)
 
-    async def _settle(self, row: RunRow) -> None:
+    async def _settle(self, row: RunRow, status: str) -> None:
+        """Bring a run and its workflow together.
+
+        Args:
+            row: the run.
+            status: what DBOS says of it; empty if it does not know it.
+        """
         if row.status not in ACTIVE:
             self.announcer.ended(row)
             return
-        found = await DBOS.get_workflow_status_async(row.id)
-        status = found.status if found is not None else ""
         self.announcer.opened(row)
         if row.status == "paused":
             return
@@ -99,6 +111,16 @@ class Recovery:
             ended = await asyncio.to_thread(self.store.get, row.id)
             if ended is not None:
                 self.announcer.ended(ended)
+
+
+async def _statuses(run_ids: Sequence[str]) -> dict[str, str]:
+    """What DBOS says of runs that it knows."""
+    found: dict[str, str] = {}
+    for start in range(0, len(run_ids), _AT_ONCE):
+        some = list(run_ids[start : start + _AT_ONCE])
+        listed = await DBOS.list_workflows_async(workflow_ids=some, load_input=False, load_output=False)
+        found |= {each.workflow_id: each.status for each in listed}
+    return found
 
 
 async def enqueue(row: RunRow) -> None:
