@@ -53,11 +53,15 @@ def main() -> None:
             works = time.perf_counter() - began
             found = runner.http.get("/v1/runs", params={"status": "active", "limit": options.runs}).json()["runs"]
             lost = ids - {run["id"] for run in found}
-    print(f"empty database (baseline)   answers after {empty:5.2f} s, asks a model for a first run after {first:5.2f} s")
+    print(
+        f"empty database (baseline)   answers after {empty:5.2f} s, asks a model for a first run after {first:5.2f} s"
+    )
     print(
         f"{options.runs} queued runs            answers after {answers:5.2f} s, asks a model again after {works:5.2f} s"
     )
-    print(f"lost runs {len(lost)}   ratios {answers / empty:.2f} and {works / first:.2f}   load average {os.getloadavg()[0]:.1f}")
+    print(
+        f"lost runs {len(lost)}   ratios {answers / empty:.2f} and {works / first:.2f}   load average {os.getloadavg()[0]:.1f}"
+    )
 
 
 def _asked(provider: str) -> int:
