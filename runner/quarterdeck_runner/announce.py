@@ -109,8 +109,15 @@ class Announcer:
             self._told.difference_update(told)
 
 
-def skipped(run: durable.RunIdentity, step: Step, number: int, total: int) -> None:
-    """Write the span of a step that did not run because its condition does not hold."""
+def skipped(run: durable.RunIdentity | None, step: Step, number: int, total: int) -> None:
+    """Write the span of a step that did not run because its condition does not hold.
+
+    Args:
+        run: whose step; ``None`` for a step inside the one that is under way.
+        step: which.
+        number: its position, counted from 1.
+        total: how many steps there are.
+    """
     _instant(run, step, number, total, {semconv.STEP_STATUS: "skipped"})
 
 
@@ -123,7 +130,7 @@ def reused(run: durable.RunIdentity, step: Step, number: int, total: int, record
     _instant(run, step, number, total, attributes | ({} if captured is None else {semconv.STEP_OUTPUT: captured}))
 
 
-def _instant(run: durable.RunIdentity, step: Step, number: int, total: int, further: dict[str, Any]) -> None:
+def _instant(run: durable.RunIdentity | None, step: Step, number: int, total: int, further: dict[str, Any]) -> None:
     attributes: dict[str, Any] = {
         semconv.STEP_NAME: step.name,
         semconv.STEP_INDEX: number,
@@ -131,7 +138,7 @@ def _instant(run: durable.RunIdentity, step: Step, number: int, total: int, furt
         semconv.STEP_KIND: step.type,
         **further,
     }
-    with durable.attach(run):
+    with durable.attach(run) if run is not None else contextlib.nullcontext():
         span = trace.get_tracer(semconv.SCOPE).start_span(f"step {step.name}", attributes=attributes)
         span.set_attribute(semconv.STEP_ID, trace.format_span_id(span.get_span_context().span_id))
         span.end()

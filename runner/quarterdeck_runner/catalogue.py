@@ -10,7 +10,7 @@ from quarterdeck_runner.diagnostics import Diagnostic
 from quarterdeck_runner.files import candidates
 from quarterdeck_runner.python_pipelines import Modules
 from quarterdeck_runner.source import MAX_BYTES
-from quarterdeck_runner.spec import Pipeline
+from quarterdeck_runner.spec import Nested, Pipeline, every
 from quarterdeck_runner.validate import Validated, validate
 
 _SUFFIXES: Final = (".yaml", ".yml")
@@ -122,10 +122,19 @@ def _second(entry: Entry, first: Path) -> Entry:
 
 
 def _fingerprint(path: Path, pipeline: Pipeline) -> Fingerprint:
-    """Sizes and times of the file and of the files its prompts name: a missing one may appear."""
-    parts = [part for step in pipeline.steps for call in step.calls for part in call.prompt if part.kind == "file"]
-    named = [place for part in parts for place in candidates(part.text, path.parent)]
+    """Sizes and times of the file and of the files it names, in prompts or to run: a missing one may appear."""
+    named = [place for written, folder in _named(pipeline) for place in candidates(written, folder)]
     return tuple(_stamp(place) for place in dict.fromkeys([path, *named]))
+
+
+def _named(pipeline: Pipeline) -> Iterator[tuple[str, Path]]:
+    folder = pipeline.file.parent
+    for step in every(pipeline.steps):
+        yield from ((part.text, folder) for call in step.calls for part in call.prompt if part.kind == "file")
+        if isinstance(file := step.written.get("pipeline_file"), str):
+            yield file, folder
+        if isinstance(step.action, Nested):
+            yield from _named(step.action.pipeline)
 
 
 def _stamp(path: Path) -> tuple[str, int, int]:

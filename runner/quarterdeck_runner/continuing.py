@@ -61,17 +61,18 @@ def _belongs(name: str, step: str) -> bool:
     return name == step or (name.startswith(step) and name[len(step)] in "[/.")
 
 
-def edited(row: RunRow, edits: Edits) -> tuple[Pipeline, str]:
+def edited(row: RunRow, edits: Edits, files: Mapping[str, str]) -> tuple[Pipeline, str]:
     """The pipeline of a run with changed steps, and its text.
 
     Args:
         row: the run.
         edits: what to change.
+        files: texts of nested pipelines, as the run keeps them.
 
     Raises:
         EditError: there is no such step, or the result is no right pipeline.
     """
-    pipeline = pipeline_of(row)
+    pipeline = pipeline_of(row, files)
     if not edits:
         return pipeline, row.source
     if row.kind == "python":
@@ -86,7 +87,7 @@ def edited(row: RunRow, edits: Edits) -> tuple[Pipeline, str]:
         for key in [key for key, value in changes.items() if value is None]:
             del steps[name][key]
     text = yaml.safe_dump({"workflow": document}, sort_keys=False, allow_unicode=True, width=100)
-    found = validate(text, Path(row.file))
+    found = validate(text, Path(row.file), files=files)
     if not found.runnable:
         errors = [vars(each) for each in found.diagnostics if each.severity == "error"]
         raise EditError("; ".join(str(each["message"]) for each in errors), errors)

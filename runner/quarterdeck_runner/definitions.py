@@ -2,6 +2,7 @@
 
 import functools
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 from quarterdeck_runner.python_pipelines import pipeline_from
@@ -10,13 +11,18 @@ from quarterdeck_runner.store import RunRow
 from quarterdeck_runner.validate import validate
 
 
-def pipeline_of(row: RunRow) -> Pipeline:
-    """The pipeline of a run."""
-    return _pipeline(row.kind, row.source, row.file)
+def pipeline_of(row: RunRow, files: Mapping[str, str] | None = None) -> Pipeline:
+    """The pipeline of a run.
+
+    Args:
+        row: the run.
+        files: texts of nested pipelines, as the run keeps them.
+    """
+    return _pipeline(row.kind, row.source, row.file, tuple(sorted((files or {}).items())))
 
 
 @functools.lru_cache(maxsize=64)
-def _pipeline(kind: str, source: str, file: str) -> Pipeline:
+def _pipeline(kind: str, source: str, file: str, files: tuple[tuple[str, str], ...]) -> Pipeline:
     if kind == "python":
         return pipeline_from(json.loads(source))
-    return validate(source, Path(file)).pipeline
+    return validate(source, Path(file), files=dict(files)).pipeline

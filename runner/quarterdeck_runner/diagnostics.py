@@ -51,6 +51,13 @@ class Report:
     def __init__(self, file: str) -> None:
         self.file = file
         self._found: set[Diagnostic] = set()
+        self._nested: list[Report] = []
+
+    def nested(self, file: str) -> "Report":
+        """The report of a file that this one names; its problems follow those of this one."""
+        report = Report(file)
+        self._nested.append(report)
+        return report
 
     def error(self, position: Position, message: str) -> None:
         """Note a problem that keeps the pipeline from running."""
@@ -62,13 +69,16 @@ class Report:
 
     @property
     def diagnostics(self) -> tuple[Diagnostic, ...]:
-        """All problems, in the order of the file."""
-        return tuple(sorted(self._found))
+        """All problems, in the order of the file; those of nested files follow, each once."""
+        found = dict.fromkeys(sorted(self._found))
+        for report in self._nested:
+            found.update(dict.fromkeys(report.diagnostics))
+        return tuple(found)
 
     @property
     def ok(self) -> bool:
         """Whether nothing keeps the pipeline from running."""
-        return all(each.severity != "error" for each in self._found)
+        return all(each.severity != "error" for each in self.diagnostics)
 
 
 def nearest(word: str, words: Iterable[str]) -> str:

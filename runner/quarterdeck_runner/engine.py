@@ -21,6 +21,7 @@ from quarterdeck_runner.continuing import Edits
 from quarterdeck_runner.definitions import pipeline_of
 from quarterdeck_runner.fleet import Fleet
 from quarterdeck_runner.interpreter import Interpreter
+from quarterdeck_runner.journal import FILES, Journal
 from quarterdeck_runner.limits import Limited, Limits
 from quarterdeck_runner.options import Options
 from quarterdeck_runner.providers import Providers
@@ -71,12 +72,12 @@ class Engine:
     ) -> None:
         self._url, self._concurrency, self._providers = url, concurrency, providers
         self._me = durability.name_of_runner(url)
-        self._store = RunStore(url)
+        self._store, self._journal = RunStore(url), Journal(url)
         self._announcer = announce.Announcer(self._store)
         self._bodies = Bodies()
         models = Limited(providers, limits)
         self._interpreter = Interpreter(
-            self._store, self._announcer, models, outputs, self._bodies, self._me, memory_mb
+            self._store, self._announcer, models, outputs, self._journal, self._bodies, self._me, memory_mb
         )
         self._recovery = Recovery(self._store, self._announcer, self._me)
         self._fleet = Fleet(url, self._me, silence_s) if durability.is_shared(url) else None
@@ -94,11 +95,13 @@ class Engine:
             async with self._announcer.working(), self._launched():
                 yield
             await asyncio.to_thread(self._store.close)
+            await asyncio.to_thread(self._journal.close)
 
     @contextlib.asynccontextmanager
     async def _launched(self) -> AsyncIterator[None]:
         with durability.one_at_a_time(self._url):
             await asyncio.to_thread(self._store.open)
+            await asyncio.to_thread(self._journal.open)
             if self._fleet is None:
                 await self._recovery.count_deaths()
             await durability.launch(self._url, self._concurrency, self._me)
@@ -134,10 +137,24 @@ class Engine:
             options: how it differs from an ordinary run.
             kind: ``yaml`` or ``python``.
         """
-        return await self._begin(new_row(pipeline, source, inputs, options, kind=kind))
+        return await self._begin(new_row(pipeline, source, inputs, options, kind=kind), pipeline)
 
-    async def _begin(self, row: RunRow, reused: Mapping[str, Record] | None = None) -> RunRow:
+    async def _begin(
+        self, row: RunRow, pipeline: Pipeline, reused: Mapping[str, Record] | None = None, *, inside: bool = False
+    ) -> RunRow:
+        """Keep a run and queue it.
+
+        Args:
+            row: the run.
+            pipeline: what it runs.
+            reused: results of steps of its origin.
+            inside: whether what was finished inside the other steps of its origin is used again, too.
+        """
         row = replace(row, owner=self._me)
+        await asyncio.to_thread(self._journal.put, row.id, FILES, dict(pipeline.files))
+        if inside:
+            for path, record in (await asyncio.to_thread(self._journal.successes, row.options.origin)).items():
+                await asyncio.to_thread(self._journal.put, row.id, path, record)
         await asyncio.to_thread(self._store.insert, row, reused)
         self._announcer.opened(row)
         await enqueue(row)
@@ -159,7 +176,8 @@ class Engine:
             raise IllegalStateError(_refusal(row, "retry", "failed or cancelled"))
         found = continuing.kept(await continuing.records(run_id), "")
         options = continuing.continued(row.options, run_id, "retry", "", priority)
-        return await self._begin(again(row, pipeline_of(row), row.source, options), found)
+        pipeline = pipeline_of(row, await self._files(run_id))
+        return await self._begin(again(row, pipeline, row.source, options), pipeline, found, inside=True)
 
     async def replay(self, run_id: str, first: str, edits: Edits, priority: int | None = None) -> RunRow:
         """Start a run anew from a step, with changed steps; the results of the steps before are used again.
@@ -178,11 +196,15 @@ class Engine:
         row = await self.get(run_id)
         if row.status in ACTIVE:
             raise IllegalStateError(_refusal(row, "replay", "over"))
-        pipeline, source = continuing.edited(row, edits)
+        pipeline, source = continuing.edited(row, edits, await self._files(run_id))
         begin = continuing.first_of(pipeline, first, list(edits))
         found = continuing.kept(await continuing.records(run_id), begin) if begin else {}
         options = continuing.continued(row.options, run_id, "replay", begin, priority)
-        return await self._begin(again(row, pipeline, source, options), found)
+        return await self._begin(again(row, pipeline, source, options), pipeline, found)
+
+    async def _files(self, run_id: str) -> dict[str, str]:
+        """Texts of the nested pipelines of a run."""
+        return await asyncio.to_thread(self._journal.get, run_id, FILES) or {}
 
     async def get(self, run_id: str) -> RunRow:
         """A run.

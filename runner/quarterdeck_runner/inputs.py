@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from quarterdeck_runner.diagnostics import nearest
-from quarterdeck_runner.spec import INPUT_TYPES, InputSpec
+from quarterdeck_runner.spec import InputSpec
+from quarterdeck_runner.vocabulary import INPUT_TYPES
 
 _OTHER_NAMES: Final = {
     "str": "string",

@@ -1,8 +1,9 @@
 """The body of a run: what the one workflow does, step by step, with commands obeyed in between."""
 
 import asyncio
+import functools
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from quarterdeck_runner import announce
 from quarterdeck_runner.bodies import Bodies
 from quarterdeck_runner.definitions import pipeline_of
 from quarterdeck_runner.execution import Execution
+from quarterdeck_runner.journal import FILES, Journal
 from quarterdeck_runner.overrides import Overridden
 from quarterdeck_runner.providers import Models
 from quarterdeck_runner.python_run import PythonRun
@@ -33,6 +35,7 @@ class Interpreter:
         announcer: who tells the dashboard.
         models: who answers model calls.
         outputs: root folder of output files.
+        journal: what is finished inside steps.
         bodies: what executes here.
         me: name of this runner.
         memory_mb: how much memory the process of a Python pipeline may take, in MiB; 0 for no limit.
@@ -42,6 +45,7 @@ class Interpreter:
     announcer: announce.Announcer
     models: Models
     outputs: Path
+    journal: Journal
     bodies: Bodies
     me: str
     memory_mb: int = 0
@@ -65,7 +69,8 @@ class Interpreter:
     async def _outcome(self, row: RunRow) -> Outcome:
         try:
             reused = await asyncio.to_thread(self.store.reused, row.id) if row.options.origin else {}
-            return await self._execution(row).run(self._durably(row, reused))
+            files = await asyncio.to_thread(self.journal.get, row.id, FILES)
+            return await self._execution(row, files).run(self._durably(row, reused))
         except Exception as error:
             if self.bodies.stopping:
                 # DBOS is gone under our feet; the run goes on after the next start.
@@ -74,10 +79,11 @@ class Interpreter:
             kind = type(error).__name__
             return Outcome("failed", row.steps_done, None, f"{kind}: {error}", kind)
 
-    def _execution(self, row: RunRow) -> Execution | PythonRun:
+    def _execution(self, row: RunRow, files: Mapping[str, str] | None) -> Execution | PythonRun:
         if row.kind == "python":
             return PythonRun(row, self.store, self.announcer, self.bodies, self.memory_mb)
-        return Execution(row, pipeline_of(row), Overridden(self.models, row.options), self.outputs)
+        models, keep = Overridden(self.models, row.options), functools.partial(self._keep, row.id)
+        return Execution(row, pipeline_of(row, files), models, self.outputs, keep)
 
     def _durably(
         self, row: RunRow, reused: dict[str, Record]
@@ -108,6 +114,25 @@ class Interpreter:
         if row is not None and row.status != "running":
             self.announcer.status(row)
             await interrupt(run_id)
+
+    async def _keep(
+        self,
+        run_id: str,
+        path: str,
+        work: Callable[[], Awaitable[Record]],
+        failures: bool,  # noqa: FBT001 - a Keep
+    ) -> Record:
+        """A boundary between steps inside a step, then the step; what was done before a restart is not done again."""
+        found = await asyncio.to_thread(self.journal.get, run_id, path)
+        if found is not None:
+            return found
+        row = await self._row(run_id)
+        if row is not None and (row.pending or row.status != "running"):
+            await self._obey(run_id, row.steps_done)
+        record = await work()
+        if record["success"] or failures:
+            await asyncio.to_thread(self.journal.put, run_id, path, record)
+        return record
 
     async def _row(self, run_id: str) -> RunRow | None:
         return await asyncio.to_thread(self.store.get, run_id)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from quarterdeck_runner.models import Provider
-from quarterdeck_runner.spec import DEFAULT_MAX_TOKENS, TokenBudget
+from quarterdeck_runner.spec import DEFAULT_MAX_TOKENS, Function, TokenBudget
 
 if TYPE_CHECKING:
     from anthropic import AsyncAnthropic
@@ -31,6 +31,10 @@ class ProviderError(Exception):
     """A provider gave no usable answer; the message says why."""
 
 
+def _unheard(_piece: str) -> None:
+    """Nobody listens."""
+
+
 @dataclass(frozen=True)
 class ModelCall:
     """One question to a model.
@@ -43,6 +47,10 @@ class ModelCall:
         budget: token budget.
         timeout_s: seconds after which it is given up.
         client_retries: whether the provider's own client may try again by itself.
+        history: earlier questions and answers, oldest first.
+        functions: what the model may ask for instead of answering.
+        output_schema: JSON Schema of the answer; ``None`` for any text.
+        on_text: hears every piece of the answer as it arrives.
     """
 
     provider: Provider
@@ -52,6 +60,10 @@ class ModelCall:
     budget: TokenBudget
     timeout_s: float
     client_retries: bool
+    history: tuple[tuple[str, str], ...] = ()
+    functions: tuple[Function, ...] = ()
+    output_schema: Mapping[str, Any] | None = None
+    on_text: Callable[[str], None] = _unheard
 
 
 @dataclass(frozen=True)
@@ -62,6 +74,7 @@ class Answer:
     model: str
     finish_reason: str
     usage: dict[str, int] = field(default_factory=dict)
+    function_calls: tuple[dict[str, Any], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -71,10 +84,12 @@ class Failure:
     Args:
         message: for a person.
         passing: whether trying again can help.
+        kind: what pipelines call it: ``timeout``, ``rate_limit`` or ``temporary_error``; empty for none of these.
     """
 
     message: str
     passing: bool
+    kind: str = ""
 
 
 class Models(Protocol):
@@ -126,26 +141,26 @@ class Providers:
         client = (await self._claude_client()).with_options(
             timeout=call.timeout_s, max_retries=_CLIENT_ATTEMPTS - 1 if call.client_retries else 0
         )
-        arguments: dict[str, Any] = {"system": call.system} if call.system else {}
+        messages = [{"role": role, "content": text} for role, text in call.history]
         async with client.messages.stream(
             model=call.model,
             max_tokens=call.budget.max_output_tokens or DEFAULT_MAX_TOKENS,
-            messages=[{"role": "user", "content": call.prompt}],
-            **arguments,
+            messages=[*messages, {"role": "user", "content": call.prompt}],
+            **_claude_arguments(call),
         ) as stream:
+            async for piece in stream.text_stream:
+                call.on_text(piece)
             message = await stream.get_final_message()
         text = "".join(block.text for block in message.content if block.type == "text")
+        called = tuple({"name": each.name, "args": each.input} for each in message.content if each.type == "tool_use")
         usage = message.usage
-        return Answer(
-            text,
-            message.model,
-            str(message.stop_reason or ""),
-            _counted(input_tokens=usage.input_tokens, output_tokens=usage.output_tokens),
-        )
+        counted = _counted(input_tokens=usage.input_tokens, output_tokens=usage.output_tokens)
+        return Answer(text, message.model, str(message.stop_reason or ""), counted, called)
 
     async def _ask_gemini(self, call: ModelCall) -> Answer:
         client = await self._gemini_client()
         text: list[str] = []
+        called: list[dict[str, Any]] = []
         model, reason, usage = call.model, "", None
         stream = await client.aio.models.generate_content_stream(
             model=call.model, contents=call.prompt, config=_gemini_config(call)
@@ -158,13 +173,18 @@ class Providers:
             for candidate in (chunk.candidates or ())[:1]:
                 reason = str(candidate.finish_reason.value) if candidate.finish_reason else reason
                 parts = (candidate.content.parts if candidate.content else None) or ()
-                text += [part.text for part in parts if part.text and not part.thought]
+                for part in parts:
+                    if part.text and not part.thought:
+                        text.append(part.text)
+                        call.on_text(part.text)
+                    if part.function_call is not None:
+                        called.append({"name": part.function_call.name, "args": dict(part.function_call.args or {})})
         counted = _counted(
             input_tokens=usage.prompt_token_count if usage else None,
             output_tokens=usage.candidates_token_count if usage else None,
             thinking_tokens=usage.thoughts_token_count if usage else None,
         )
-        return Answer("".join(text), model, reason, counted)
+        return Answer("".join(text), model, reason, counted, tuple(called))
 
     async def _claude_client(self) -> "AsyncAnthropic":
         if self._anthropic is None:
@@ -208,14 +228,16 @@ def explain(error: BaseException) -> Failure:
     if isinstance(error, ProviderError):
         return Failure(str(error), passing=False)
     if isinstance(error, TimeoutError):
-        return Failure(str(error) or "the time was over", passing=True)
+        return Failure(str(error) or "the time was over", passing=True, kind="timeout")
     status = getattr(error, "status_code", None) or getattr(error, "code", None)
     module = type(error).__module__.partition(".")[0]
     if isinstance(status, int):
         passing = status in (_TOO_MANY_REQUESTS, _REQUEST_TIMEOUT) or status >= _SERVER_ERROR
-        return Failure(f"{_provider(module)} answered {status}: {_message(error)}", passing=passing)
+        kind = "rate_limit" if status == _TOO_MANY_REQUESTS else "temporary_error" if passing else ""
+        return Failure(f"{_provider(module)} answered {status}: {_message(error)}", passing=passing, kind=kind)
     if module in {"anthropic", "google", "httpx", "httpx2", "httpcore", "aiohttp"}:
-        return Failure(f"the connection to {_provider(module)} failed: {_message(error)}", passing=True)
+        message = f"the connection to {_provider(module)} failed: {_message(error)}"
+        return Failure(message, passing=True, kind="timeout" if "timeout" in message.lower() else "temporary_error")
     return Failure(f"{type(error).__name__}: {error}", passing=False)
 
 
@@ -236,7 +258,7 @@ def _message(error: BaseException) -> str:
 def _checked(answer: Answer, call: ModelCall) -> Answer:
     reason = answer.finish_reason
     full = reason.lower() in {"max_tokens", "length"}
-    if answer.text:
+    if answer.text or answer.function_calls:
         if full:
             log.warning("the answer of %s is cut off: the token budget is used up", answer.model)
         return answer
@@ -251,6 +273,23 @@ def _counted(**counts: int | None) -> dict[str, int]:
     return {name: count for name, count in counts.items() if count is not None}
 
 
+def _claude_arguments(call: ModelCall) -> dict[str, Any]:
+    arguments: dict[str, Any] = {"system": call.system} if call.system else {}
+    if call.functions:
+        arguments["tools"] = [
+            {"name": each.name, "description": each.description, "input_schema": dict(each.parameters)}
+            for each in call.functions
+        ]
+    if call.output_schema is not None:
+        from anthropic import transform_schema
+
+        # Brought to the part of JSON Schema that the provider enforces; the whole is checked afterwards, by us.
+        with contextlib.suppress(ValueError, TypeError, KeyError, AssertionError):
+            schema = transform_schema(dict(call.output_schema))
+            arguments["output_config"] = {"format": {"type": "json_schema", "schema": schema}}
+    return arguments
+
+
 def _gemini_config(call: ModelCall) -> Any:
     from google.genai import types
 
@@ -261,11 +300,30 @@ def _gemini_config(call: ModelCall) -> Any:
         top_p=budget.top_p,
         top_k=budget.top_k,
         system_instruction=call.system or None,
+        tools=_gemini_tools(call),
+        # The answer is the call itself: nothing here would run the function.
+        automatic_function_calling=types.AutomaticFunctionCallingConfig(disable=True) if call.functions else None,
+        response_mime_type="application/json" if call.output_schema is not None else None,
+        response_json_schema=call.output_schema,
         http_options=types.HttpOptions(
             timeout=int(call.timeout_s * 1000),
             retry_options=types.HttpRetryOptions(attempts=_CLIENT_ATTEMPTS if call.client_retries else 1),
         ),
     )
+
+
+def _gemini_tools(call: ModelCall) -> Any:
+    from google.genai import types
+
+    if not call.functions:
+        return None
+    declarations = [
+        types.FunctionDeclaration(
+            name=each.name, description=each.description or None, parameters_json_schema=dict(each.parameters)
+        )
+        for each in call.functions
+    ]
+    return [types.Tool(function_declarations=declarations)]
 
 
 async def _in_thread(load: Callable[[], Any]) -> Any:

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from quarterdeck_runner.diagnostics import START, Diagnostic
-from quarterdeck_runner.spec import INPUT_TYPES, InputSpec, Pipeline
+from quarterdeck_runner.spec import InputSpec, Pipeline
+from quarterdeck_runner.vocabulary import INPUT_TYPES
 
 CHILD: Final = (sys.executable, "-m", "quarterdeck_runner.child")
 """Command line of the process in which code of users runs."""

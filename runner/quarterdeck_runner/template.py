@@ -12,6 +12,7 @@ from quarterdeck_runner.expressions import ExpressionError, Reference, parse, pa
 _TEMPLATE: Final = re.compile(r"\{\{(.{1,2000}?)\}\}", re.DOTALL)
 _PATH: Final = re.compile(r"[^\W\d][\w-]*(\.[\w-]+|\[\d+\])*\Z")
 _PREVIOUS: Final = "previous_response:"
+_SOURCE: Final = re.compile(r"(previous_response:)?([^\W\d][\w.-]*)(?::([\w.\[\]-]+))?\Z")
 
 
 class TemplateError(Exception):
@@ -118,6 +119,20 @@ def render_value(value: Any, lookup: Lookup) -> Any:
         except ExpressionError:
             return value
     return "".join(piece.text for piece in render(value, lookup))
+
+
+def source_tree(text: str) -> Any:
+    """Read what names data: ``step``, ``step:field``, ``previous_response:step:field``, a template or an expression.
+
+    Raises:
+        ExpressionError: it is none of these.
+    """
+    text = text.strip()
+    match = _SOURCE.match(text)
+    if match is not None and (match[1] or match[3]):
+        rest = path_of(match[3]) if match[3] else ()
+        return Reference(("steps", *path_of(match[2]), *rest))
+    return Reference(path_of(text)) if _PATH.match(text) else parse(text)
 
 
 def as_text(value: Any) -> str:

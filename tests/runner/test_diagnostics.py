@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from quarterdeck_runner.spec import KEYS, STEP_TYPES
+from quarterdeck_runner.vocabulary import KEYS, STEP_TYPES
 from quarterdeck_runner.validate import validate
 from support.runner import read
 

@@ -21,6 +21,8 @@ _SERVICES = {
     "token": ("collector", "create, list and revoke the tokens of a collector"),
     "runner": ("runner", "run, pause, resume and cancel pipelines over REST"),
     "ui": ("ui", "serve the dashboard"),
+    "run": ("runner", "run a pipeline file here, with nothing else running"),
+    "validate": ("runner", "check pipeline files: every problem with its place"),
     "demo": ("runner", "run the example pipelines, live"),
     "export": ("collector", "write runs to OTLP files"),
     "import": ("collector", "store what OTLP files hold"),
