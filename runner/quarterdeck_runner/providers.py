@@ -8,10 +8,12 @@ import contextlib
 import logging
 import os
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from quarterdeck_runner.ledger import Ledger
 from quarterdeck_runner.models import Provider
 from quarterdeck_runner.spec import DEFAULT_MAX_TOKENS, TokenBudget
 
@@ -82,10 +84,11 @@ class Providers:
 
     Args:
         environ: where keys and addresses are read, by default the environment of the process.
+        ledger: receives what every answer used.
     """
 
-    def __init__(self, environ: Mapping[str, str] = os.environ) -> None:
-        self._environ = environ
+    def __init__(self, environ: Mapping[str, str] = os.environ, ledger: Ledger | None = None) -> None:
+        self._environ, self._ledger = environ, ledger
         self._anthropic: AsyncAnthropic | None = None
         self._gemini: genai.Client | None = None
 
@@ -99,8 +102,41 @@ class Providers:
             ProviderError: there is no key, or the answer is empty or was refused.
             Exception: whatever the provider's client raises; see :func:`explain`.
         """
+        started_ns, began = time.time_ns(), time.perf_counter_ns()
         answer = await (self._ask_gemini(call) if call.provider == "gemini" else self._ask_claude(call))
+        if self._ledger is not None:
+            await self._ledger.enter(
+                call.provider,
+                call.model,
+                len(call.prompt) + len(call.system),
+                input_tokens=answer.usage.get("input_tokens", 0),
+                output_tokens=answer.usage.get("output_tokens", 0) + answer.usage.get("thinking_tokens", 0),
+                started_ns=started_ns,
+                duration_ns=time.perf_counter_ns() - began,
+            )
         return _checked(answer, call)
+
+    async def count(self, call: ModelCall) -> int:
+        """Let the provider count the tokens of a prompt, which costs nothing.
+
+        Args:
+            call: the question.
+
+        Raises:
+            ProviderError: there is no key.
+            Exception: whatever the provider's client raises; see :func:`explain`.
+        """
+        if call.provider == "gemini":
+            client = await self._gemini_client()
+            # The Developer API counts contents only: the system prompt is counted as one of them.
+            contents: Any = [text for text in (call.system, call.prompt) if text]
+            return (await client.aio.models.count_tokens(model=call.model, contents=contents)).total_tokens or 0
+        claude = (await self._claude_client()).with_options(timeout=call.timeout_s, max_retries=0)
+        arguments: dict[str, Any] = {"system": call.system} if call.system else {}
+        counted = await claude.messages.count_tokens(
+            model=call.model, messages=[{"role": "user", "content": call.prompt}], **arguments
+        )
+        return counted.input_tokens
 
     async def close(self) -> None:
         """Give the connections back."""
