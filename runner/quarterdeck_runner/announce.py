@@ -2,7 +2,8 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+import functools
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,7 +30,13 @@ def identity(row: RunRow) -> durable.RunIdentity:
 
 def pipeline_of(row: RunRow) -> Pipeline:
     """The pipeline as it was when the run was asked for."""
-    return validate(row.source, Path(row.file)).pipeline
+    return parsed(row.source, Path(row.file))
+
+
+@functools.lru_cache(maxsize=64)
+def parsed(source: str, file: Path) -> Pipeline:
+    """A pipeline out of its text; the runs of a batch have the same, and reading takes longer than an echo step."""
+    return validate(source, file).pipeline
 
 
 class Announcer:
@@ -45,6 +52,7 @@ class Announcer:
     def __init__(self, store: RunStore) -> None:
         self._store = store
         self._told: set[str] = set()
+        self.on_end: Callable[[], None] = _nobody
 
     def opened(self, row: RunRow) -> None:
         """Tell that a run is there, or there again."""
@@ -75,6 +83,7 @@ class Announcer:
             input=row.inputs,
         )
         self._told.add(row.id)
+        self.on_end()
 
     @contextlib.asynccontextmanager
     async def working(self) -> AsyncIterator[None]:
@@ -98,6 +107,10 @@ class Announcer:
         if delivered:
             await asyncio.to_thread(self._store.mark_announced, told)
             self._told.difference_update(told)
+
+
+def _nobody() -> None:
+    """Nobody listens."""
 
 
 def skipped(run: durable.RunIdentity, step: Step, number: int, total: int) -> None:

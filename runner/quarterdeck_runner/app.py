@@ -8,10 +8,15 @@ from importlib.metadata import version
 from fastapi import FastAPI
 
 from quarterdeck_runner import problems
+from quarterdeck_runner.batches import Batches
 from quarterdeck_runner.catalogue import Catalogue
 from quarterdeck_runner.engine import Engine
 from quarterdeck_runner.heartbeats import Heartbeats
+from quarterdeck_runner.ledger import Ledger
+from quarterdeck_runner.prediction import Predictor
+from quarterdeck_runner.prices import Prices
 from quarterdeck_runner.providers import Providers, warm_up
+from quarterdeck_runner.routes import batches as batch_routes
 from quarterdeck_runner.routes import health, heartbeats, pipelines, runs
 from quarterdeck_runner.routes.state import Parts
 from quarterdeck_runner.settings import Settings
@@ -26,9 +31,17 @@ def create_app(settings: Settings) -> FastAPI:
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        engine = Engine(settings.database_url, settings.outputs_dir, settings.runner_concurrency, Providers())
-        async with engine.running():
-            app.state.parts = Parts(engine, Catalogue(settings.pipelines), Heartbeats())
+        url = settings.database_url
+        ledger = Ledger(url, Prices(settings.prices))
+        providers = Providers(ledger=ledger)
+        engine = Engine(url, settings.outputs_dir, settings.runner_concurrency, providers)
+        batches = Batches(url, engine, ledger)
+        async with contextlib.AsyncExitStack() as stack:
+            stack.callback(ledger.close)
+            await stack.enter_async_context(engine.running())
+            await stack.enter_async_context(batches.running())
+            predictor = Predictor(providers, ledger)
+            app.state.parts = Parts(engine, batches, ledger, predictor, Catalogue(settings.pipelines), Heartbeats())
             threading.Thread(target=warm_up, name="quarterdeck-warm-up", daemon=True).start()
             yield
 
@@ -41,6 +54,6 @@ def create_app(settings: Settings) -> FastAPI:
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     problems.install(app)
-    for module in (health, pipelines, runs, heartbeats):
+    for module in (health, pipelines, runs, heartbeats, batch_routes):
         app.include_router(module.router)
     return app

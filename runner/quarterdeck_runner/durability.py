@@ -25,7 +25,7 @@ _POLL_S: Final = 0.2
 _THREADS: Final = 16
 _THREADS_AFTER: Final = 2
 _SQLITE: Final = "sqlite:///"
-_NO_TROUBLE: Final = ("ancelled", "outcome was not recorded")
+_NO_TROUBLE: Final = ("ancelled", "outcome was not recorded", "no longer owned by this execution")
 
 
 @contextlib.contextmanager

@@ -6,6 +6,7 @@ truth about which steps are finished.
 
 import asyncio
 import contextlib
+import dataclasses
 import logging
 import time
 import weakref
@@ -77,19 +78,30 @@ class Engine:
                     await self._stop()
             self._store.close()
 
-    async def start(self, pipeline: Pipeline, source: str, inputs: Mapping[str, Any]) -> RunRow:
-        """Queue a run.
+    async def start(self, pipeline: Pipeline, source: str, inputs: Mapping[str, Any], *, run_id: str = "") -> RunRow:
+        """Queue a run, or begin it at once.
 
         Args:
             pipeline: what to run.
             source: the text of its file; the run keeps it, whatever happens to the file.
             inputs: complete and checked.
+            run_id: id of a run that has waited its turn elsewhere and begins now; by default a new one is queued.
         """
         row = new_row(pipeline, source, inputs)
+        if run_id:
+            row = dataclasses.replace(row, id=run_id)
         await asyncio.to_thread(self._store.insert, row)
         self._announcer.opened(row)
-        await self._enqueue(row.id)
+        if run_id:
+            with SetWorkflowID(run_id):
+                await DBOS.start_workflow_async(run_pipeline, run_id)
+        else:
+            await self._enqueue(row.id)
         return row
+
+    def on_end(self, listener: Callable[[], None]) -> None:
+        """Call a function whenever a run has ended."""
+        self._announcer.on_end = listener
 
     async def get(self, run_id: str) -> RunRow:
         """A run.

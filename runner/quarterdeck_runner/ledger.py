@@ -82,10 +82,6 @@ class Ledger:
         self.prices = prices
         self._tables = Tables(url, "calls.sql")
 
-    def open(self) -> None:
-        """Make the table if it is not there."""
-        self._tables.open()
-
     def close(self) -> None:
         """Give the connections back."""
         self._tables.close()
@@ -127,7 +123,7 @@ class Ledger:
             duration_ns,
         )
         try:
-            await asyncio.to_thread(self._tables.write, "insert", asdict(entry))
+            await asyncio.to_thread(self._tables.write, "insert", asdict(entry), quick=True)
         except Exception:
             log.exception("a call of %s could not be entered: its cost is missing in the sums", model)
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from quarterdeck import price_file
 from quarterdeck.serving import require_loopback
 
 
@@ -30,12 +31,22 @@ class Settings(BaseSettings):
         description="SQLite file or postgresql:// URL of the runs; default: runner.sqlite in the data directory.",
     )
     pipelines: Path = Field(default=Path("pipelines"), description="Folder with the pipelines: files *.yaml and *.yml.")
+    prices: Path | None = Field(
+        default=None, description="TOML file with your own prices of models; they win over those of genai-prices."
+    )
     runner_concurrency: int = Field(default=20, ge=1, le=1000, description="Runs at once; further ones wait.")
 
     @field_validator("host")
     @classmethod
     def _loopback_only(cls, host: str) -> str:
         return require_loopback(host, "spend your API keys")
+
+    @field_validator("prices")
+    @classmethod
+    def _prices_can_be_read(cls, path: Path | None) -> Path | None:
+        if path is not None:
+            price_file.read(path)
+        return path
 
     @property
     def database_url(self) -> str:

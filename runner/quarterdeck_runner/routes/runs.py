@@ -11,7 +11,7 @@ from quarterdeck_runner.engine import actions
 from quarterdeck_runner.heartbeats import Command, PythonRun
 from quarterdeck_runner.inputs import check
 from quarterdeck_runner.problems import ProblemError, documented
-from quarterdeck_runner.routes.pipelines import find
+from quarterdeck_runner.routes.pipelines import find, require_runnable
 from quarterdeck_runner.routes.state import Parts, Runner
 from quarterdeck_runner.store import ACTIVE, RunRow
 
@@ -60,10 +60,7 @@ class RunList(BaseModel):
 async def start_run(start: Annotated[Start, Body()], runner: Runner) -> Run:
     """Start a run of a pipeline."""
     entry = await find(runner.catalogue, start.pipeline)
-    errors = [vars(each) for each in entry.diagnostics if each.severity == "error"]
-    if errors:
-        detail = "; ".join(str(each) for each in entry.diagnostics if each.severity == "error")
-        raise ProblemError(409, "The pipeline has errors", detail, errors)
+    require_runnable(entry)
     values, problems = check(entry.pipeline.inputs, start.inputs)
     if problems:
         detail = "; ".join(f"input '{each.input}': {each.message}" for each in problems)
