@@ -16,7 +16,6 @@ from quarterdeck_runner.spec import DEFAULT_MAX_TOKENS
 
 _ASSUMED_CHARACTERS: Final = 4
 _MOST: Final = 0.9
-_COUNT_PATIENCE_S: Final = 5.0
 
 Method = Literal["counted", "learnt", "assumed"]
 
@@ -94,8 +93,7 @@ class Predictor:
 
     async def _counted(self, call: ModelCall) -> Estimate:
         try:
-            async with asyncio.timeout(_COUNT_PATIENCE_S):
-                return Estimate(await self._providers.count(call), "counted", error=0.0)
+            return Estimate(await self._providers.count(call), "counted", error=0.0)
         except Exception as error:  # noqa: BLE001 - without an answer there are other ways
             return Estimate(0, "assumed", note=f"not counted by the provider: {explain(error).message}")
 

@@ -27,6 +27,7 @@ _TOO_MANY_REQUESTS: Final = 429
 _REQUEST_TIMEOUT: Final = 408
 _SERVER_ERROR: Final = 500
 _CLIENT_ATTEMPTS: Final = 3
+_COUNT_PATIENCE_S: Final = 5.0
 
 
 class ProviderError(Exception):
@@ -127,16 +128,16 @@ class Providers:
             Exception: whatever the provider's client raises; see :func:`explain`.
         """
         if call.provider == "gemini":
-            client = await self._gemini_client()
+            gemini = await self._gemini_client()
             # The Developer API counts contents only: the system prompt is counted as one of them.
             contents: Any = [text for text in (call.system, call.prompt) if text]
-            return (await client.aio.models.count_tokens(model=call.model, contents=contents)).total_tokens or 0
-        claude = (await self._claude_client()).with_options(timeout=call.timeout_s, max_retries=0)
+            async with asyncio.timeout(_COUNT_PATIENCE_S):
+                return (await gemini.aio.models.count_tokens(model=call.model, contents=contents)).total_tokens or 0
+        claude = (await self._claude_client()).with_options(max_retries=0)
         arguments: dict[str, Any] = {"system": call.system} if call.system else {}
-        counted = await claude.messages.count_tokens(
-            model=call.model, messages=[{"role": "user", "content": call.prompt}], **arguments
-        )
-        return counted.input_tokens
+        messages: Any = [{"role": "user", "content": call.prompt}]
+        async with asyncio.timeout(_COUNT_PATIENCE_S):
+            return (await claude.messages.count_tokens(model=call.model, messages=messages, **arguments)).input_tokens
 
     async def close(self) -> None:
         """Give the connections back."""
