@@ -62,6 +62,8 @@ def read(
         The complete rows, and everything that does not fit.
     """
     rows, problems = raw(content, form, specs)
+    if unfitting := unfit(shared or {}):
+        problems.append(RowProblem(0, "inputs", unfitting))
     checked: list[Row] = []
     for row in rows:
         # An empty cell is no value: the default holds.
@@ -91,11 +93,24 @@ def raw(
         if len(rows) == MAX_ROWS:
             problems.append(RowProblem(0, "", f"there are more than {MAX_ROWS} rows: make several batches of them"))
             break
-        if isinstance(found, Row):
-            rows.append(found)
-        else:
+        if isinstance(found, RowProblem):
             problems.append(found)
+        elif wrong := unfit(found.inputs):
+            problems.append(RowProblem(found.line, "", wrong))
+        else:
+            rows.append(found)
     return rows, problems
+
+
+def unfit(value: Any) -> str:
+    """Say why a value cannot be kept and sent as JSON in UTF-8; an empty text if it can."""
+    try:
+        json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+    except UnicodeEncodeError:
+        return "holds half of a character (a lone surrogate): it is no Unicode text"
+    except (ValueError, RecursionError):
+        return "holds a number that JSON does not know (NaN or infinity), or is nested too deep"
+    return ""
 
 
 def _objects(content: str | Sequence[Any]) -> Iterator[Row | RowProblem]:
@@ -184,9 +199,13 @@ def _value(cell: str, kind: str) -> Any:
     if kind == "boolean":
         return _WORDS.get(cell.strip().lower(), cell)
     try:
-        return json.loads(cell)
+        return json.loads(cell, parse_constant=_no_number)
     except (ValueError, RecursionError):
         return cell
+
+
+def _no_number(word: str) -> Any:
+    raise ValueError(f"{word} is no number of JSON")
 
 
 def _short(value: Any) -> str:

@@ -102,6 +102,12 @@ class Predictor:
         return prices.cost(call.provider, call.model, input_tokens=input_tokens, output_tokens=output_tokens)
 
 
+def total(costs: Sequence[float | None]) -> float | None:
+    """The sum of costs; ``None`` if one is not known."""
+    known = [cost for cost in costs if cost is not None]
+    return sum(known) if len(known) == len(costs) else None
+
+
 def _learnt_prompt(characters: int, history: Sequence[tuple[int, int, int]], model: str, note: str) -> Estimate:
     pairs = [(known, tokens) for known, tokens, _ in history]
     if not pairs:

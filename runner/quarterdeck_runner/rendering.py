@@ -1,5 +1,6 @@
 """Render the prompts of a pipeline without running it: which characters each part gives, and what is left open."""
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -15,6 +16,7 @@ from quarterdeck_runner.spec import Call, Pipeline, Step
 from quarterdeck_runner.template import TemplateError, as_text, render, render_value
 
 _PLACEHOLDER: Final = "«answer of step {name}»"
+_NO_RUN: Final = "«id of the run»"
 _OURS: Final = (ExpressionError, TemplateError, FileError, KeyError)
 
 
@@ -53,17 +55,17 @@ class RenderedStep:
 
 
 def rendered_steps(
-    pipeline: Pipeline, scope: Scope, folders: Folders, results: Mapping[str, Any] | None = None
+    pipeline: Pipeline, inputs: Mapping[str, Any], results: Mapping[str, Any] | None = None
 ) -> list[RenderedStep]:
     """Render every prompt of a pipeline; nobody is asked and nothing is written.
 
     Args:
         pipeline: the pipeline.
-        scope: values of the run, before its first step.
-        folders: where files are.
+        inputs: complete and checked.
         results: answers of steps, as far as they are known; a placeholder stands for the others.
     """
-    renderer = _Renderer(scope, folders, results or {})
+    scope, folder = Scope(pipeline, _NO_RUN, time.time_ns(), inputs), pipeline.file.parent
+    renderer = _Renderer(scope, Folders(folder, folder), results or {})
     return [renderer.step(step) for step in pipeline.steps]
 
 

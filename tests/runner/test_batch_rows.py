@@ -90,6 +90,11 @@ EXPECTED = "the first line must name the columns: topic, count, deep, tags"
             RowProblem(1, "topic", "must be of type string, not integer"),
             RowProblem(2, "", "must be an object such as {\"topic\": \"tides\"}, not 'x'"),
         ]),
+        ([{"topic": "\ud800"}, {"topic": "x", "count": float("nan")}], "list", [
+            RowProblem(1, "", "holds half of a character (a lone surrogate): it is no Unicode text"),
+            RowProblem(2, "", "holds a number that JSON does not know (NaN or infinity), or is nested too deep"),
+        ]),
+        ("topic,count\nx,NaN\n", "csv", [RowProblem(2, "count", "must be of type integer, not 'NaN'")]),
         ([], "list", [RowProblem(1, "", "there are no rows: give at least one")]),
     ],
 )  # fmt: skip

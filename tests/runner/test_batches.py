@@ -144,6 +144,22 @@ def test_bad_rows_are_named_and_nothing_runs(runner: Runner, stand_in: str) -> N
     assert asked(stand_in, "bad-rows") == 0
 
 
+def test_a_check_predicts_the_cost_and_runs_nothing(runner: Runner, stand_in: str) -> None:
+    first = start(runner, [{"word": "check-first"}], PLAIN)
+    once = until(runner, first, "completed")
+    words = [{"word": f"check-{number:05}"} for number in range(100)]
+    before = asked(stand_in, "check-")
+    answer = runner.http.post("/v1/batches/check", json={"pipeline": "plain", "items": words})
+    assert answer.status_code == 200, answer.text
+    found = answer.json()
+    assert (found["items"], found["sampled"], found["waits_for"]) == (100, 20, [])
+    assert 0 < found["cost_usd"] < found["max_cost_usd"]
+    assert asked(stand_in, "check-") == before
+    assert runner.http.get("/v1/batches", params={"limit": 1}).json()["batches"][0]["id"] == once["id"]
+    refused = runner.http.post("/v1/batches/check", json={"pipeline": "plain", "items": [{"wort": "x"}]})
+    assert (refused.status_code, refused.json()["title"]) == (422, "The rows do not fit")
+
+
 @pytest.mark.parametrize(
     ("body", "status", "detail"),
     [

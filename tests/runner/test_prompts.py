@@ -1,5 +1,6 @@
 """Prompts over REST: what they will be, and what they will use and cost."""
 
+import json
 from typing import Any
 
 import httpx
@@ -104,6 +105,7 @@ def test_a_prompt_can_be_written_here(runner: Runner) -> None:
     [
         ({}, 422, "give `pipeline` or `prompt`, one of the two"),
         ({"pipeline": "described", "prompt": "x"}, 422, "give `pipeline` or `prompt`, one of the two"),
+        ({"prompt": "x", "inputs": {"a": [float("nan")]}}, 422, "`inputs` holds a number that JSON does not know"),
         ({"pipeline": "nope"}, 404, "there is no pipeline 'nope'"),
         ({"pipeline": "described"}, 422, "input 'topic': needs a value of type string"),
     ],
@@ -113,7 +115,8 @@ def test_what_cannot_be_rendered_is_refused(
     runner: Runner, described: str, *, route: str, body: dict[str, Any], status: int, detail: str
 ) -> None:
     assert described == "described"
-    answer = runner.http.post(f"/v1/prompts/{route}", json=body)
+    headers = {"content-type": "application/json"}
+    answer = runner.http.post(f"/v1/prompts/{route}", content=json.dumps(body), headers=headers)
     assert (answer.status_code, detail in answer.json()["detail"]) == (status, True), answer.text
 
 

@@ -52,6 +52,16 @@ class StartBatch(Rows):
     max_cost_usd: CostLimit | None = None
 
 
+class Checked(BaseModel):
+    """What a batch would be."""
+
+    items: int
+    cost_usd: float | None = Field(description="Predicted; null where a price or the length of answers is not known.")
+    max_cost_usd: float | None = Field(description="If every answer is as long as it can be.")
+    sampled: int = Field(description="How many items, evenly spread, this was predicted from.")
+    waits_for: list[str] = Field(description="Steps whose answer is part of later prompts; its length is missing.")
+
+
 class Resume(BaseModel):
     """What changes."""
 

@@ -14,10 +14,13 @@ from fastapi.responses import StreamingResponse
 from quarterdeck_runner import batch_rows as rows
 from quarterdeck_runner.batch_store import Arm, Item, NewItem
 from quarterdeck_runner.catalogue import Entry
+from quarterdeck_runner.prediction import total
 from quarterdeck_runner.problems import ProblemError, documented
+from quarterdeck_runner.rendering import rendered_steps
 from quarterdeck_runner.routes.batch_models import (
     BatchList,
     BatchModel,
+    Checked,
     ItemModel,
     ItemPage,
     ItemStatus,
@@ -35,6 +38,7 @@ router = APIRouter(prefix="/v1/batches", tags=["batches"])
 MAX_BYTES: Final = 64 << 20
 _SHOWN_PROBLEMS: Final = 100
 _STREAMED: Final = 200
+_SAMPLED: Final = 20
 
 
 @router.post("", status_code=202, responses=documented(404, 409, 422))
@@ -43,6 +47,27 @@ async def start_batch(start: Annotated[StartBatch, Body()], runner: Runner) -> B
     content, form = start.content
     options = start.model_dump(include={"name", "inputs", "concurrency", "max_cost_usd"})
     return await _start(runner, start.pipeline, content, form, **options)
+
+
+@router.post("/check", responses=documented(404, 409, 422))
+async def check_batch(start: Annotated[StartBatch, Body()], runner: Runner) -> Checked:
+    """Check the rows and predict the cost of a batch; nothing is started and nobody is asked."""
+    entry, found = await _rows(runner, start.pipeline, *start.content, start.inputs)
+    step = max(1, len(found) // _SAMPLED)
+    sample = found[::step][:_SAMPLED]
+    rendered = await asyncio.to_thread(
+        lambda: [call for row in sample for step in rendered_steps(entry.pipeline, row.inputs) for call in step.calls]
+    )
+    predicted = [await runner.predictor.predict(each.call, ask=False) for each in rendered]
+    cost, most = total([each.cost for each in predicted]), total([each.max_cost for each in predicted])
+    share = len(found) / len(sample)
+    return Checked(
+        items=len(found),
+        cost_usd=None if cost is None else cost * share,
+        max_cost_usd=None if most is None else most * share,
+        sampled=len(sample),
+        waits_for=list(dict.fromkeys(name for each in rendered for name in each.waits_for)),
+    )
 
 
 @router.post(
@@ -214,10 +239,7 @@ async def _start(
     concurrency: int,
     max_cost_usd: float | None,
 ) -> BatchModel:
-    entry = await find(runner.catalogue, pipeline)
-    require_runnable(entry)
-    found, problems = await asyncio.to_thread(rows.read, content, form, entry.pipeline.inputs, inputs)
-    refuse_rows(problems)
+    entry, found = await _rows(runner, pipeline, content, form, inputs)
     if max_cost_usd is not None:
         require_prices(runner, entry.pipeline)
     batch = await runner.batches.start(
@@ -228,6 +250,17 @@ async def _start(
         max_cost_usd=max_cost_usd,
     )
     return await of_batch(runner, batch)
+
+
+async def _rows(
+    runner: Parts, pipeline: str, content: str | Sequence[Any], form: rows.Format, inputs: dict[str, Any]
+) -> tuple[Entry, list[rows.Row]]:
+    """The pipeline and its complete rows, or a problem that names every one that does not fit."""
+    entry = await find(runner.catalogue, pipeline)
+    require_runnable(entry)
+    found, problems = await asyncio.to_thread(rows.read, content, form, entry.pipeline.inputs, inputs)
+    refuse_rows(problems)
+    return entry, found
 
 
 def _arm(entry: Entry) -> Arm:

@@ -2,25 +2,23 @@
 
 import asyncio
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Body
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from quarterdeck_runner.announce import parsed
-from quarterdeck_runner.compose import Folders
+from quarterdeck_runner.batch_rows import unfit
 from quarterdeck_runner.experiments import Variant, source_of
 from quarterdeck_runner.inputs import check, type_of
+from quarterdeck_runner.prediction import total
 from quarterdeck_runner.problems import ProblemError, documented
 from quarterdeck_runner.rendering import RenderedCall, RenderedStep, rendered_steps
 from quarterdeck_runner.routes.pipelines import find, require_runnable
 from quarterdeck_runner.routes.state import Parts, Runner
-from quarterdeck_runner.scope import Scope
 from quarterdeck_runner.spec import Pipeline
 
 router = APIRouter(prefix="/v1/prompts", tags=["prompts"])
-
-_NO_RUN: Final = "«id of the run»"
 
 
 class Render(BaseModel):
@@ -41,6 +39,9 @@ class Render(BaseModel):
     def _one_source(self) -> "Render":
         if (self.pipeline is None) == (self.prompt is None):
             raise ValueError("give `pipeline` or `prompt`, one of the two")
+        for name, value in (("inputs", self.inputs), ("results", self.results)):
+            if wrong := unfit(value):
+                raise ValueError(f"`{name}` {wrong}")
         return self
 
 
@@ -142,16 +143,14 @@ async def predict_prompts(predict: Annotated[Predict, Body()], runner: Runner) -
     calls = await asyncio.gather(*waiting)
     return Predicted(
         calls=calls,
-        cost_usd=_sum([call.cost_usd for call in calls]),
-        max_cost_usd=_sum([call.max_cost_usd for call in calls]),
+        cost_usd=total([call.cost_usd for call in calls]),
+        max_cost_usd=total([call.max_cost_usd for call in calls]),
     )
 
 
 async def _rendered(render: Render, runner: Parts) -> list[RenderedStep]:
     pipeline, inputs = await _pipeline(render, runner)
-    scope = Scope(pipeline, _NO_RUN, 0, inputs)
-    folder = pipeline.file.parent
-    return await asyncio.to_thread(rendered_steps, pipeline, scope, Folders(folder, folder), render.results)
+    return await asyncio.to_thread(rendered_steps, pipeline, inputs, render.results)
 
 
 async def _pipeline(render: Render, runner: Parts) -> tuple[Pipeline, dict[str, Any]]:
@@ -203,8 +202,3 @@ async def _prediction(step: str, rendered: RenderedCall, runner: Parts, *, ask: 
         cost_usd=found.cost,
         max_cost_usd=found.max_cost,
     )
-
-
-def _sum(costs: list[float | None]) -> float | None:
-    known = [cost for cost in costs if cost is not None]
-    return sum(known) if len(known) == len(costs) else None
