@@ -152,8 +152,8 @@ class RunStore:
 
     def mark_announced(self, run_ids: list[str]) -> None:
         """The end of these runs was told."""
-        with self._engine.begin() as connection:
-            connection.execute(self._sql["mark_announced"], [{"id": run_id} for run_id in run_ids])
+        for run_id in run_ids:
+            self._write("mark_announced", id=run_id)
 
     def _read(self, name: str, **values: Any) -> list[RunRow]:
         with self._engine.connect() as connection:

@@ -5,8 +5,7 @@ from pathlib import Path
 
 import httpx
 
-from support.runner import eventually
-from support.runner_process import process
+from support.runner import eventually, process
 
 PIPELINE = """
 workflow:

@@ -12,8 +12,7 @@ import pytest
 
 from quarterdeck.serving import owner_of
 from quarterdeck_runner.settings import Settings
-from support.runner import PATIENCE
-from support.runner_process import process
+from support.runner import PATIENCE, process
 
 PIPELINE = """
 workflow:
