@@ -26,6 +26,7 @@ log = logging.getLogger("quarterdeck.runner")
 JUDGE: Final = "judge"
 """Step of an experiment that gives a verdict: it is paid, but it is not what is measured."""
 
+_MOST_AT_ONCE: Final = 1000
 _LOOK_S: Final = 1.0
 _ORPHAN_NS: Final = 10_000_000_000
 _RUNNING: Final = "running"
@@ -148,7 +149,7 @@ class Batches:
             UnknownBatchError: there is no such batch.
             BatchStateError: it has ended, or was stopped before.
         """
-        await self._change("stop", batch_id, "running or paused")
+        await self._change("stop", batch_id, "running, paused or at its cost limit")
         batch = await self.get(batch_id)
         await self._break_off(batch)
         await asyncio.to_thread(self._settle, batch)
@@ -198,7 +199,7 @@ class Batches:
             raise BatchStateError(f"batch {batch.id} is {found}; only one that is {needed} can be told to {name}")
 
     async def _break_off(self, batch: Batch) -> None:
-        running = await self.items(batch.id, status=_RUNNING, limit=batch.concurrency)
+        running = await self.items(batch.id, status=_RUNNING, limit=_MOST_AT_ONCE)
         await asyncio.gather(*(self._cancel(item.run_id) for item in running))
 
     async def _cancel(self, run_id: str) -> None:
@@ -210,14 +211,22 @@ class Batches:
         """Look at all batches whenever a run has ended, and from time to time: another runner may end one, too."""
         while True:
             self._news.clear()
-            try:
-                for batch in await asyncio.to_thread(self._store.at_work):
-                    await self._advance(batch)
-            except Exception:
-                log.exception("the batches could not go on; they are tried again")
+            await self._advance_all()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_LOOK_S):
                     await self._news.wait()
+
+    async def _advance_all(self) -> None:
+        try:
+            at_work = await asyncio.to_thread(self._store.at_work)
+        except Exception:
+            log.exception("the batches cannot be read; they are tried again")
+            return
+        for batch in at_work:
+            try:
+                await self._advance(batch)
+            except Exception:
+                log.exception("batch %s could not go on; it is tried again", batch.id)
 
     async def _advance(self, batch: Batch) -> None:
         if await asyncio.to_thread(self._settle, batch):
@@ -304,5 +313,5 @@ def actions(batch: Batch, progress: Progress) -> list[str]:
     if batch.status == _RUNNING:
         return ["pause", "stop", *again]
     if batch.status in {"paused", "stopped"}:
-        return ["resume", "stop"] if batch.status == "paused" else ["resume"]
+        return ["resume", "stop"] if batch.status == "paused" or batch.reason else ["resume"]
     return again

@@ -251,6 +251,7 @@ def test_the_cost_limit_stops_the_batch(runner: Runner, stand_in: str) -> None:
     stopped = until(runner, path, "stopped", running=0)
     assert stopped["items"]["completed"] == 2
     assert stopped["cost_usd"] <= each * 2.5
+    assert stopped["actions"] == ["resume", "stop"]
     assert stopped["reason"].startswith(f"the cost limit of {each * 2.5:g} USD is reached: ")
     assert asked(stand_in, "limit-") == 3
     tell(runner, path, "resume", max_cost_usd=each * 10)

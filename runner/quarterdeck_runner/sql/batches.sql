@@ -134,7 +134,8 @@ WHERE batch_id = :id AND number = :number AND run_id = :run_id AND status = 'run
 UPDATE quarterdeck_batches SET status = 'paused', reason = '' WHERE id = :id AND status = 'running'
 
 -- name: stop
-UPDATE quarterdeck_batches SET status = 'stopped', reason = '' WHERE id = :id AND status IN ('running', 'paused')
+UPDATE quarterdeck_batches SET status = 'stopped', reason = ''
+WHERE id = :id AND (status IN ('running', 'paused') OR (status = 'stopped' AND reason != ''))
 
 -- name: halt
 UPDATE quarterdeck_batches SET status = 'stopped', reason = :reason WHERE id = :id AND status = 'running'
