@@ -1,6 +1,6 @@
 """Means and paired differences with their confidence intervals (Student's t).
 
-SciPy has these, and a hundred megabytes beside them; the tests compare with it.
+SciPy has these, and with NumPy 200 MB; the tests compare with it.
 """
 
 import math
