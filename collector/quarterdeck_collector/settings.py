@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, CliImplicitFlag, NoDecode, SettingsConfigDict
 
-from quarterdeck_collector import price_file
+from quarterdeck import price_file
 from quarterdeck_collector.care.retention import Retention
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Any, Final
 
 from opentelemetry import trace
@@ -41,6 +41,7 @@ class Announcer:
         self._store = store
         self._told: set[str] = set()
         self._open: set[str] = set()
+        self.on_end: Callable[[], None] = _nobody
 
     def opened(self, row: RunRow) -> None:
         """Tell that a run is there, or there again."""
@@ -84,6 +85,7 @@ class Announcer:
         )
         self._open.discard(row.id)
         self._told.add(row.id)
+        self.on_end()
 
     @contextlib.asynccontextmanager
     async def working(self) -> AsyncIterator[None]:
@@ -107,6 +109,10 @@ class Announcer:
         if delivered:
             await asyncio.to_thread(self._store.mark_announced, told)
             self._told.difference_update(told)
+
+
+def _nobody() -> None:
+    """Nobody listens."""
 
 
 def skipped(run: durable.RunIdentity | None, step: Step, number: int, total: int) -> None:

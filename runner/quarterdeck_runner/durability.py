@@ -29,7 +29,7 @@ _THREADS_AFTER: Final = 2
 _SQLITE: Final = "sqlite:///"
 _MIGRATING: Final = 7_125_830_991
 """Number of the lock under which tables are made; any will do that nobody else takes."""
-_NO_TROUBLE: Final = ("ancelled", "outcome was not recorded")
+_NO_TROUBLE: Final = ("ancelled", "outcome was not recorded", "no longer owned by this execution")
 
 
 @contextlib.contextmanager

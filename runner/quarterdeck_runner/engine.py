@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import logging
 import weakref
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from quarterdeck_runner.journal import FILES, Journal
 from quarterdeck_runner.limits import Limited, Limits
 from quarterdeck_runner.options import Options
 from quarterdeck_runner.providers import Providers
-from quarterdeck_runner.recovery import Recovery, enqueue
+from quarterdeck_runner.recovery import Recovery, begin, enqueue
 from quarterdeck_runner.rows import again, new_row
 from quarterdeck_runner.scope import Record
 from quarterdeck_runner.spec import Pipeline
@@ -126,21 +126,28 @@ class Engine:
         inputs: Mapping[str, Any],
         options: Options | None = None,
         *,
-        kind: str = "yaml",
+        run_id: str = "",
     ) -> RunRow:
-        """Queue a run.
+        """Queue a run, or begin it at once.
 
         Args:
             pipeline: what to run.
             source: the text of its file; the run keeps it, whatever happens to the file.
             inputs: complete and checked.
             options: how it differs from an ordinary run.
-            kind: ``yaml`` or ``python``.
+            run_id: id of a run that has waited its turn elsewhere and begins now; by default a new one is queued.
         """
-        return await self._begin(new_row(pipeline, source, inputs, options, kind=kind), pipeline)
+        row = new_row(pipeline, source, inputs, options)
+        return await self._begin(replace(row, id=run_id or row.id), pipeline, at_once=bool(run_id))
 
     async def _begin(
-        self, row: RunRow, pipeline: Pipeline, reused: Mapping[str, Record] | None = None, *, inside: bool = False
+        self,
+        row: RunRow,
+        pipeline: Pipeline,
+        reused: Mapping[str, Record] | None = None,
+        *,
+        inside: bool = False,
+        at_once: bool = False,
     ) -> RunRow:
         """Keep a run and queue it.
 
@@ -149,6 +156,7 @@ class Engine:
             pipeline: what it runs.
             reused: results of steps of its origin.
             inside: whether what was finished inside the other steps of its origin is used again, too.
+            at_once: whether it begins without waiting in the queue.
         """
         row = replace(row, owner=self._me)
         await asyncio.to_thread(self._journal.put, row.id, FILES, dict(pipeline.files))
@@ -157,8 +165,12 @@ class Engine:
                 await asyncio.to_thread(self._journal.put, row.id, path, record)
         await asyncio.to_thread(self._store.insert, row, reused)
         self._announcer.opened(row)
-        await enqueue(row)
+        await (begin(row) if at_once else enqueue(row))
         return row
+
+    def on_end(self, listener: Callable[[], None]) -> None:
+        """Call a function whenever a run has ended."""
+        self._announcer.on_end = listener
 
     async def retry(self, run_id: str, priority: int | None = None) -> RunRow:
         """Start a run anew from where it failed or stopped; the results of the steps before are used again.

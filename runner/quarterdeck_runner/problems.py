@@ -8,6 +8,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
+from quarterdeck_runner.batches import BatchStateError, UnknownBatchError
 from quarterdeck_runner.engine import IllegalStateError, UnknownRunError
 from quarterdeck_runner.heartbeats import CommandRefusedError
 
@@ -45,6 +46,8 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
 def install(app: FastAPI) -> None:
     """Make every error of the application a problem document."""
     app.add_exception_handler(ProblemError, _problem)
+    app.add_exception_handler(UnknownBatchError, _answer(404, "Batch not found"))
+    app.add_exception_handler(BatchStateError, _answer(409, "The state of the batch does not allow this"))
     app.add_exception_handler(UnknownRunError, _answer(404, "Run not found"))
     app.add_exception_handler(IllegalStateError, _answer(409, "The state of the run does not allow this"))
     app.add_exception_handler(CommandRefusedError, _answer(409, "The state of the run does not allow this"))

@@ -8,10 +8,12 @@ import contextlib
 import logging
 import os
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from quarterdeck_runner.ledger import Ledger
 from quarterdeck_runner.models import Provider
 from quarterdeck_runner.spec import DEFAULT_MAX_TOKENS, Function, TokenBudget
 
@@ -25,6 +27,7 @@ _TOO_MANY_REQUESTS: Final = 429
 _REQUEST_TIMEOUT: Final = 408
 _SERVER_ERROR: Final = 500
 _CLIENT_ATTEMPTS: Final = 3
+_COUNT_PATIENCE_S: Final = 5.0
 
 
 class ProviderError(Exception):
@@ -104,10 +107,11 @@ class Providers:
 
     Args:
         environ: where keys and addresses are read, by default the environment of the process.
+        ledger: receives what every answer used.
     """
 
-    def __init__(self, environ: Mapping[str, str] = os.environ) -> None:
-        self._environ = environ
+    def __init__(self, environ: Mapping[str, str] = os.environ, ledger: Ledger | None = None) -> None:
+        self._environ, self._ledger = environ, ledger
         self._anthropic: AsyncAnthropic | None = None
         self._gemini: genai.Client | None = None
 
@@ -122,12 +126,45 @@ class Providers:
             TimeoutError: there was no answer in time.
             Exception: whatever the provider's client raises; see :func:`explain`.
         """
+        started_ns, began = time.time_ns(), time.perf_counter_ns()
         try:
             async with asyncio.timeout(call.timeout_s):
                 answer = await (self._ask_gemini(call) if call.provider == "gemini" else self._ask_claude(call))
         except TimeoutError as error:
             raise TimeoutError(f"no answer within {call.timeout_s:g} s") from error
+        if self._ledger is not None:
+            await self._ledger.enter(
+                call.provider,
+                call.model,
+                len(call.prompt) + len(call.system),
+                input_tokens=answer.usage.get("input_tokens", 0),
+                output_tokens=answer.usage.get("output_tokens", 0) + answer.usage.get("thinking_tokens", 0),
+                started_ns=started_ns,
+                duration_ns=time.perf_counter_ns() - began,
+            )
         return _checked(answer, call)
+
+    async def count(self, call: ModelCall) -> int:
+        """Let the provider count the tokens of a prompt, which costs nothing.
+
+        Args:
+            call: the question.
+
+        Raises:
+            ProviderError: there is no key.
+            Exception: whatever the provider's client raises; see :func:`explain`.
+        """
+        if call.provider == "gemini":
+            gemini = await self._gemini_client()
+            # The Developer API counts contents only: the system prompt is counted as one of them.
+            contents: Any = [text for text in (call.system, call.prompt) if text]
+            async with asyncio.timeout(_COUNT_PATIENCE_S):
+                return (await gemini.aio.models.count_tokens(model=call.model, contents=contents)).total_tokens or 0
+        claude = (await self._claude_client()).with_options(max_retries=0)
+        arguments: dict[str, Any] = {"system": call.system} if call.system else {}
+        messages: Any = [{"role": "user", "content": call.prompt}]
+        async with asyncio.timeout(_COUNT_PATIENCE_S):
+            return (await claude.messages.count_tokens(model=call.model, messages=messages, **arguments)).input_tokens
 
     async def close(self) -> None:
         """Give the connections back."""

@@ -87,7 +87,7 @@ def pipeline_from(described: Mapping[str, Any]) -> Pipeline:
         name=described["name"],
         version=described["version"],
         description=described["description"],
-        file=Path(described["file"]),
+        file=Path(described["file"] or described["module"].replace(".", "/")).with_suffix(".py"),
         inputs=tuple(_input(name, each, schema) for name, each in schema.get("properties", {}).items()),
         variables={},
         output_dir="",
@@ -120,7 +120,8 @@ def _described(target: str) -> tuple[list[str], list[Found]]:
 
 
 def _broken(target: str, problem: str) -> Found:
-    nothing = {"name": target, "version": "", "description": "", "file": target, "module": target}
+    module = target.partition(":")[0]
+    nothing = {"name": target, "version": "", "description": "", "file": "", "module": module}
     return Found(pipeline_from(nothing), "", f"module '{target}': {problem}")
 
 

@@ -7,14 +7,13 @@ from typing import Any
 
 from quarterdeck.execution import new_run_id
 from quarterdeck_runner import durability
+from quarterdeck_runner.definitions import kind_of
 from quarterdeck_runner.options import Options
 from quarterdeck_runner.spec import Pipeline
 from quarterdeck_runner.store import RunRow
 
 
-def new_row(
-    pipeline: Pipeline, source: str, inputs: Mapping[str, Any], options: Options | None = None, *, kind: str = "yaml"
-) -> RunRow:
+def new_row(pipeline: Pipeline, source: str, inputs: Mapping[str, Any], options: Options | None = None) -> RunRow:
     """A run that waits.
 
     Args:
@@ -22,7 +21,6 @@ def new_row(
         source: the text of its file.
         inputs: complete and checked.
         options: how it differs from an ordinary run.
-        kind: ``yaml`` or ``python``.
     """
     return RunRow(
         id=new_run_id(),
@@ -43,7 +41,7 @@ def new_row(
         started_ns=0,
         completed_ns=0,
         announced=0,
-        kind=kind,
+        kind=kind_of(pipeline.file),
         options=options or Options(),
         engine=durability.APPLICATION_VERSION,
         owner="",
@@ -60,4 +58,4 @@ def again(row: RunRow, pipeline: Pipeline, source: str, options: Options) -> Run
         source: its text.
         options: how it differs from an ordinary run.
     """
-    return replace(new_row(pipeline, source, row.inputs, options, kind=row.kind), file=row.file)
+    return replace(new_row(pipeline, source, row.inputs, options), file=row.file)

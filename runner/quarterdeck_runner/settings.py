@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from pydantic import AliasChoices, Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from quarterdeck import price_file
 from quarterdeck.serving import require_loopback
 from quarterdeck_runner import limits
 
@@ -39,6 +40,9 @@ class Settings(BaseSettings):
     )
     module_memory_mb: int = Field(
         default=0, ge=0, description="Memory that the process of a Python pipeline may take, in MiB; 0 for no limit."
+    )
+    prices: Path | None = Field(
+        default=None, description="TOML file with your own prices of models; they win over those of genai-prices."
     )
     runner_concurrency: int = Field(default=20, ge=1, le=1000, description="Runs at once; further ones wait.")
     runner_lost_after: float = Field(
@@ -76,6 +80,13 @@ class Settings(BaseSettings):
     @classmethod
     def _loopback_only(cls, host: str) -> str:
         return require_loopback(host, "spend your API keys")
+
+    @field_validator("prices")
+    @classmethod
+    def _prices_can_be_read(cls, path: Path | None) -> Path | None:
+        if path is not None:
+            price_file.read(path)
+        return path
 
     @property
     def database_url(self) -> str:

@@ -255,7 +255,7 @@ EXAMPLES = sorted((Path(__file__).parents[2] / "examples" / "pipelines").glob("*
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_the_examples_have_no_problem_and_fit_the_schema(path: Path) -> None:
-    import jsonschema  # type: ignore[import-untyped]  # it has none of its own
+    import jsonschema  # it has none of its own
 
     assert validate(path.read_text("utf-8"), path).diagnostics == ()
     jsonschema.validate(yaml.safe_load(path.read_text("utf-8")), schema())

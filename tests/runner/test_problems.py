@@ -166,6 +166,12 @@ def test_health_and_documentation(runner: Runner) -> None:
     assert set(ready.json()["checks"]) == {"database", "pipelines"}
     described = runner.http.get("/openapi.json").json()
     assert sorted(path for path in described["paths"] if path.startswith("/v1")) == [
-        "/v1/heartbeats", "/v1/pipelines", "/v1/pipelines/{name}", "/v1/runs", "/v1/runs/{run_id}",
+        "/v1/batches", "/v1/batches/check", "/v1/batches/upload", "/v1/batches/{batch_id}",
+        "/v1/batches/{batch_id}/items",
+        "/v1/batches/{batch_id}/pause", "/v1/batches/{batch_id}/rerun", "/v1/batches/{batch_id}/results.csv",
+        "/v1/batches/{batch_id}/results.jsonl", "/v1/batches/{batch_id}/resume", "/v1/batches/{batch_id}/stop",
+        "/v1/experiments", "/v1/experiments/{experiment_id}",
+        "/v1/heartbeats", "/v1/pipelines", "/v1/pipelines/{name}",
+        "/v1/prompts/predict", "/v1/prompts/render", "/v1/runs", "/v1/runs/{run_id}",
         "/v1/runs/{run_id}/cancel", "/v1/runs/{run_id}/pause", "/v1/runs/{run_id}/resume",
     ]  # fmt: skip

@@ -92,6 +92,18 @@ async def find(catalogue: Catalogue, name: str) -> Entry:
     return entry
 
 
+def require_runnable(entry: Entry) -> None:
+    """Refuse a pipeline that has errors.
+
+    Raises:
+        ProblemError: it has.
+    """
+    errors = [each for each in entry.diagnostics if each.severity == "error"]
+    if errors:
+        detail = "; ".join(str(each) for each in errors)
+        raise ProblemError(409, "The pipeline has errors", detail, [vars(each) for each in errors])
+
+
 def _model(entry: Entry) -> PipelineModel:
     pipeline = entry.pipeline
     return PipelineModel(

@@ -15,7 +15,7 @@ from quarterdeck_runner.inputs import InputProblem, check
 from quarterdeck_runner.models import Provider
 from quarterdeck_runner.options import NORMAL_PRIORITY, Options, env_problems
 from quarterdeck_runner.problems import ProblemError, documented
-from quarterdeck_runner.routes.pipelines import find
+from quarterdeck_runner.routes.pipelines import find, require_runnable
 from quarterdeck_runner.routes.state import Parts, Runner
 from quarterdeck_runner.store import ACTIVE, RunRow
 
@@ -104,15 +104,12 @@ class RunList(BaseModel):
 async def start_run(start: Annotated[Start, Body()], runner: Runner) -> Run:
     """Start a run of a pipeline."""
     entry = await find(runner.catalogue, start.pipeline)
-    errors = [vars(each) for each in entry.diagnostics if each.severity == "error"]
-    if errors:
-        detail = "; ".join(str(each) for each in entry.diagnostics if each.severity == "error")
-        raise ProblemError(409, "The pipeline has errors", detail, errors)
+    require_runnable(entry)
     values, problems = _checked(entry, start.inputs)
     if problems:
         detail = "; ".join(f"input '{each.input}': {each.message}" for each in problems)
         raise ProblemError(422, "The inputs do not fit", detail, [vars(each) for each in problems])
-    row = await runner.engine.start(entry.pipeline, entry.source, values, _options(start), kind=entry.kind)
+    row = await runner.engine.start(entry.pipeline, entry.source, values, _options(start))
     return of_row(row)
 
 

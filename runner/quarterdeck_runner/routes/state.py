@@ -5,9 +5,12 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from quarterdeck_runner.batches import Batches
 from quarterdeck_runner.catalogue import Catalogue
 from quarterdeck_runner.engine import Engine
 from quarterdeck_runner.heartbeats import Heartbeats
+from quarterdeck_runner.ledger import Ledger
+from quarterdeck_runner.prediction import Predictor
 
 
 @dataclass(frozen=True)
@@ -15,6 +18,9 @@ class Parts:
     """The parts of the runner."""
 
     engine: Engine
+    batches: Batches
+    ledger: Ledger
+    predictor: Predictor
     catalogue: Catalogue
     heartbeats: Heartbeats
 
