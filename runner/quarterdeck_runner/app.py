@@ -19,7 +19,7 @@ from quarterdeck_runner.prices import Prices
 from quarterdeck_runner.providers import Providers, warm_up
 from quarterdeck_runner.python_pipelines import Modules
 from quarterdeck_runner.routes import batches as batch_routes
-from quarterdeck_runner.routes import experiments, health, heartbeats, pipelines, prompts, runs
+from quarterdeck_runner.routes import dry_runs, experiments, health, heartbeats, pipelines, prompts, runs
 from quarterdeck_runner.routes.state import Parts
 from quarterdeck_runner.settings import Settings
 
@@ -65,6 +65,6 @@ def create_app(settings: Settings) -> FastAPI:
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     problems.install(app)
-    for module in (health, pipelines, runs, heartbeats, batch_routes, prompts, experiments):
+    for module in (health, pipelines, dry_runs, runs, heartbeats, batch_routes, prompts, experiments):
         app.include_router(module.router)
     return app

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from quarterdeck.execution import new_run_id
-from quarterdeck_runner.definitions import parsed
 from quarterdeck_runner.batch_store import Arm, Batch, BatchStore, Item, Kind, NewItem, Progress
+from quarterdeck_runner.definitions import parsed
 from quarterdeck_runner.engine import Engine, IllegalStateError, UnknownRunError
 from quarterdeck_runner.ledger import Entry, Ledger, spent
 from quarterdeck_runner.scores import Scored, score

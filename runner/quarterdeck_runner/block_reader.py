@@ -6,9 +6,9 @@ from quarterdeck_runner.diagnostics import nearest
 from quarterdeck_runner.expressions import ExpressionError
 from quarterdeck_runner.fields import Fields, shown
 from quarterdeck_runner.reading import MAX_DEPTH, Nesting, Reading, one_of, read_condition
-from quarterdeck_runner.template import source_tree
 from quarterdeck_runner.source import Node
 from quarterdeck_runner.spec import ForLoop, Nested, WhileLoop
+from quarterdeck_runner.template import source_tree
 from quarterdeck_runner.vocabulary import KEYS
 
 _MAX_ITERATIONS: Final = 1000

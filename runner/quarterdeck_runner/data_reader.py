@@ -7,9 +7,9 @@ from quarterdeck_runner.conditions import combined
 from quarterdeck_runner.diagnostics import nearest
 from quarterdeck_runner.expressions import ExpressionError
 from quarterdeck_runner.fields import Fields
-from quarterdeck_runner.template import source_tree
 from quarterdeck_runner.source import Node
 from quarterdeck_runner.spec import FileOperation, Operation, Transform
+from quarterdeck_runner.template import source_tree
 from quarterdeck_runner.vocabulary import AGGREGATES, CASES, CONVERSIONS, FILE_OPERATIONS, KEYS, OPERATIONS, ORDERS
 
 _NEEDED: Final = {

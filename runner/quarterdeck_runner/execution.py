@@ -88,7 +88,7 @@ class Execution:
                 output = record["data"] if record.get("data") is not None else record["text"]
         return Outcome("completed", total, output)
 
-    async def _kept(self, path: str, work: Callable[[], Awaitable[Record]], failures: bool) -> Record:  # noqa: FBT001 - a Keep
+    async def _kept(self, path: str, work: Callable[[], Awaitable[Record]], failures: bool) -> Record:
         record = await self.keep(path, work, failures)
         self.spending.note(path, record)
         return record

@@ -120,7 +120,7 @@ class Interpreter:
         run_id: str,
         path: str,
         work: Callable[[], Awaitable[Record]],
-        failures: bool,  # noqa: FBT001 - a Keep
+        failures: bool,
     ) -> Record:
         """A boundary between steps inside a step, then the step; what was done before a restart is not done again."""
         found = await asyncio.to_thread(self.journal.get, run_id, path)

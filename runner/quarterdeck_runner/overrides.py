@@ -11,6 +11,24 @@ class OverrideError(ValueError):
     """The provider and the model do not go together; the message says why."""
 
 
+class Override:
+    """Whom one run asks.
+
+    Args:
+        options: who and what to ask instead.
+    """
+
+    def __init__(self, options: Options) -> None:
+        self._model = choose(options.model).name if options.model else ""
+        self._provider: Provider | None = options.provider or (provider_of(self._model) if self._model else None)
+
+    def redirected(self, call: ModelCall) -> ModelCall:
+        """The call as the run wants it."""
+        provider = self._provider or call.provider
+        model = self._model or (call.model if provider == call.provider else default_model(provider))
+        return replace(call, provider=provider, model=model)
+
+
 class Overridden:
     """Models of one run.
 
@@ -20,15 +38,11 @@ class Overridden:
     """
 
     def __init__(self, models: Models, options: Options) -> None:
-        self._models = models
-        self._model = choose(options.model).name if options.model else ""
-        self._provider: Provider | None = options.provider or (provider_of(self._model) if self._model else None)
+        self._models, self._override = models, Override(options)
 
     async def ask(self, call: ModelCall) -> Answer:
         """Ask whom the run wants to be asked."""
-        provider = self._provider or call.provider
-        model = self._model or (call.model if provider == call.provider else default_model(provider))
-        return await self._models.ask(replace(call, provider=provider, model=model))
+        return await self._models.ask(self._override.redirected(call))
 
 
 def provider_of(model: str) -> Provider:

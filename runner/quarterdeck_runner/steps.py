@@ -1,6 +1,5 @@
 """Run one attempt of a step: evaluate, ask, write; give the record that the step leaves behind."""
 
-import asyncio
 import json
 import logging
 import math
@@ -33,7 +32,7 @@ Keep = Callable[[str, Callable[[], Awaitable[Record]], bool], Awaitable[Record]]
 """Does a piece of work, or gives its record if it was done before: ``(path, work, keep failures too)``."""
 
 
-async def at_once(_path: str, work: Callable[[], Awaitable[Record]], _failures: bool = False) -> Record:  # noqa: FBT002 - a Keep
+async def at_once(_path: str, work: Callable[[], Awaitable[Record]], _failures: bool = False) -> Record:
     """A :data:`Keep` that keeps nothing."""
     return await work()
 

@@ -167,3 +167,32 @@ def test_a_protected_variable_is_a_problem_document(runner: Runner) -> None:
 )
 def test_which_results_are_used_again(names: dict[str, bool], first: str, expected: list[str]) -> None:
     assert list(kept({name: {"success": success} for name, success in names.items()}, first)) == expected
+
+
+def test_a_dry_run_tells_prompts_and_cost_and_asks_nobody(runner: Runner, stand_in: str) -> None:
+    name = runner.pipeline("""
+workflow:
+  name: dry
+  inputs: {topic: {type: string}}
+  steps:
+    - {name: draft, type: claude, token_budget: {max_output_tokens: 100}, prompt: "dry-me {{ inputs.topic }}"}
+    - {name: skip, type: claude, prompt: "dry-me never", condition: "inputs.topic == 'x'"}
+    - {name: judge, type: gemini, token_budget: {max_output_tokens: 50}, prompt: "dry-me {{ draft }}"}
+""")
+    body = {"pipeline": name, "inputs": {"topic": "tides"}, "provider": "claude", "model": "haiku"}
+    before = len(runner.http.get("/v1/runs").json()["runs"])
+    answer = runner.http.post("/v1/runs/dry-run", json=body)
+    assert answer.status_code == 200, answer.text
+    told = answer.json()
+    assert [(step["step"], step["skipped"], [call["prompt"] for call in step["calls"]]) for step in told["steps"]] == [
+        ("draft", False, ["dry-me tides"]),
+        ("skip", True, []),
+        ("judge", False, ["dry-me «answer of step draft»"]),
+    ]
+    assert {(call["provider"], call["model"]) for call in told["calls"]} == {("claude", "claude-haiku-5-5")}
+    assert told["input_tokens"] == sum(call["input"]["tokens"] for call in told["calls"]) > 0
+    assert (told["not_told"], told["calls"][1]["waits_for"]) == ([], ["draft"])
+    assert httpx.get(f"{stand_in}/__requests").text.count("dry-me") == 0
+    assert len(runner.http.get("/v1/runs").json()["runs"]) == before
+    wrong = {**body, "env": {"PATH": "x"}}
+    assert runner.http.post("/v1/runs/dry-run", json=wrong).status_code == 422

@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Body
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from quarterdeck_runner.definitions import parsed
 from quarterdeck_runner.batch_rows import unfit
+from quarterdeck_runner.definitions import parsed
 from quarterdeck_runner.experiments import Variant, source_of
 from quarterdeck_runner.inputs import check, type_of
 from quarterdeck_runner.prediction import total
@@ -132,14 +132,16 @@ class Predicted(BaseModel):
 @router.post("/render", responses=documented(404, 409, 422))
 async def render_prompts(render: Annotated[Render, Body()], runner: Runner) -> Rendered:
     """Render every prompt and say which part gave which characters; nobody is asked."""
-    return Rendered(steps=[_step(step) for step in await _rendered(render, runner)])
+    return Rendered(steps=[step_of(step) for step in await _rendered(render, runner)])
 
 
 @router.post("/predict", responses=documented(404, 409, 422))
 async def predict_prompts(predict: Annotated[Predict, Body()], runner: Runner) -> Predicted:
     """Predict the tokens and the cost of every call."""
     steps = await _rendered(predict, runner)
-    waiting = [_prediction(step.name, call, runner, ask=predict.ask_providers) for step in steps for call in step.calls]
+    waiting = [
+        prediction_of(step.name, call, runner, ask=predict.ask_providers) for step in steps for call in step.calls
+    ]
     calls = await asyncio.gather(*waiting)
     return Predicted(
         calls=calls,
@@ -167,7 +169,8 @@ async def _pipeline(render: Render, runner: Parts) -> tuple[Pipeline, dict[str, 
     return entry.pipeline, values
 
 
-def _step(step: RenderedStep) -> StepModel:
+def step_of(step: RenderedStep) -> StepModel:
+    """A step and its prompts."""
     return StepModel(step=step.name, type=step.kind, skipped=step.skipped, calls=[_call(call) for call in step.calls])
 
 
@@ -186,7 +189,8 @@ def _call(rendered: RenderedCall) -> CallModel:
     )
 
 
-async def _prediction(step: str, rendered: RenderedCall, runner: Parts, *, ask: bool) -> PredictionModel:
+async def prediction_of(step: str, rendered: RenderedCall, runner: Parts, *, ask: bool) -> PredictionModel:
+    """What a call will use and cost."""
     call = rendered.call
     found = await runner.predictor.predict(call, ask=ask)
     return PredictionModel(

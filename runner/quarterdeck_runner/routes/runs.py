@@ -1,5 +1,6 @@
 """Runs: start, list, steer."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
@@ -103,14 +104,33 @@ class RunList(BaseModel):
 @router.post("", status_code=202, responses=documented(404, 409, 422))
 async def start_run(start: Annotated[Start, Body()], runner: Runner) -> Run:
     """Start a run of a pipeline."""
+    wanted = await asked_for(start, runner)
+    row = await runner.engine.start(wanted.entry.pipeline, wanted.entry.source, wanted.inputs, wanted.options)
+    return of_row(row)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A run that can be started."""
+
+    entry: Entry
+    inputs: dict[str, Any]
+    options: Options
+
+
+async def asked_for(start: Start, runner: Parts) -> Wanted:
+    """What somebody wants to start.
+
+    Raises:
+        ProblemError: it cannot be started.
+    """
     entry = await find(runner.catalogue, start.pipeline)
     require_runnable(entry)
     values, problems = _checked(entry, start.inputs)
     if problems:
         detail = "; ".join(f"input '{each.input}': {each.message}" for each in problems)
         raise ProblemError(422, "The inputs do not fit", detail, [vars(each) for each in problems])
-    row = await runner.engine.start(entry.pipeline, entry.source, values, _options(start))
-    return of_row(row)
+    return Wanted(entry, values, _options(start))
 
 
 def _checked(entry: Entry, given: dict[str, Any]) -> tuple[dict[str, Any], list[InputProblem]]:

@@ -75,7 +75,7 @@ class LocalRun:
             await asyncio.to_thread(self.checkpoint.put, step.name, mark, record)
         return record
 
-    async def _keep(self, path: str, work: Callable[[], Awaitable[Record]], failures: bool) -> Record:  # noqa: FBT001 - a Keep
+    async def _keep(self, path: str, work: Callable[[], Awaitable[Record]], failures: bool) -> Record:
         kept = self.checkpoint.get(path, self._mark)
         if kept is not None:
             return kept
