@@ -8,12 +8,13 @@ from typing import Any
 
 import streamlit as st
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route, WebSocketRoute
 
-from quarterdeck_ui import assets, leaving, services
+from quarterdeck_ui import assets, leaving, log_export, services
 from quarterdeck_ui.feed import Feed
 from quarterdeck_ui.hub import Hub
+from quarterdeck_ui.log_feed import LogFeed
 from quarterdeck_ui.poller import Poller
 from quarterdeck_ui.queries import Store
 from quarterdeck_ui.runner_client import RunnerClient
@@ -58,9 +59,12 @@ def application(settings: Settings) -> Any:
         lifespan=lifespan,
         routes=[
             WebSocketRoute("/deck/live", Feed(hub, store).serve),
+            WebSocketRoute("/deck/logs", LogFeed(store).serve),
+            *log_export.routes(store),
             Route("/healthz", _healthz),
             Route("/readyz", _readyz(hub)),
             assets.route(),
+            Route("/logs", _logs),
         ],
         on_script_error=_script_failed,
     )
@@ -82,6 +86,11 @@ def streamlit_config(settings: Settings) -> dict[str, Any]:
         "logger.hideWelcomeMessage": True,  # printing it asks a web service for the public address
         **THEME,
     }
+
+
+async def _logs(request: Request) -> Response:
+    """The short address of the log viewer, with any filter behind it."""
+    return RedirectResponse(f"/?view=logs&{request.url.query}")
 
 
 async def _healthz(_request: Request) -> Response:
