@@ -323,7 +323,7 @@ def _start(settings: Settings, exporters: tuple[SpanExporter | str, ...], sender
         state.batches.append(_to_url(url, "", senders, Health(url)) if isinstance(target, str) else _batches(target))
     _relay(provider).targets = (*targets, *state.batches)
     if settings.runner_url:
-        state.control = Control(settings.runner_url, settings.service_name)
+        state.control = Control(settings.runner_url, settings.service_name, settings.token)
     _register_hooks()
     threads.install()
     process_pools.install()

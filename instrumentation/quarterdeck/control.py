@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, Protocol
 
 from quarterdeck.context import Run
+from quarterdeck.export import bearer
 from quarterdeck.guard import guarded
 
 log: Final = logging.getLogger("quarterdeck")
@@ -130,10 +131,12 @@ class Control:
     Args:
         runner_url: base URL of the runner.
         service_name: name of this program.
+        token: token for a runner that asks for one; empty for none.
     """
 
-    def __init__(self, runner_url: str, service_name: str) -> None:
+    def __init__(self, runner_url: str, service_name: str, token: str = "") -> None:
         self._url = f"{runner_url}/v1/heartbeats"
+        self._headers = {"Content-Type": "application/json", **bearer(token)}
         self._service = service_name
         self._runs: dict[str, tuple[Run, Gate]] = {}
         self._ended: list[dict[str, Any]] = []
@@ -204,7 +207,7 @@ class Control:
 
     def _post(self, body: dict[str, Any]) -> dict[str, Any] | None:
         request = urllib.request.Request(  # noqa: S310 - the scheme was checked when the URL was configured
-            self._url, json.dumps(body).encode(), {"Content-Type": "application/json"}, method="POST"
+            self._url, json.dumps(body).encode(), self._headers, method="POST"
         )
         try:
             with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as response:  # noqa: S310 - as above
