@@ -182,6 +182,32 @@ EVALUATION_LABEL: Final = "gen_ai.evaluation.score.label"
 EVALUATION_EXPLANATION: Final = "gen_ai.evaluation.explanation"
 """Why."""
 
+# --- control ---------------------------------------------------------------------------------------
+
+EVENT_CONTROL: Final = "quarterdeck.control"
+"""Somebody steered a run or changed the runner, or was refused; sent in :data:`LOG_SCOPE`, kept with the logs."""
+
+CONTROL_ACTION: Final = "quarterdeck.control.action"
+"""What was asked for: name of the operation, such as ``cancel_run``."""
+
+CONTROL_ACTOR: Final = "quarterdeck.control.actor"
+"""Who asked: name of the token, or ``local`` where none is needed."""
+
+CONTROL_REASON: Final = "quarterdeck.control.reason"
+"""Why it was refused."""
+
+HTTP_METHOD: Final = "http.request.method"
+"""Method of the request."""
+
+HTTP_STATUS: Final = "http.response.status_code"
+"""Status that it was answered with."""
+
+URL_PATH: Final = "url.path"
+"""Path of the request."""
+
+CLIENT_ADDRESS: Final = "client.address"
+"""Address that the request came from."""
+
 # --- resource --------------------------------------------------------------------------------------
 
 PROVIDER_STAND_IN: Final = "quarterdeck.provider.stand_in"

@@ -71,6 +71,10 @@ class Catalogue:
         """A pipeline by its name."""
         return next((entry for entry in self.entries() if entry.pipeline.name == name), None)
 
+    def holds(self, path: Path) -> bool:
+        """Whether a file is in the folder, wherever links lead."""
+        return path.resolve().is_relative_to(self.folder.resolve())
+
     @property
     def hint(self) -> str:
         """What to do when there is nothing to run; empty if there is something."""
@@ -90,12 +94,19 @@ class Catalogue:
             yield from (path for path in self.folder.iterdir() if path.suffix in _SUFFIXES and path.is_file())
 
     def _entry(self, path: Path) -> Entry:
+        if not self.holds(path):
+            return _unread(path, "the file is a link that leads out of the folder: put the file itself here")
         cached = self._cache.get(path)
         if cached is not None and cached[0] == _fingerprint(path, cached[1].pipeline):
             return cached[1]
         entry = _read(path)
         self._cache[path] = (_fingerprint(path, entry.pipeline), entry)
         return entry
+
+
+def _unread(path: Path, message: str) -> Entry:
+    problem = Diagnostic(1, 1, "error", path.name, message)
+    return Entry(Pipeline(path.stem, "", "", path, (), {}, "", ()), "", (problem,), runnable=False)
 
 
 def _read(path: Path) -> Entry:
@@ -108,8 +119,7 @@ def _read(path: Path) -> Entry:
             if isinstance(error, UnicodeDecodeError)
             else f"it cannot be read: {error.strerror}"
         )
-        problem = Diagnostic(1, 1, "error", path.name, message)
-        return Entry(Pipeline(path.stem, "", "", path, (), {}, "", ()), "", (problem,), runnable=False)
+        return _unread(path, message)
     found: Validated = validate(source, path)
     return Entry(found.pipeline, source, found.diagnostics, found.runnable)
 

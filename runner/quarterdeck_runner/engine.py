@@ -29,7 +29,7 @@ from quarterdeck_runner.recovery import Recovery, begin, enqueue
 from quarterdeck_runner.rows import again, new_row
 from quarterdeck_runner.scope import Record
 from quarterdeck_runner.spec import Pipeline
-from quarterdeck_runner.store import ACTIVE, RunRow, RunStore
+from quarterdeck_runner.store import ACTIVE, NOW, Position, RunRow, RunStore
 from quarterdeck_runner.workflow import Current
 
 log = logging.getLogger("quarterdeck.runner")
@@ -127,6 +127,7 @@ class Engine:
         options: Options | None = None,
         *,
         run_id: str = "",
+        new_id: str = "",
     ) -> RunRow:
         """Queue a run, or begin it at once.
 
@@ -136,9 +137,10 @@ class Engine:
             inputs: complete and checked.
             options: how it differs from an ordinary run.
             run_id: id of a run that has waited its turn elsewhere and begins now; by default a new one is queued.
+            new_id: id of a run that is queued; one of its own by default.
         """
         row = new_row(pipeline, source, inputs, options)
-        return await self._begin(replace(row, id=run_id or row.id), pipeline, at_once=bool(run_id))
+        return await self._begin(row, pipeline, new_id=run_id or new_id, at_once=bool(run_id))
 
     async def _begin(
         self,
@@ -146,6 +148,7 @@ class Engine:
         pipeline: Pipeline,
         reused: Mapping[str, Record] | None = None,
         *,
+        new_id: str = "",
         inside: bool = False,
         at_once: bool = False,
     ) -> RunRow:
@@ -155,10 +158,11 @@ class Engine:
             row: the run.
             pipeline: what it runs.
             reused: results of steps of its origin.
+            new_id: its id; that of the row by default.
             inside: whether what was finished inside the other steps of its origin is used again, too.
             at_once: whether it begins without waiting in the queue.
         """
-        row = replace(row, owner=self._me)
+        row = replace(row, id=new_id or row.id, owner=self._me)
         await asyncio.to_thread(self._journal.put, row.id, FILES, dict(pipeline.files))
         if inside:
             for path, record in (await asyncio.to_thread(self._journal.successes, row.options.origin)).items():
@@ -172,12 +176,13 @@ class Engine:
         """Call a function whenever a run has ended."""
         self._announcer.on_end = listener
 
-    async def retry(self, run_id: str, priority: int | None = None) -> RunRow:
+    async def retry(self, run_id: str, priority: int | None = None, new_id: str = "") -> RunRow:
         """Start a run anew from where it failed or stopped; the results of the steps before are used again.
 
         Args:
             run_id: a run that failed or was cancelled.
             priority: of the new run; that of the old one by default.
+            new_id: of the new run; one of its own by default.
 
         Raises:
             UnknownRunError: there is no such run.
@@ -189,9 +194,12 @@ class Engine:
         found = continuing.kept(await continuing.records(run_id), "")
         options = continuing.continued(row.options, run_id, "retry", "", priority)
         pipeline = pipeline_of(row, await self._files(run_id))
-        return await self._begin(again(row, pipeline, row.source, options), pipeline, found, inside=True)
+        wanted = again(row, pipeline, row.source, options)
+        return await self._begin(wanted, pipeline, found, new_id=new_id, inside=True)
 
-    async def replay(self, run_id: str, first: str, edits: Edits, priority: int | None = None) -> RunRow:
+    async def replay(
+        self, run_id: str, first: str, edits: Edits, priority: int | None = None, new_id: str = ""
+    ) -> RunRow:
         """Start a run anew from a step, with changed steps; the results of the steps before are used again.
 
         Args:
@@ -199,6 +207,7 @@ class Engine:
             first: the step to begin with; empty for the first that changed.
             edits: new values of keys by step.
             priority: of the new run; that of the old one by default.
+            new_id: of the new run; one of its own by default.
 
         Raises:
             UnknownRunError: there is no such run.
@@ -212,7 +221,7 @@ class Engine:
         begin = continuing.first_of(pipeline, first, list(edits))
         found = continuing.kept(await continuing.records(run_id), begin) if begin else {}
         options = continuing.continued(row.options, run_id, "replay", begin, priority)
-        return await self._begin(again(row, pipeline, source, options), pipeline, found)
+        return await self._begin(again(row, pipeline, source, options), pipeline, found, new_id=new_id)
 
     async def _files(self, run_id: str) -> dict[str, str]:
         """Texts of the nested pipelines of a run."""
@@ -229,9 +238,9 @@ class Engine:
             raise UnknownRunError(f"there is no run '{run_id}'")
         return row
 
-    async def list(self, limit: int, *, active: bool) -> list[RunRow]:
-        """The newest runs, newest first."""
-        return await asyncio.to_thread(self._store.newest, limit, active=active)
+    async def list(self, limit: int, *, active: bool, before: Position = NOW) -> list[RunRow]:
+        """The newest runs before a position, newest first."""
+        return await asyncio.to_thread(self._store.newest, limit, active=active, before=before)
 
     async def hint(self, row: RunRow) -> str:
         """Why a run stands still and what to do; empty if nothing keeps it."""

@@ -30,6 +30,7 @@ class Options:
         env: variables of the run, by name.
         provider: who answers every model call; empty for whom each step names.
         model: which model answers every model call; empty for the one that each step names.
+        keys: profile of the key that is used, by provider; the usual one where none is named.
         priority: 0 to 9; higher ones leave the queue first.
         origin: the run whose results are used again; empty for none.
         relation: what this run is to its origin: ``retry`` or ``replay``; empty for none.
@@ -39,6 +40,7 @@ class Options:
     env: Mapping[str, str] = field(default_factory=dict)
     provider: Provider | None = None
     model: str = ""
+    keys: Mapping[Provider, str] = field(default_factory=dict)
     priority: int = NORMAL_PRIORITY
     origin: str = ""
     relation: str = ""

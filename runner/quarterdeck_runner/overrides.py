@@ -19,6 +19,7 @@ class Override:
     """
 
     def __init__(self, options: Options) -> None:
+        self._keys = options.keys
         self._model = choose(options.model).name if options.model else ""
         self._provider: Provider | None = options.provider or (provider_of(self._model) if self._model else None)
 
@@ -26,7 +27,8 @@ class Override:
         """The call as the run wants it."""
         provider = self._provider or call.provider
         model = self._model or (call.model if provider == call.provider else default_model(provider))
-        return replace(call, provider=provider, model=model)
+        profile = self._keys.get(provider, call.profile)
+        return replace(call, provider=provider, model=model, profile=profile)
 
 
 class Overridden:

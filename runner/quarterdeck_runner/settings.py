@@ -1,14 +1,17 @@
 """Everything that can be set on the runner: flag, then environment variable, then default."""
 
+import re
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import AliasChoices, Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from quarterdeck import price_file
-from quarterdeck.serving import require_loopback
-from quarterdeck_runner import limits
+from quarterdeck.tokens import TOKEN_FILE
+from quarterdeck_runner import egress, limits
+
+_MEBIBYTE: Final = 1 << 20
 
 
 class Settings(BaseSettings):
@@ -21,7 +24,9 @@ class Settings(BaseSettings):
         cli_prog_name="quarterdeck runner",
     )
 
-    host: str = Field(default="127.0.0.1", description="Address to listen on; only addresses of this machine.")
+    host: str = Field(
+        default="127.0.0.1", description="Address to listen on; one that other machines can reach needs a token first."
+    )
     runner_port: int = Field(
         default=8700, ge=0, le=65535, description="Port of the REST interface; 0 takes a free one."
     )
@@ -57,6 +62,30 @@ class Settings(BaseSettings):
         default={}, description="Model calls in a minute by provider, such as claude=300,gemini=60; further ones wait."
     )
 
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Further names by which the runner may be called, such as that of a proxy in front, with commas.",
+    )
+    key_store: Literal["auto", "keyring", "file", "none"] = Field(
+        default="auto",
+        description="Where provider keys are kept that are set over REST: the system's keyring, or a file encrypted "
+        "with the secret in QUARTERDECK_KEY_SECRET; auto: the file if there is a secret, else the keyring.",
+    )
+    provider_urls: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Origins that a provider key may be sent to instead of its provider, with commas: "
+        "https://gateway.example.org, http://10.0.0.7:4000, or https://*.example.org for public addresses.",
+    )
+    runner_max_body_bytes: int = Field(
+        default=8 * _MEBIBYTE, gt=0, description="Largest request body; larger ones get 413."
+    )
+    client_patience: float = Field(
+        default=30, gt=0, description="Seconds that a client may take for its headers, its body, or to take an answer."
+    )
+    max_connections: int = Field(
+        default=500, gt=0, description="Connections at once; requests on further ones get 503."
+    )
+
     @field_validator("modules", mode="before")
     @classmethod
     def _several(cls, given: Any) -> Any:
@@ -76,10 +105,15 @@ class Settings(BaseSettings):
     def _by_provider(cls, given: Any) -> Any:
         return limits.parsed(given) if isinstance(given, str) else given
 
-    @field_validator("host")
+    @field_validator("allowed_hosts", "provider_urls", mode="before")
     @classmethod
-    def _loopback_only(cls, host: str) -> str:
-        return require_loopback(host, "spend your API keys")
+    def _listed(cls, value: Any) -> Any:
+        return tuple(re.split(r"[\s,]+", value.strip())) if isinstance(value, str) and value.strip() else value or ()
+
+    @field_validator("provider_urls")
+    @classmethod
+    def _origins(cls, urls: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(egress.checked(url) for url in urls)
 
     @field_validator("prices")
     @classmethod
@@ -99,6 +133,11 @@ class Settings(BaseSettings):
         if "://" in given:
             return given
         return f"sqlite:///{Path(given).absolute()}"
+
+    @property
+    def token_file(self) -> Path:
+        """Who may come in."""
+        return self.data_dir / TOKEN_FILE
 
     @property
     def outputs_dir(self) -> Path:

@@ -15,6 +15,12 @@ _INSERTED: Final = (
     "id", "pipeline", "version", "file", "source", "steps_total", "created_ns", "kind", "engine", "owner",
 )  # fmt: skip
 
+Position = tuple[int, str]
+"""Where a run is in the list: when it was made, in nanoseconds since the epoch, and its id."""
+
+NOW: Final[Position] = ((1 << 63) - 1, "")
+"""Before this are all runs."""
+
 ACTIVE: Final = ("waiting", "running", "paused")
 """Statuses of runs that may still do something."""
 
@@ -115,9 +121,10 @@ class RunStore:
         rows = self._read("get", id=run_id)
         return rows[0] if rows else None
 
-    def newest(self, limit: int, *, active: bool) -> list[RunRow]:
-        """The newest runs, newest first."""
-        return self._read("active" if active else "newest", limit=limit)
+    def newest(self, limit: int, *, active: bool, before: Position = NOW) -> list[RunRow]:
+        """The newest runs before a position, newest first."""
+        created_ns, run_id = before
+        return self._read("active" if active else "newest", limit=limit, created_ns=created_ns, id=run_id)
 
     def unannounced(self, owner: str | None = None) -> list[RunRow]:
         """Runs whose end was not told yet: the open ones, and those that ended when the process did.

@@ -105,6 +105,7 @@ def test_reported_runs_over_rest(runner: Runner) -> None:
         "env": {},
         "provider": None,
         "model": None,
+        "keys": {},
         "origin": None,
         "hint": None,
     }

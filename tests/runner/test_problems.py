@@ -80,8 +80,8 @@ def test_runs_that_cannot_be_started(
         ("GET", "/v1/pipelines/nope/x", 404, "there is no pipeline 'nope/x'; there are "),
         ("GET", "/v1/runs?limit=0", 422, "limit: Input should be greater than or equal to 1"),
         ("GET", "/v1/runs?status=old", 422, "status: Input should be 'active' or 'all'"),
-        ("GET", "/v2", 404, "Not Found"),
-        ("DELETE", "/v1/runs", 405, "Method Not Allowed"),
+        ("GET", "/v2", 404, "there is nothing at /v2; /docs describes what there is"),
+        ("DELETE", "/v1/runs", 405, "DELETE is not for /v1/runs; it takes "),
     ],
 )
 def test_other_bad_requests(runner: Runner, method: str, path: str, status: int, detail: str) -> None:
@@ -147,6 +147,7 @@ def test_the_catalogue_follows_the_folder(runner: Runner) -> None:
     assert runner.http.get("/v1/pipelines").json() == {
         "pipelines": [],
         "hint": f"the folder {runner.folder} has no *.yaml file yet",
+        "next_cursor": None,
     }
 
 
@@ -164,14 +165,3 @@ def test_health_and_documentation(runner: Runner) -> None:
     ready = runner.http.get("/readyz")
     assert (ready.status_code, ready.json()["status"]) == (200, "ok")
     assert set(ready.json()["checks"]) == {"database", "pipelines"}
-    described = runner.http.get("/openapi.json").json()
-    assert sorted(path for path in described["paths"] if path.startswith("/v1")) == [
-        "/v1/batches", "/v1/batches/check", "/v1/batches/upload", "/v1/batches/{batch_id}",
-        "/v1/batches/{batch_id}/items",
-        "/v1/batches/{batch_id}/pause", "/v1/batches/{batch_id}/rerun", "/v1/batches/{batch_id}/results.csv",
-        "/v1/batches/{batch_id}/results.jsonl", "/v1/batches/{batch_id}/resume", "/v1/batches/{batch_id}/stop",
-        "/v1/experiments", "/v1/experiments/{experiment_id}",
-        "/v1/heartbeats", "/v1/pipelines", "/v1/pipelines/{name}",
-        "/v1/prompts/predict", "/v1/prompts/render", "/v1/runs", "/v1/runs/{run_id}",
-        "/v1/runs/{run_id}/cancel", "/v1/runs/{run_id}/pause", "/v1/runs/{run_id}/resume",
-    ]  # fmt: skip

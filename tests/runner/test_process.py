@@ -115,12 +115,13 @@ def test_a_busy_port_is_said_in_one_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.4", "example.org"])  # noqa: S104 - must be refused
-def test_addresses_that_others_can_reach_are_refused(host: str) -> None:
-    ended = command("--host", host)
+def test_addresses_that_others_can_reach_need_a_token_first(host: str, tmp_path: Path) -> None:
+    ended = command("--host", host, "--data-dir", str(tmp_path))
     assert (ended.returncode, ended.stdout) == (2, "")
     assert ended.stderr == (
-        f"--host: {host} can be reached from other machines, and whoever reaches it can spend your API keys; "
-        "listen on 127.0.0.1, ::1 or localhost, and put a proxy that checks who is asking in front\n"
+        f"quarterdeck.runner: {host} can be reached from other machines, and whoever reaches it could spend your API "
+        f"keys; make a token first with 'quarterdeck token create --name NAME --scope run --data-dir {tmp_path}', or "
+        "listen on 127.0.0.1\n"
     )
 
 

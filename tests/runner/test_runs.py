@@ -49,6 +49,7 @@ def test_a_run_of_steps_that_ask_nobody(runner: Runner) -> None:
         "env": {},
         "provider": None,
         "model": None,
+        "keys": {},
         "origin": None,
         "hint": None,
     }

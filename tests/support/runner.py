@@ -40,6 +40,7 @@ class Runner:
     folder: Path
     data: Path
     exporter: InMemorySpanExporter
+    app: Any = None
 
     def pipeline(self, text: str, name: str = "") -> str:
         """Put a pipeline into the folder and give its name."""

@@ -1,5 +1,7 @@
 """Runs: start, list, steer."""
 
+import asyncio
+import contextlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
@@ -7,18 +9,20 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Body, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from quarterdeck_runner import announce, heartbeats, json_inputs, overrides
+from quarterdeck_runner import announce, heartbeats, json_inputs, overrides, paging, request_store
 from quarterdeck_runner.catalogue import Entry
 from quarterdeck_runner.continuing import EditError
-from quarterdeck_runner.engine import actions
+from quarterdeck_runner.engine import UnknownRunError, actions
 from quarterdeck_runner.heartbeats import Command, PythonRun
 from quarterdeck_runner.inputs import InputProblem, check
+from quarterdeck_runner.keys import PROFILE, NoKeyError
 from quarterdeck_runner.models import Provider
 from quarterdeck_runner.options import NORMAL_PRIORITY, Options, env_problems
+from quarterdeck_runner.paging import Cursor
 from quarterdeck_runner.problems import ProblemError, documented
 from quarterdeck_runner.routes.pipelines import find, require_runnable
 from quarterdeck_runner.routes.state import Parts, Runner
-from quarterdeck_runner.store import ACTIVE, RunRow
+from quarterdeck_runner.store import ACTIVE, NOW, Position, RunRow
 
 router = APIRouter(prefix="/v1/runs", tags=["runs"])
 
@@ -38,6 +42,11 @@ class Start(BaseModel):
     )
     provider: Provider | None = Field(None, description="Who answers every model call, whomever the steps name.")
     model: str = Field("", max_length=200, description="Which model answers every call.", examples=["claude-haiku-5-5"])
+    keys: dict[Provider, Annotated[str, Field(pattern=PROFILE)]] = Field(
+        default_factory=dict,
+        description="Which of the runner's keys is used, by provider: the name of its profile, never a key.",
+        examples=[{"claude": "team-a"}],
+    )
     priority: int = Field(NORMAL_PRIORITY, ge=0, le=9, description="Runs of higher priority leave the queue first.")
 
 
@@ -91,6 +100,7 @@ class Run(BaseModel):
     env: dict[str, str] = {}
     provider: Provider | None = None
     model: str | None = None
+    keys: dict[Provider, str] = Field({}, description="Profiles of the keys that are used, where not the usual ones.")
     origin: Origin | None = None
     hint: str | None = Field(None, description="Why the run stands still and what to do, where that needs saying.")
 
@@ -99,13 +109,17 @@ class RunList(BaseModel):
     """Runs, newest first."""
 
     runs: list[Run]
+    next_cursor: str | None = Field(description=paging.NEXT)
 
 
 @router.post("", status_code=202, responses=documented(404, 409, 422))
 async def start_run(start: Annotated[Start, Body()], runner: Runner) -> Run:
     """Start a run of a pipeline."""
     wanted = await asked_for(start, runner)
-    row = await runner.engine.start(wanted.entry.pipeline, wanted.entry.source, wanted.inputs, wanted.options)
+    if made := await _made_before(runner):
+        return made
+    new_id, entry = request_store.reserved(), wanted.entry
+    row = await runner.engine.start(entry.pipeline, entry.source, wanted.inputs, wanted.options, new_id=new_id)
     return of_row(row)
 
 
@@ -130,7 +144,20 @@ async def asked_for(start: Start, runner: Parts) -> Wanted:
     if problems:
         detail = "; ".join(f"input '{each.input}': {each.message}" for each in problems)
         raise ProblemError(422, "The inputs do not fit", detail, [vars(each) for each in problems])
-    return Wanted(entry, values, _options(start))
+    if start.keys and entry.kind == "python":
+        detail = f"'{entry.pipeline.name}' is a Python pipeline, whose own clients hold their keys: leave `keys` out"
+        raise ProblemError(422, "A key cannot be chosen", detail)
+    return Wanted(entry, values, await _options(start, runner))
+
+
+async def _made_before(runner: Parts) -> Run | None:
+    """The run of this very request, if a crash of the runner cut off its first attempt after it was made."""
+    claim = request_store.claim()
+    if claim is None or not claim.again:
+        return None
+    with contextlib.suppress(UnknownRunError):
+        return of_row(await runner.engine.get(claim.reserved))
+    return None
 
 
 def _checked(entry: Entry, given: dict[str, Any]) -> tuple[dict[str, Any], list[InputProblem]]:
@@ -139,8 +166,15 @@ def _checked(entry: Entry, given: dict[str, Any]) -> tuple[dict[str, Any], list[
     return check(entry.pipeline.inputs, given)
 
 
-def _options(start: Start) -> Options:
-    options = Options(env=start.env, provider=start.provider, model=start.model, priority=start.priority)
+async def _options(start: Start, runner: Parts) -> Options:
+    options = Options(
+        env=start.env, provider=start.provider, model=start.model, priority=start.priority, keys=start.keys
+    )
+    for provider, profile in start.keys.items():
+        try:
+            await asyncio.to_thread(runner.keys.credential, provider, profile)
+        except NoKeyError as error:
+            raise ProblemError(422, "There is no such key", str(error)) from None
     problems = env_problems(options.env)
     if problems:
         detail = "; ".join(f"variable '{each['variable']}' {each['message']}" for each in problems)
@@ -157,13 +191,22 @@ async def list_runs(
     runner: Runner,
     status: Annotated[Literal["active", "all"], Query(description="Which runs.")] = "all",
     limit: Annotated[int, Query(ge=1, le=1000, description="How many at most.")] = 100,
+    cursor: Cursor = None,
 ) -> RunList:
     """List runs, newest first: of pipelines, and of programs that report theirs."""
-    active = status == "active"
-    runs = [of_row(row) for row in await runner.engine.list(limit, active=active)]
-    runs += [run for run in map(of_report, runner.heartbeats.runs()) if not active or run.status in ACTIVE]
-    runs.sort(key=lambda run: run.created_at, reverse=True)
-    return RunList(runs=runs[:limit])
+    active, position = status == "active", paging.decode(cursor, int, str)
+    before: Position = (position[0], position[1]) if position else NOW
+    rows = await runner.engine.list(limit + 1, active=active, before=before)
+    found = [((row.created_ns, row.id), of_row(row)) for row in rows]
+    reported = [(_position(run), of_report(run)) for run in runner.heartbeats.runs()]
+    found += [(at, run) for at, run in reported if at < before and (not active or run.status in ACTIVE)]
+    found.sort(key=lambda each: each[0], reverse=True)
+    following = paging.encode(*found[limit - 1][0]) if len(found) > limit else None
+    return RunList(runs=[run for _, run in found[:limit]], next_cursor=following)
+
+
+def _position(run: PythonRun) -> Position:
+    return round(run.report.started_at.timestamp() * 1e6) * 1000, run.report.id
 
 
 @router.get("/{run_id}", responses=documented(404))
@@ -198,7 +241,10 @@ async def cancel_run(run_id: str, runner: Runner) -> Run:
 async def retry_run(run_id: str, runner: Runner, retry: Annotated[Retry | None, Body()] = None) -> Run:
     """Start a failed or cancelled run anew from where it stopped, as a new run that uses the earlier results again."""
     _only_ours(runner, run_id, "retry")
-    return of_row(await runner.engine.retry(run_id, retry.priority if retry else None))
+    if made := await _made_before(runner):
+        return made
+    priority = retry.priority if retry else None
+    return of_row(await runner.engine.retry(run_id, priority, new_id=request_store.reserved()))
 
 
 @router.post("/{run_id}/replay", status_code=202, responses=documented(404, 409, 422))
@@ -206,7 +252,11 @@ async def replay_run(run_id: str, replay: Annotated[Replay, Body()], runner: Run
     """Start a run that is over anew from any step, with changed steps, as a new run; earlier results are used again."""
     _only_ours(runner, run_id, "replay")
     try:
-        return of_row(await runner.engine.replay(run_id, replay.from_step, replay.steps, replay.priority))
+        if made := await _made_before(runner):
+            return made
+        new_id = request_store.reserved()
+        row = await runner.engine.replay(run_id, replay.from_step, replay.steps, replay.priority, new_id=new_id)
+        return of_row(row)
     except EditError as error:
         raise ProblemError(422, "The run cannot be replayed like this", str(error), error.errors) from error
 
@@ -250,6 +300,7 @@ def of_row(row: RunRow, hint: str = "") -> Run:
             "env": options.env,
             "provider": options.provider,
             "model": options.model or None,
+            "keys": options.keys,
             "origin": _origin(options),
             "hint": hint or None,
         }
@@ -284,6 +335,7 @@ def of_report(run: PythonRun) -> Run:
         inputs={},
         output=None,
         actions=list(heartbeats.actions(run)),
+        keys={},
         hint=None,
     )
 

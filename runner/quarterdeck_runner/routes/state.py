@@ -11,6 +11,9 @@ from quarterdeck_runner.engine import Engine
 from quarterdeck_runner.heartbeats import Heartbeats
 from quarterdeck_runner.ledger import Ledger
 from quarterdeck_runner.prediction import Predictor
+from quarterdeck_runner.keys import Keys
+from quarterdeck_runner.providers import Providers
+from quarterdeck_runner.request_store import Requests
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,9 @@ class Parts:
     predictor: Predictor
     catalogue: Catalogue
     heartbeats: Heartbeats
+    keys: Keys
+    providers: Providers
+    requests: Requests
 
 
 def _parts(request: Request) -> Parts:

@@ -73,10 +73,11 @@ SELECT step, record FROM quarterdeck_reused WHERE run_id = :id
 SELECT * FROM quarterdeck_runs WHERE id = :id
 
 -- name: newest
-SELECT * FROM quarterdeck_runs ORDER BY created_ns DESC, id DESC LIMIT :limit
+SELECT * FROM quarterdeck_runs WHERE created_ns < :created_ns OR (created_ns = :created_ns AND id < :id)
+ORDER BY created_ns DESC, id DESC LIMIT :limit
 
 -- name: active
-SELECT * FROM quarterdeck_runs WHERE status IN ('waiting', 'running', 'paused')
+SELECT * FROM quarterdeck_runs WHERE status IN ('waiting', 'running', 'paused') AND (created_ns < :created_ns OR (created_ns = :created_ns AND id < :id))
 ORDER BY created_ns DESC, id DESC LIMIT :limit
 
 -- name: unannounced
