@@ -60,7 +60,7 @@ def main() -> None:
         f"{options.runs} queued runs            answers after {answers:5.2f} s, asks a model again after {works:5.2f} s"
     )
     print(
-        f"lost runs {len(lost)}   ratios {answers / empty:.2f} and {works / first:.2f}   load average {os.getloadavg()[0]:.1f}"
+        f"lost runs {len(lost)}   ratios {answers / empty:.2f} and {works / first:.2f}   load {os.getloadavg()[0]:.1f}"
     )
 
 

@@ -73,6 +73,10 @@ def _while_loop(reading: Reading, fields: Fields) -> WhileLoop:
 
 def _nested(reading: Reading, fields: Fields) -> Nested | None:
     node, file = fields.map("pipeline"), fields.text("pipeline_file")
+    if "pipeline_ref" in fields:
+        message = f"{fields.where}: `pipeline_ref` is refused: name the file in `pipeline_file`"
+        fields.report.error(fields.at("pipeline_ref"), message)
+        return None
     if (node is None) == (not file):
         message = f"{fields.where} needs one of `pipeline_file`, the path of a file, and `pipeline`, a map with `steps`"
         fields.report.error(fields.node.position, message)

@@ -13,7 +13,7 @@ from quarterdeck_runner.expressions import ExpressionError, path_of, references
 from quarterdeck_runner.inputs import check
 from quarterdeck_runner.scope import Loop, Record, Scope
 from quarterdeck_runner.spec import ForLoop, Nested, Step, WhileLoop
-from quarterdeck_runner.steps import Work
+from quarterdeck_runner.steps import Allowance, BlockError, Work
 from quarterdeck_runner.template import as_text, render_value
 from quarterdeck_runner.transform import data_of
 
@@ -23,19 +23,6 @@ _MAX_ITEMS: Final = 10_000
 
 RunStep = Callable[[Step, int, int, Work], Awaitable[Record]]
 """Runs one step inside a block: ``(step, number, how many there are, work)``."""
-
-
-class BlockError(Exception):
-    """Something inside a block failed; the message says what and where.
-
-    Args:
-        message: for a person.
-        error_type: class of the exception behind it; empty for this one.
-    """
-
-    def __init__(self, message: str, error_type: str = "") -> None:
-        super().__init__(message)
-        self.error_type = error_type
 
 
 @dataclass(frozen=True)
@@ -71,6 +58,8 @@ async def _sequence(steps: tuple[Step, ...], work: Work, run_step: RunStep) -> _
     results: dict[str, Record] = {}
     for number, step in enumerate(steps, 1):
         place = work.inside(step.name)
+        for allowance in work.allowances:
+            allowance.take()
         record = await work.keep(
             place.path, functools.partial(run_step, step, number, len(steps), place), step.continue_on_error
         )
@@ -178,13 +167,17 @@ async def _nested(step: Step, nested: Nested, work: Work, run_step: RunStep) -> 
         outer.run_id,
         outer.created_ns,
         values,
-        outer.given_env,
+        env=outer.given_env,
         outer=outer if nested.inherit_context else None,
     )
     inner = replace(
-        work, scope=scope, folders=replace(work.folders, pipeline=pipeline.file.parent), file=pipeline.file.name
+        work,
+        scope=scope,
+        folders=replace(work.folders, pipeline=pipeline.file.parent),
+        file=pipeline.file.name,
+        allowances=(*work.allowances, Allowance(step.name, nested.max_total_steps)),
     )
-    ran = await _sequence(pipeline.steps, inner, _counted(run_step, nested.max_total_steps, step))
+    ran = await _sequence(pipeline.steps, inner, run_step)
     if ran.failed is not None:
         raise BlockError(str(ran.failed["error"]), str(ran.failed["error_type"]))
     outputs = {name: scope.lookup(_path(path)) for name, path in nested.outputs}
@@ -194,19 +187,6 @@ async def _nested(step: Step, nested: Nested, work: Work, run_step: RunStep) -> 
 def _path(written: str) -> Any:
     path = path_of(written)
     return path if path[0] in {"steps", "state", "variables", "inputs"} else ("steps", *path)
-
-
-def _counted(run_step: RunStep, limit: int, owner: Step) -> RunStep:
-    count = 0
-
-    async def counted(step: Step, number: int, total: int, work: Work) -> Record:
-        nonlocal count
-        count += 1
-        if count > limit:
-            raise BlockError(f"the pipeline of step '{owner.name}' runs more than {limit} steps: raise max_total_steps")
-        return await run_step(step, number, total, work)
-
-    return counted
 
 
 async def _together(work: list[Any]) -> list[Any]:

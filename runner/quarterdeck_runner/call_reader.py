@@ -99,8 +99,10 @@ class CallReader:
 
     def _options(self, fields: Fields) -> Mapping[str, Node]:
         own = fields.map("claude_options")
-        if own is not None:
-            check_options(Fields(own, self._report, f"`claude_options` of {fields.where}", KEYS["claude_options"]))
+        for each in {id(fields): fields, id(self._fields): self._fields}.values():
+            node = each.map("claude_options")
+            if node is not None:
+                check_options(Fields(node, self._report, f"`claude_options` of {each.where}", KEYS["claude_options"]))
         if own is not None and fields is not self._fields:
             return {**self.options(), **own.value}
         return self.options()

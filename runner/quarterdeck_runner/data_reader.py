@@ -6,7 +6,7 @@ from typing import Any, Final
 from quarterdeck_runner.conditions import combined
 from quarterdeck_runner.diagnostics import nearest
 from quarterdeck_runner.expressions import ExpressionError
-from quarterdeck_runner.fields import Fields
+from quarterdeck_runner.fields import Fields, shown
 from quarterdeck_runner.source import Node
 from quarterdeck_runner.spec import FileOperation, Operation, Transform
 from quarterdeck_runner.template import source_tree
@@ -37,7 +37,7 @@ def read_transform(fields: Fields) -> Transform:
     if node is None:
         message = f"{fields.where} needs `input_source`: the name of a step or variable, or a list"
         fields.report.error(fields.node.position, message)
-    elif isinstance(node.value, str):
+    else:
         _readable(node, fields, "input_source")
     operations = [_operation(each, number, fields) for number, each in enumerate(fields.items("operations"), 1)]
     return Transform(
@@ -48,8 +48,14 @@ def read_transform(fields: Fields) -> Transform:
 
 
 def _readable(node: Node, fields: Fields, key: str) -> None:
+    if isinstance(node.value, tuple):
+        return
+    if not isinstance(node.value, str):
+        message = f"`{key}` of {fields.where} must be a list or the name of one, not {shown(node)}"
+        fields.report.error(node.position, message)
+        return
     try:
-        source_tree(str(node.value))
+        source_tree(node.value)
     except ExpressionError as error:
         fields.report.error(node.position, f"`{key}` of {fields.where} cannot be read: {error}")
 
@@ -87,7 +93,7 @@ def _check_words(fields: Fields, kind: str) -> None:
             message = f"{fields.where} needs one of `mapping`, a map of old and new values, and `expression`"
             fields.report.error(fields.node.position, message)
     node = fields.get("right_source")
-    if node is not None and isinstance(node.value, str):
+    if node is not None:
         _readable(node, fields, "right_source")
 
 

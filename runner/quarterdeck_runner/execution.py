@@ -18,7 +18,7 @@ import quarterdeck as qd
 from quarterdeck import durable
 from quarterdeck_runner import announce
 from quarterdeck_runner.answers import AnswerError
-from quarterdeck_runner.blocks import BlockError, run_block
+from quarterdeck_runner.blocks import run_block
 from quarterdeck_runner.compose import Folders, PromptError
 from quarterdeck_runner.conditions import holds
 from quarterdeck_runner.expressions import ExpressionError
@@ -27,11 +27,11 @@ from quarterdeck_runner.providers import Failure, Models, explain
 from quarterdeck_runner.scope import Record, Scope
 from quarterdeck_runner.spec import Pipeline, Retry, Step, Task
 from quarterdeck_runner.spending import Spending
-from quarterdeck_runner.steps import Keep, Work, at_once, attempt, cached, finish, simplified
+from quarterdeck_runner.steps import BlockError, Keep, Work, at_once, attempt, cached, finish, simplified
 from quarterdeck_runner.store import Outcome, RunRow
 from quarterdeck_runner.template import TemplateError
 from quarterdeck_runner.vocabulary import BLOCK_TYPES
-from quarterdeck_runner.watching import Watch
+from quarterdeck_runner.watching import NOBODY, Watch
 
 log = logging.getLogger("quarterdeck.runner")
 
@@ -61,7 +61,7 @@ class Execution:
     providers: Models
     outputs: Path
     keep: Keep = at_once
-    watch: Watch = Watch()
+    watch: Watch = NOBODY
     spending: Spending = field(default_factory=Spending)
 
     async def run(self, durable_step: DurableStep) -> Outcome:
@@ -72,7 +72,7 @@ class Execution:
         """
         pipeline, total = self.pipeline, len(self.pipeline.steps)
         row = self.row
-        scope = Scope(pipeline, row.id, row.created_ns, row.inputs, row.options.env)
+        scope = Scope(pipeline, row.id, row.created_ns, row.inputs, env=row.options.env)
         outputs = self.outputs / pipeline.output_dir / self.row.id
         folders = Folders(pipeline.file.parent, outputs, pipeline.workspace)
         work = Work(scope, folders, self.providers, keep=self._kept, watch=self.watch, file=pipeline.file.name)

@@ -1,4 +1,4 @@
-"""The JSON Schema of pipeline files, made from the words of the format; ``python -m quarterdeck_runner.schema`` writes it.
+"""The JSON Schema of pipeline files, made from its words; ``python -m quarterdeck_runner.schema`` writes it.
 
 Editors complete and check with it: ``# yaml-language-server: $schema=…/schema.json``.
 """
@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from quarterdeck_runner import models
 from quarterdeck_runner import vocabulary as words
+from quarterdeck_runner.inputs import OTHER_NAMES
 
 Schema = dict[str, Any]
 
@@ -141,7 +142,12 @@ _OWN: Final[Mapping[str, Mapping[str, Schema]]] = {
         "checkpoint_dir": _IDLE,
         "environment": _IDLE,
     },
-    "input": {"type": _word(words.INPUT_TYPES), "default": _ANY, "required": _FLAG, "description": _TEXT},
+    "input": {
+        "type": _word((*words.INPUT_TYPES, *OTHER_NAMES)),
+        "default": _ANY,
+        "required": _FLAG,
+        "description": _TEXT,
+    },
     "defaults": {
         "gemini_model": _TEXT,
         "gemini_token_budget": _ref("token_budget"),
@@ -317,7 +323,7 @@ def _definition(name: str) -> Schema:
 
 def _file_operation(kind: str) -> Schema:
     needed = {
-        **dict.fromkeys(("copy", "move", "stream_copy"), ["source", "destination"]),
+        **{each: ["source", "destination"] for each in ("copy", "move", "stream_copy")},
         "convert": ["source", "destination", "format"],
         "delete": ["path"],
         "validate": ["files"],

@@ -3,10 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-import jsonschema
-import referencing
-import referencing.exceptions
-
 
 class SchemaError(Exception):
     """A schema is none, or a value does not fit; the message says where and why."""
@@ -18,6 +14,8 @@ def check_schema(schema: Mapping[str, Any]) -> None:
     Raises:
         SchemaError: it is not.
     """
+    import jsonschema
+
     try:
         jsonschema.Draft202012Validator.check_schema(schema)
     except jsonschema.SchemaError as error:
@@ -30,6 +28,10 @@ def check_value(schema: Mapping[str, Any], value: Any) -> None:
     Raises:
         SchemaError: it does not, or the schema refers to something that is not in it.
     """
+    import jsonschema
+    import referencing
+    import referencing.exceptions
+
     # The registry is empty: a schema never makes this process fetch an address.
     validator = jsonschema.Draft202012Validator(schema, registry=referencing.Registry())
     try:

@@ -68,6 +68,7 @@ class Scope:
         run_id: str,
         created_ns: int,
         inputs: Mapping[str, Any],
+        *,
         env: Mapping[str, str] | None = None,
         outer: "Scope | None" = None,
     ) -> None:
@@ -76,14 +77,14 @@ class Scope:
         self.run_id, self.created_ns, self.given_env = run_id, created_ns, dict(env or {})
         self.continued = pipeline.continued
         self._inputs = dict(inputs)
-        self._state = dict(pipeline.variables)
+        self.state = dict(pipeline.variables)
         self._workflow = {"name": pipeline.name, "version": pipeline.version, "description": pipeline.description}
-        self._env: Mapping[str, str] = environment.values(pipeline.env, self.given_env)
+        self.env: Mapping[str, str] = environment.values(pipeline.env, self.given_env)
         self._outer = outer
-        self._loop: Loop | None = None
+        self.loop: Loop | None = None
         # Taken from the run, not from the clock: a continued run must see the same.
         created = datetime.fromtimestamp(created_ns / 1e9, UTC)
-        self._words: dict[str, Any] = {
+        self.words: dict[str, Any] = {
             "timestamp": created.isoformat(timespec="seconds"),
             "date": created.date().isoformat(),
             "execution_id": run_id,
@@ -94,28 +95,28 @@ class Scope:
         """Take in what a step left behind."""
         self.records[name] = record
         self.exchanges += record.get("exchanges") or []
-        self._words["now"] = max(self._words["now"], record.get("at", 0))
-        target = self._loop.variables if record.get("loop_variables") and self._loop is not None else self._state
+        self.words["now"] = max(self.words["now"], record.get("at", 0))
+        target = self.loop.variables if record.get("loop_variables") and self.loop is not None else self.state
         target.update(record.get("variables") or {})
 
     def fork(self, loop: Loop | None = None) -> "Scope":
         """The same values, apart from now on; inside an iteration if there is a ``loop``."""
         inner = copy.copy(self)
         inner.records, inner.exchanges = dict(self.records), list(self.exchanges)
-        inner._state, inner._words = dict(self._state), dict(self._words)
+        inner.state, inner.words = dict(self.state), dict(self.words)
         if loop is not None:
-            inner._loop = replace(loop, parent=self._loop)
+            inner.loop = replace(loop, parent=self.loop)
         return inner
 
     def changes(self, base: "Scope") -> Record:
         """What happened here since this was forked from ``base``, as a record that tells others."""
         changed = {
-            name: value for name, value in self._state.items() if name not in base._state or base._state[name] != value
+            name: value for name, value in self.state.items() if name not in base.state or base.state[name] != value
         }
         return {
             "variables": changed,
             "exchanges": self.exchanges[len(base.exchanges) :],
-            "at": self._words["now"],
+            "at": self.words["now"],
         }
 
     def with_env(self, env: Mapping[str, str]) -> "Scope":
@@ -123,7 +124,7 @@ class Scope:
         if not env:
             return self
         inner = copy.copy(self)
-        inner._env = {**self._env, **{name: self.given_env.get(name, value) for name, value in env.items()}}
+        inner.env = {**self.env, **{name: self.given_env.get(name, value) for name, value in env.items()}}
         return inner
 
     def session(self, name: str, last: int | None = None) -> list[dict[str, str]]:
@@ -156,20 +157,20 @@ class Scope:
         base = self._base(root) if rest else None
         if base is not None:
             return walk(base, rest)
-        named = self._loop.named() if self._loop is not None else {}
-        for values in (named, self._state):
+        named = self.loop.named() if self.loop is not None else {}
+        for values in (named, self.state):
             if root in values:
                 return walk(values, path)
         if root in self.records:
             return self._step(root, rest)
-        return walk(self._inputs if root in self._inputs else self._words, path)
+        return walk(self._inputs if root in self._inputs else self.words, path)
 
     def _base(self, root: str) -> Mapping[str, Any] | None:
         if root in STATE_ROOTS:
-            return {**self._state, **(self._loop.named() if self._loop is not None else {})}
+            return {**self.state, **(self.loop.named() if self.loop is not None else {})}
         if root == "loop":
-            return self._loop.frame() if self._loop is not None else {}
-        return {"inputs": self._inputs, "workflow": self._workflow, "env": self._env}.get(root)
+            return self.loop.frame() if self.loop is not None else {}
+        return {"inputs": self._inputs, "workflow": self._workflow, "env": self.env}.get(root)
 
     def _step(self, name: str, path: tuple[Segment, ...]) -> Any:
         if name not in self.records:

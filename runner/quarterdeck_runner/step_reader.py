@@ -267,9 +267,16 @@ def _retry_config(fields: Fields) -> Retry:
     retries = fields.integer("max_retries", 0, 20)
     delay_ms = fields.number("base_delay_ms", 0, 600_000)
     backoff = fields.choice("backoff_strategy", BACKOFFS, "exponential")
-    conditions = [*fields.items("retry_conditions"), *fields.items("retry_on")]
-    only = tuple(node.value for node in conditions if isinstance(node.value, str))
-    return Retry(4 if retries is None else retries + 1, 1.0 if delay_ms is None else delay_ms / 1000, backoff, only)
+    only: list[str] = []
+    for key in ("retry_conditions", "retry_on"):
+        for node in fields.items(key):
+            if isinstance(node.value, str):
+                only.append(node.value)
+            else:
+                fields.report.error(node.position, f"`{key}` of {fields.where} holds texts, not {shown(node)}")
+    return Retry(
+        4 if retries is None else retries + 1, 1.0 if delay_ms is None else delay_ms / 1000, backoff, tuple(only)
+    )
 
 
 def _words(fields: Fields, key: str, words: tuple[str, ...]) -> tuple[str, ...]:

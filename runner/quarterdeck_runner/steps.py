@@ -21,7 +21,7 @@ from quarterdeck_runner.spec import Call, Extraction, FileOperation, Session, St
 from quarterdeck_runner.template import as_text, render_strict, render_value
 from quarterdeck_runner.transform import transformed
 from quarterdeck_runner.vocabulary import GEMINI_TYPES, MODEL_TYPES
-from quarterdeck_runner.watching import Watch
+from quarterdeck_runner.watching import NOBODY, Watch
 
 _CHARACTERS_PER_TOKEN: Final = 4
 """A guess that is good for prose; code and other scripts than Latin take more tokens."""
@@ -37,6 +37,45 @@ async def at_once(_path: str, work: Callable[[], Awaitable[Record]], _failures: 
     return await work()
 
 
+class BlockError(Exception):
+    """Something inside a block failed; the message says what and where.
+
+    Args:
+        message: for a person.
+        error_type: class of the exception behind it; empty for this one.
+    """
+
+    def __init__(self, message: str, error_type: str = "") -> None:
+        super().__init__(message)
+        self.error_type = error_type
+
+
+@dataclass
+class Allowance:
+    """How many steps a nested pipeline may still run, those of its loops included.
+
+    Args:
+        owner: the step that runs it.
+        limit: how many at most.
+    """
+
+    owner: str
+    limit: int
+    taken: int = 0
+
+    def take(self) -> None:
+        """Count a step.
+
+        Raises:
+            BlockError: it is one too many.
+        """
+        self.taken += 1
+        if self.taken > self.limit:
+            raise BlockError(
+                f"the pipeline of step '{self.owner}' runs more than {self.limit} steps: raise max_total_steps"
+            )
+
+
 @dataclass(frozen=True)
 class Work:
     """What a step works with.
@@ -49,6 +88,7 @@ class Work:
         keep: makes the pieces of a step durable.
         watch: hears what happens.
         file: name of the pipeline's file, for messages.
+        allowances: those of the nested pipelines around it.
     """
 
     scope: Scope
@@ -56,8 +96,9 @@ class Work:
     providers: Models
     path: str = ""
     keep: Keep = at_once
-    watch: Watch = Watch()
+    watch: Watch = NOBODY
     file: str = ""
+    allowances: tuple[Allowance, ...] = ()
 
     def inside(self, name: str | int) -> "Work":
         """The work of something inside this step."""

@@ -40,7 +40,7 @@ async def _gathered(tasks: list[Any]) -> list[Record | BaseException]:
     running = [asyncio.ensure_future(task) for task in tasks]
     try:
         # All are waited for: an answer that is on its way is paid for anyhow.
-        return await asyncio.gather(*running, return_exceptions=True)
+        return list(await asyncio.gather(*running, return_exceptions=True))
     except asyncio.CancelledError:
         await asyncio.gather(*running, return_exceptions=True)
         raise

@@ -155,7 +155,7 @@ def _put(data: Any, path: tuple[Segment, ...], value: Any) -> Any:
     """The data with another value at a path; what was given stays as it is."""
     if not path:
         return value
-    copied = dict(data) if isinstance(data, dict) else list(data)
+    copied: Any = dict(data) if isinstance(data, dict) else list(data)
     copied[path[0]] = _put(copied[path[0]], path[1:], value)
     return copied
 

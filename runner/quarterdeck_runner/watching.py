@@ -1,5 +1,7 @@
 """Whoever wants to see a run while it runs."""
 
+from typing import Final
+
 from quarterdeck_runner.scope import Record
 from quarterdeck_runner.spec import Step
 
@@ -18,3 +20,7 @@ class Watch:
 
     def ends(self, path: str, step: Step, record: Record) -> None:
         """A step has ended, or was skipped."""
+
+
+NOBODY: Final = Watch()
+"""Watches nothing."""

@@ -9,9 +9,9 @@ from quarterdeck_runner.batches import Batches
 from quarterdeck_runner.catalogue import Catalogue
 from quarterdeck_runner.engine import Engine
 from quarterdeck_runner.heartbeats import Heartbeats
+from quarterdeck_runner.keys import Keys
 from quarterdeck_runner.ledger import Ledger
 from quarterdeck_runner.prediction import Predictor
-from quarterdeck_runner.keys import Keys
 from quarterdeck_runner.providers import Providers
 from quarterdeck_runner.request_store import Requests
 

@@ -31,11 +31,12 @@ def inputs_of(pipeline: Pipeline, words: Sequence[str]) -> dict[str, Any]:
         name, sign, value = word.partition("=")
         # CODE_FILE="x" is how the authors of the format write it.
         name = name if name in specs or name.lower() not in specs else name.lower()
+        if not sign or not name:
+            wrong.append(f"'{word}' is no input: write key=value")
+            continue
+        if name in given:
+            wrong.append(f"the input '{name}' is given twice")
         try:
-            if not sign or not name:
-                raise ArgumentsError(f"'{word}' is no input: write key=value")
-            if name in given:
-                raise ArgumentsError(f"the input '{name}' is given twice")
             given[name] = _value(specs.get(name), value)
         except (ArgumentsError, FileError) as error:
             wrong.append(str(error))

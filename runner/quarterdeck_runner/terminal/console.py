@@ -15,13 +15,13 @@ class Console(Watch):
     """Writes lines of progress, and answers as they stream; of answers that stream at once, one at a time.
 
     Args:
-        out: where to.
+        out: where to; standard error by default.
         stream: whether to show the answers.
         total: how many steps the pipeline has.
     """
 
-    def __init__(self, out: TextIO = sys.stderr, *, stream: bool = True, total: int = 0) -> None:
-        self._out, self._stream, self._total = out, stream, total
+    def __init__(self, out: TextIO | None = None, *, stream: bool = True, total: int = 0) -> None:
+        self._out, self._stream, self._total = out or sys.stderr, stream, total
         self._begun: dict[str, float] = {}
         self._waiting: dict[str, list[str]] = {}
         self._speaking = ""
@@ -84,7 +84,7 @@ class Console(Watch):
 
 
 class Warnings(logging.Handler):
-    """Shows the warnings of the interpreter between the lines of a console; errors are shown by the steps themselves."""
+    """Shows the warnings of the interpreter between the lines of a console; errors are shown by the steps."""
 
     def __init__(self, console: Console) -> None:
         super().__init__(logging.WARNING)
@@ -98,7 +98,7 @@ class Warnings(logging.Handler):
 
 def _ending(path: str, step: Step, record: Record, took_s: float) -> str:
     if record.get("skipped"):
-        return f"– {path} · skipped: {record['reason']}"
+        return f"○ {path} · skipped: {record['reason']}"
     if not record["success"]:
         return f"✗ {path} · {record['error']}"
     facts = [f"{took_s:.1f} s"]

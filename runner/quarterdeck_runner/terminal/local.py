@@ -11,6 +11,7 @@ from quarterdeck import durable
 from quarterdeck_runner import announce
 from quarterdeck_runner.execution import Execution
 from quarterdeck_runner.providers import Providers
+from quarterdeck_runner.rows import new_row
 from quarterdeck_runner.scope import Record
 from quarterdeck_runner.spec import Pipeline, Step
 from quarterdeck_runner.spending import Spending
@@ -113,6 +114,4 @@ class LocalRun:
 
 def row_of(pipeline: Pipeline, source: str, head_id: str, inputs: Mapping[str, Any], created_ns: int) -> RunRow:
     """The run as the interpreter knows it."""
-    from quarterdeck_runner.rows import new_row
-
     return replace(new_row(pipeline, source, inputs), id=head_id, created_ns=created_ns)

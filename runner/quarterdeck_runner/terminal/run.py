@@ -6,6 +6,7 @@ import contextlib
 import logging
 import os
 import signal
+import socket
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -33,6 +34,9 @@ USAGE: Final = 2
 INTERRUPTED: Final = 130
 """Exit codes."""
 
+_ENDPOINTS: Final = ("QUARTERDECK_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
+_OTLP_PORT: Final = 4318
+_PROBE_S: Final = 0.5
 _KEYS: Final = {"Claude": "ANTHROPIC_API_KEY", "Gemini": "GEMINI_API_KEY"}
 
 
@@ -60,7 +64,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         Exit code: 0 when it completed, 1 when it failed or the file has errors, 2 for a wrong argument, 130 when it was
         broken off.
     """
-    chosen = _parser().parse_args(argv)
+    chosen = _parser().parse_intermixed_args(argv)
     try:
         return _main(chosen)
     except (UsageError, ArgumentsError, CheckpointError, FileError) as error:
@@ -83,14 +87,15 @@ def _main(chosen: argparse.Namespace) -> int:
     if not found.runnable:
         return FAILED
     folder = Path(chosen.data_dir).absolute() / "runs"
-    prepared = _prepared(chosen, found.pipeline, source, folder)
-    with _environment(chosen, found.pipeline) as environ, _owned(prepared.checkpoint):
-        # Nobody steers this run but the terminal: no runner URL.
-        qd.init(service_name="quarterdeck-run", runner_url="", endpoint=chosen.endpoint)
-        try:
-            return asyncio.run(_run(chosen, prepared, Providers(Keys(environ))))
-        finally:
-            qd.shutdown()
+    with _environment(chosen, found.pipeline) as environ:
+        prepared = _prepared(chosen, found.pipeline, source, folder)
+        with _owned(prepared.checkpoint):
+            # Nobody steers this run but the terminal: no runner URL.
+            qd.init(service_name="quarterdeck-run", runner_url="", endpoint=_collector(chosen.endpoint))
+            try:
+                return asyncio.run(_run(chosen, prepared, Providers(Keys(environ))))
+            finally:
+                qd.shutdown()
 
 
 def _prepared(chosen: argparse.Namespace, pipeline: Pipeline, source: str, folder: Path) -> _Prepared:
@@ -108,7 +113,7 @@ async def _run(chosen: argparse.Namespace, prepared: _Prepared, providers: Provi
     pipeline, head = prepared.pipeline, prepared.checkpoint.head
     console = Console(stream=not chosen.no_stream, total=len(pipeline.steps))
     row = row_of(pipeline, prepared.source, head.id, head.inputs, head.created_ns)
-    outputs = Path(chosen.data_dir).absolute() / "outputs"
+    outputs = prepared.checkpoint.path.parent.parent / "outputs"
     run = LocalRun(pipeline, row, prepared.checkpoint, providers, outputs, console)
     console.line(f"{pipeline.name} · run {head.id} · in this process{' · goes on' if prepared.resumed else ''}")
     began = time.monotonic()
@@ -140,6 +145,17 @@ def _print_result(text: str, console: Console, *, streamed: bool) -> None:
 
 def _go_on(chosen: argparse.Namespace, run_id: str) -> str:
     return f"quarterdeck run {chosen.file} --resume {run_id}"
+
+
+def _collector(given: str | None) -> str | None:
+    """Where telemetry goes; nowhere if nobody asked for a collector and none is there."""
+    if given is not None or any(os.environ.get(name) for name in _ENDPOINTS):
+        return given
+    try:
+        with socket.create_connection(("127.0.0.1", _OTLP_PORT), timeout=_PROBE_S):
+            return None
+    except OSError:
+        return ""
 
 
 @contextlib.contextmanager
@@ -195,8 +211,8 @@ def _asked(steps: tuple[Step, ...]) -> set[str]:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="quarterdeck run",
-        description="Run a pipeline in this process: no server is needed, and none is asked. Progress and answers go to "
-        "standard error, the result to standard output. Finished steps are kept on disk, so a run that was broken off, "
+        description="Run a pipeline in this process: no server is needed, and none is asked. Progress and answers go "
+        "to standard error, the result to standard output. Finished steps are kept on disk: a run that was broken off, "
         "or failed, goes on with --resume. If a collector listens, the run is on its dashboard.",
         epilog="Exit code: 0 completed, 1 failed or the file has errors, 2 wrong argument, 130 broken off.",
     )
