@@ -2,8 +2,9 @@
 
 For every size of request: the same bodies (2.4 KB a span) go to a collector from 16 connections, and to a program that
 parses them in Python and inserts rows into the same tables. The clock stops when every table made of spans holds
-everything; CPU time counts until the last merge is done. Sizes are cut to what takes a minute or two; for the promised
-numbers, and for Phoenix (``pip install arize-phoenix`` into an environment of its own)::
+everything; CPU time counts until the last merge is done. Requests of 500 spans are also sent at a rate: how long an
+answer takes says more there than where all senders wait in line. Sizes are cut to what takes a minute or two; for the
+promised numbers, and for Phoenix (``pip install arize-phoenix`` into an environment of its own)::
 
     python benchmarks/ingest.py --sizes 500 --spans 400000
     python benchmarks/ingest.py --sizes 500 --phoenix /somewhere/bin/python
@@ -24,9 +25,11 @@ from lab import in_python, phoenix, stored
 from lab.load import Load, make
 from lab.measure import cpu_seconds, peak_megabytes, percentile, wait_for_merges
 from lab.sender import Sent, send
-from support.collectors import CollectorProcess, collector, wait_for
+from support.collectors import PLAIN, CollectorProcess, collector, wait_for
 
 PATIENCE_S = 600
+RATED_SIZE = 500
+"""Spans a request of the pass at a rate: what the batches of an SDK hold, more or less."""
 
 
 @dataclass(frozen=True)
@@ -39,12 +42,12 @@ class Outcome:
     sent: Sent
 
 
-def through_http(load: Load, bodies: Path, connections: int, flags: list[str]) -> Outcome:
-    """Send everything to a new collector and wait until it is stored and merged."""
+def through_http(load: Load, bodies: Path, connections: int, flags: list[str], pause: float = 0.0) -> Outcome:
+    """Send everything to a new collector, in haste or at a rate, and wait until it is stored and merged."""
     with tempfile.TemporaryDirectory() as folder, collector(Path(folder) / "data", *flags) as running:
         pid = running.process.pid
         before, start = cpu_seconds(pid), time.perf_counter()
-        sent = send(f"{running.otlp}/v1/traces", bodies, connections)
+        sent = send(f"{running.otlp}/v1/traces", bodies, connections, pause)
         wait_for(lambda: _inserted(running) == load.spans, PATIENCE_S)
         wait_for(lambda: _counts(running) == stored.expected(load), PATIENCE_S)
         wall = time.perf_counter() - start
@@ -55,7 +58,7 @@ def through_http(load: Load, bodies: Path, connections: int, flags: list[str]) -
 def _inserted(running: CollectorProcess) -> int:
     """Ask the collector's counter: cheaper than a query, which would be on its bill."""
     name = 'quarterdeck_collector_stored_items_total{signal="traces"} '
-    lines = httpx.get(f"{running.otlp}/metrics").text.splitlines()
+    lines = httpx.get(f"{running.otlp}/metrics", verify=PLAIN).text.splitlines()
     return next((int(line.removeprefix(name)) for line in lines if line.startswith(name)), 0)
 
 
@@ -73,6 +76,16 @@ def line(load: Load, per_request: int, ours: Outcome, theirs: tuple[float, float
         f"{percentile(waits, 0.5):8.1f}{percentile(waits, 0.95):8.1f}{ours.peak_megabytes:8.0f}"
         f"{ours.sent.cpu * microseconds:8.1f}{load.spans / wall:10.0f}{cpu * microseconds:8.1f}"
         f"{wall / ours.wall:8.2f}{cpu / ours.cpu:8.2f}"
+    )
+
+
+def at_a_rate(load: Load, per_request: int, bodies: Path, rate: int, options: argparse.Namespace) -> str:
+    """Send the same in time, as programs that export do, rather than as fast as it is taken."""
+    ours = through_http(load, bodies, options.connections, options.collector, per_request / rate)
+    waits = [wait * 1000 for wait in ours.sent.waits]
+    return (
+        f"{per_request:8}{load.spans:8}{load.spans / ours.wall:10.0f}{ours.cpu / load.spans * 1e6:8.1f}"
+        f"{percentile(waits, 0.5):8.1f}{percentile(waits, 0.95):8.1f}{ours.peak_megabytes:8.0f}   at {rate} spans/s"
     )
 
 
@@ -102,6 +115,7 @@ def main() -> None:
     parser.add_argument("--spans", type=int, default=80_000, help="spans of each size, at most")
     parser.add_argument("--requests", type=int, default=2_000, help="requests of each size, at most")
     parser.add_argument("--connections", type=int, default=16, help="senders at once")
+    parser.add_argument("--rate", type=int, default=40_000, help="spans a second of a second pass with requests of 500")
     parser.add_argument("--phoenix", type=Path, help="interpreter that has Arize Phoenix")
     parser.add_argument("--phoenix-spans", type=int, default=5_000, help="it gets so many")
     parser.add_argument("--collector", action="append", default=[], metavar="FLAG", help="a flag for the collector")
@@ -114,6 +128,8 @@ def main() -> None:
             load.write(bodies)
             ours = through_http(load, bodies, options.connections, options.collector)
             print(line(load, size, ours, in_python.measure(load, bodies)), flush=True)
+            if options.rate and size == RATED_SIZE:
+                print(at_a_rate(load, size, bodies, options.rate, options), flush=True)
             if options.phoenix:
                 rate = load.spans / ours.wall
                 spans = max(size, options.phoenix_spans)

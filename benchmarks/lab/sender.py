@@ -1,6 +1,6 @@
 """Send OTLP requests from many connections, as cheaply as Python can: a process of its own, started by :func:`send`.
 
-Run as ``python sender.py URL FILE CONNECTIONS``; prints one JSON object.
+Run as ``python sender.py URL FILE CONNECTIONS PAUSE``; prints one JSON object.
 """
 
 import asyncio
@@ -23,7 +23,10 @@ _OK: Final = 200
 
 @dataclass
 class Sent:
-    """What the sender saw; ``cpu`` is its own CPU time, times are in seconds."""
+    """What the sender saw; ``cpu`` is its own CPU time, times are in seconds.
+
+    Where requests have their times, waits begin at those: a server that holds up the sender gains nothing.
+    """
 
     cpu: float = 0.0
     retries: int = 0
@@ -31,9 +34,11 @@ class Sent:
 
 
 class _Connection(asyncio.Protocol):
-    """Sends one body after the other; a busy server gets the same one again."""
+    """Sends one body after the other, none before its time; a busy server gets the same one again."""
 
-    def __init__(self, head: str, bodies: Iterator[bytes], sent: Sent, done: "asyncio.Future[None]") -> None:
+    def __init__(
+        self, head: str, bodies: Iterator[tuple[float, bytes]], sent: Sent, done: "asyncio.Future[None]"
+    ) -> None:
         self._head, self._bodies, self._sent, self.done = head, bodies, sent, done
         self._transport: Any = None
         self._body, self._got, self._began = b"", b"", 0.0
@@ -43,13 +48,14 @@ class _Connection(asyncio.Protocol):
         self._next()
 
     def _next(self) -> None:
-        self._body = next(self._bodies, b"")
+        planned, self._body = next(self._bodies, (0.0, b""))
         if not self._body:
             self.done.set_result(None)
             self._transport.close()
             return
-        self._began = time.perf_counter()
-        self._post()
+        now = time.perf_counter()
+        self._began = planned or now
+        asyncio.get_running_loop().call_later(max(0.0, self._began - now), self._post)
 
     def _post(self) -> None:
         self._transport.writelines([f"{self._head}content-length: {len(self._body)}\r\n\r\n".encode(), self._body])
@@ -86,8 +92,10 @@ def _length(head: bytes) -> int:
     return 0
 
 
-async def _send_all(url: str, bodies: list[bytes], connections: int) -> Sent:
-    place, sent, left = urlsplit(url), Sent(), iter(bodies)
+async def _send_all(url: str, bodies: list[bytes], connections: int, pause: float) -> Sent:
+    start = time.perf_counter()
+    left = ((start + number * pause if pause else 0.0, body) for number, body in enumerate(bodies))
+    place, sent = urlsplit(url), Sent()
     head = f"POST {place.path} HTTP/1.1\r\nhost: {place.netloc}\r\ncontent-type: application/x-protobuf\r\n"
     loop, before = asyncio.get_running_loop(), resource.getrusage(resource.RUSAGE_SELF)
     made = [_Connection(head, left, sent, loop.create_future()) for _ in range(connections)]
@@ -99,13 +107,19 @@ async def _send_all(url: str, bodies: list[bytes], connections: int) -> Sent:
     return sent
 
 
-def send(url: str, bodies: Path, connections: int) -> Sent:
+def send(url: str, bodies: Path, connections: int, pause: float = 0.0) -> Sent:
     """Send a file of bodies in a new process and wait until each was answered with 200.
+
+    Args:
+        url: Where to.
+        bodies: The file.
+        connections: How many send at once.
+        pause: Seconds from one request to the next; 0 for as fast as they are answered.
 
     Raises:
         RuntimeError: If one was refused.
     """
-    command = [sys.executable, __file__, url, str(bodies), str(connections)]
+    command = [sys.executable, __file__, url, str(bodies), str(connections), str(pause)]
     done = subprocess.run(command, stdout=subprocess.PIPE, check=False)
     if done.returncode:
         raise RuntimeError(f"the sender failed on {url}")
@@ -116,5 +130,5 @@ if __name__ == "__main__":
     sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[2] / "tests")]
     from lab.load import read
 
-    result = asyncio.run(_send_all(sys.argv[1], read(Path(sys.argv[2])), int(sys.argv[3])))
+    result = asyncio.run(_send_all(sys.argv[1], read(Path(sys.argv[2])), int(sys.argv[3]), float(sys.argv[4])))
     print(json.dumps(asdict(result)))

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
 from quarterdeck.serving import sole_owner
+from quarterdeck.tokens import Tokens
 from quarterdeck_collector import prices
-from quarterdeck_collector.auth import Tokens
 from quarterdeck_collector.broker import Broker
 from quarterdeck_collector.care import retention
 from quarterdeck_collector.care.beside import beside
@@ -223,7 +223,7 @@ class Collector:
             gathering=lambda: delivery.gathering,
             sync=survive,
             leave_room=settings.clickhouse_url is None,
-            on_committed=LogTail(self.broker).committed if kind is LOGS else lambda *_: None,
+            on_committed=LogTail(self.broker).committed if kind is LOGS else None,
         )
         delivery.on_free = commits.seal_if_ripe
         return Stream(kind, commits, delivery)

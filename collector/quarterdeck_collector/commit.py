@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from quarterdeck_collector.request_keys import REMEMBERED_REQUESTS, RequestKeys, key_of
-from quarterdeck_collector.segments import OpenSegment, Segment, frame
+from quarterdeck_collector.segments import OpenSegment, Segment, length_of
 
 log = logging.getLogger("quarterdeck.collector")
 
@@ -55,10 +55,12 @@ class SegmentLimits:
 
 @dataclass
 class _Waiting:
-    data: bytes
+    parts: tuple[bytes, bytes]
+    """Its length and the request: joining them would copy every request once more."""
     items: int
     key: bytes
     done: "asyncio.Future[None]"
+    size: int
 
 
 class CommitLog:
@@ -89,7 +91,7 @@ class CommitLog:
         gathering: Callable[[], bool] = lambda: False,
         sync: bool = True,
         leave_room: bool = False,
-        on_committed: Callable[[int, list[bytes], int], None] = lambda *_: None,
+        on_committed: Callable[[int, list[bytes], int], None] | None = None,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
@@ -159,11 +161,13 @@ class CommitLog:
             return False
         if self._budget.used + len(body) > self._budget.limit:
             raise SpoolFullError(f"{self._budget.used} bytes wait for ClickHouse")
-        waiting = _Waiting(frame(body), items, key, asyncio.get_running_loop().create_future())
+        head = length_of(body)
+        done = asyncio.get_running_loop().create_future()
+        waiting = _Waiting((head, body), items, key, done, len(head) + len(body))
         waiting.done.add_done_callback(_retrieve)
         self._know(key, waiting.done)
         self._waiting.append(waiting)
-        self._budget.used += len(waiting.data)
+        self._budget.used += waiting.size
         if self._commits is None:
             self._commits = asyncio.create_task(self._commit_all())
         await asyncio.shield(waiting.done)
@@ -191,7 +195,7 @@ class CommitLog:
         if self._segment is None:
             self._segment = OpenSegment(self._folder, sync=self._sync)
         self._segment.append(
-            b"".join(item.data for item in batch),
+            [part for item in batch for part in item.parts],
             sum(item.items for item in batch),
             b"".join(item.key for item in batch),
         )
@@ -200,7 +204,7 @@ class CommitLog:
         self.problem = f"cannot write to {self._folder}: {error.strerror}"
         for item in batch:
             self._seen.pop(item.key, None)
-            self._budget.used -= len(item.data)
+            self._budget.used -= item.size
             item.done.set_exception(SpoolFullError(self.problem))
         # The timer may have found this commit under way: what was acknowledged before must not wait for better times.
         if self._ripe():
@@ -212,9 +216,10 @@ class CommitLog:
             item.done.set_result(None)
             if item.key in self._seen:
                 self._seen[item.key] = None
-        if self._segment is not None:
+        if self._segment is not None and self._on_committed is not None:
             items = sum(item.items for item in batch)
-            self._on_committed(self._segment.next_position - items, [item.data for item in batch], items)
+            framed = [b"".join(item.parts) for item in batch]
+            self._on_committed(self._segment.next_position - items, framed, items)
         if self._begun is None:
             loop = asyncio.get_running_loop()
             self._begun = loop.time()

@@ -3,7 +3,7 @@
 import contextlib
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -12,6 +12,8 @@ from typing import Final
 SUFFIX: Final = ".otlp"
 _CONTINUES: Final = 0x80
 _SERIAL: Final = count()
+_PARTS_AT_ONCE: Final = 1000
+"""Of a write: systems take 1,024 at most."""
 
 
 @dataclass(eq=False)
@@ -43,15 +45,20 @@ def first_position(path: Path) -> int:
     return int(path.name.partition("-")[0])
 
 
-def frame(body: bytes) -> bytes:
-    """Prefix a message with its length as a varint."""
+def length_of(body: bytes) -> bytes:
+    """Give a message's length as a varint."""
     head = bytearray()
     size = len(body)
     while size >= _CONTINUES:
         head.append(size & 0x7F | _CONTINUES)
         size >>= 7
     head.append(size)
-    return bytes(head) + body
+    return bytes(head)
+
+
+def frame(body: bytes) -> bytes:
+    """Prefix a message with its length."""
+    return length_of(body) + body
 
 
 def _read_varint(data: memoryview, at: int) -> tuple[int, int] | None:
@@ -130,11 +137,11 @@ class OpenSegment:
         """Position that the next record will have."""
         return first_position(self.path) + self.items
 
-    def append(self, data: bytes, items: int, keys: bytes = b"") -> None:
-        """Write ``data`` and return when it is on disk.
+    def append(self, parts: Sequence[bytes], items: int, keys: bytes = b"") -> None:
+        """Write ``parts`` and return when they are on disk.
 
         Args:
-            data: Framed requests.
+            parts: Lengths and requests, in turn.
             items: Spans or records in them.
             keys: Keys of the requests.
 
@@ -144,14 +151,14 @@ class OpenSegment:
         self._mend()
         self._torn = True
         try:
-            _write_all(self._descriptor, data)
+            written = _write_all(self._descriptor, parts)
             if self._sync:
                 sync_data(self._descriptor)
         except OSError:
             self._mend()
             raise
         self._torn = False
-        self.size += len(data)
+        self.size += written
         self.items += items
         self._keys += keys
 
@@ -172,10 +179,19 @@ class OpenSegment:
         return Segment(self.path, self.items, self.size, bytes(self._keys))
 
 
-def _write_all(descriptor: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(descriptor, view) :]
+def _write_all(descriptor: int, parts: Sequence[bytes]) -> int:
+    """Write every part and give the number of bytes."""
+    total = 0
+    for at in range(0, len(parts), _PARTS_AT_ONCE):
+        left = [memoryview(part) for part in parts[at : at + _PARTS_AT_ONCE]]
+        while left:
+            written = os.writev(descriptor, left)
+            total += written
+            while left and written >= len(left[0]):
+                written -= len(left.pop(0))
+            if left:
+                left[0] = left[0][written:]
+    return total
 
 
 def sync_data(descriptor: int) -> None:

@@ -23,7 +23,7 @@ from quarterdeck_runner.compose import Folders, PromptError
 from quarterdeck_runner.conditions import holds
 from quarterdeck_runner.expressions import ExpressionError
 from quarterdeck_runner.files import FileError
-from quarterdeck_runner.providers import Failure, Providers, explain
+from quarterdeck_runner.providers import Failure, Models, explain
 from quarterdeck_runner.scope import Record, Scope
 from quarterdeck_runner.spec import Pipeline, Retry, Step, Task
 from quarterdeck_runner.spending import Spending
@@ -58,7 +58,7 @@ class Execution:
 
     row: RunRow
     pipeline: Pipeline
-    providers: Providers
+    providers: Models
     outputs: Path
     keep: Keep = at_once
     watch: Watch = NOBODY
@@ -71,7 +71,8 @@ class Execution:
             durable_step: makes a step durable.
         """
         pipeline, total = self.pipeline, len(self.pipeline.steps)
-        scope = Scope(pipeline, self.row.id, self.row.created_ns, self.row.inputs)
+        row = self.row
+        scope = Scope(pipeline, row.id, row.created_ns, row.inputs, env=row.options.env)
         outputs = self.outputs / pipeline.output_dir / self.row.id
         folders = Folders(pipeline.file.parent, outputs, pipeline.workspace)
         work = Work(scope, folders, self.providers, keep=self._kept, watch=self.watch, file=pipeline.file.name)

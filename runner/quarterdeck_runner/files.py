@@ -25,16 +25,17 @@ def read_file(written: str, folder: Path, outputs: Path, *, templated: bool) -> 
         written: the path, templates filled in.
         folder: the pipeline's folder.
         outputs: the run's output folder, where earlier steps wrote.
-        templated: whether a value of the run is part of the path; then it may not leave the folders.
+        templated: whether a value of the run is part of the path.
 
     Raises:
         FileError: it is not there, not text, too large or outside.
     """
     for place in [*candidates(written, folder), outputs / written]:
         if place.is_file():
-            if templated and not any(within(place, root) for root in (folder, Path.cwd(), outputs)):
+            if not any(_offered(place, root) for root in (folder, folder.parent, Path.cwd(), outputs)):
+                advice = "values of a run may not lead there" if templated else "put it beside the pipeline"
                 raise FileError(
-                    f"the file '{written}' is outside the pipeline's folder: values of a run may not lead there"
+                    f"the file '{written}' is outside the pipeline's folder and the one above it, or hidden: {advice}"
                 )
             return _text(place, written)
     raise FileError(f"there is no file '{written}' in {folder} or {Path.cwd()}")
@@ -103,6 +104,17 @@ def within(path: Path, root: Path) -> bool:
     """Whether a path is below a folder, links followed."""
     # Both resolved: a link may lead out.
     return path.resolve().is_relative_to(root.resolve())
+
+
+def _offered(place: Path, root: Path) -> bool:
+    """Whether whoever may start runs may see a file: below a folder that is not the whole disk, and not hidden.
+
+    Steps of a run can be edited by whoever replays it; a path that stands in a pipeline says nothing of its author.
+    """
+    real, top = place.resolve(), root.resolve()
+    if top == top.parent or not real.is_relative_to(top):
+        return False
+    return not any(part.startswith(".") for part in real.relative_to(top).parts)
 
 
 def _text(place: Path, written: str) -> str:

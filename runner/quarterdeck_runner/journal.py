@@ -3,9 +3,7 @@
 import json
 from typing import Any, Final
 
-import sqlalchemy
-
-from quarterdeck_runner.store import statements
+from quarterdeck_runner.database import Tables
 
 FILES: Final = "~files"
 """Path of the texts of nested pipelines: a run keeps those it was started with."""
@@ -19,27 +17,26 @@ class Journal:
     """
 
     def __init__(self, url: str) -> None:
-        local = url.startswith("sqlite")
-        self._engine = sqlalchemy.create_engine(url, connect_args={"timeout": 30} if local else {})
-        self._sql = statements("journal")
+        self._tables = Tables(url, "journal.sql")
 
     def open(self) -> None:
         """Make the table if it is not there."""
-        with self._engine.begin() as connection:
-            connection.execute(self._sql["create_table"])
+        self._tables.open()
 
     def close(self) -> None:
         """Give the connections back."""
-        self._engine.dispose()
+        self._tables.close()
 
     def put(self, run_id: str, path: str, record: dict[str, Any]) -> None:
         """Keep a record; a later one of the same path takes its place."""
-        values = {"run_id": run_id, "path": path, "record": json.dumps(record)}
-        with self._engine.begin() as connection:
-            connection.execute(self._sql["put"], values)
+        self._tables.write("put", {"run_id": run_id, "path": path, "record": json.dumps(record)})
 
     def get(self, run_id: str, path: str) -> dict[str, Any] | None:
         """The record of a path; ``None`` if there is none."""
-        with self._engine.connect() as connection:
-            found = connection.execute(self._sql["get"], {"run_id": run_id, "path": path}).scalar_one_or_none()
-        return None if found is None else dict(json.loads(found))
+        found = self._tables.read("get", run_id=run_id, path=path)
+        return dict(json.loads(found[0]["record"])) if found else None
+
+    def successes(self, run_id: str) -> dict[str, dict[str, Any]]:
+        """Every record of a run that is no failure, by path."""
+        found = {each["path"]: json.loads(each["record"]) for each in self._tables.read("all", run_id=run_id)}
+        return {path: record for path, record in found.items() if path != FILES and record.get("success")}

@@ -1,23 +1,21 @@
 """The model providers behind one door: compose a call, stream the answer, say in plain words what went wrong.
 
-Keys and addresses come from the environment of this process and go nowhere else: not into a run, not into the database.
+What is said of a failure holds no key, whatever a provider quotes.
 """
 
 import asyncio
 import contextlib
 import logging
-import os
-import threading
+import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, Protocol
 
+from quarterdeck_runner.clients import Clients
+from quarterdeck_runner.keys import DEFAULT, Keys, NoKeyError, scrub
+from quarterdeck_runner.ledger import Ledger
 from quarterdeck_runner.models import Provider
 from quarterdeck_runner.spec import DEFAULT_MAX_TOKENS, Function, TokenBudget
-
-if TYPE_CHECKING:
-    from anthropic import AsyncAnthropic
-    from google import genai
 
 log = logging.getLogger("quarterdeck.runner")
 
@@ -25,6 +23,7 @@ _TOO_MANY_REQUESTS: Final = 429
 _REQUEST_TIMEOUT: Final = 408
 _SERVER_ERROR: Final = 500
 _CLIENT_ATTEMPTS: Final = 3
+_COUNT_PATIENCE_S: Final = 5.0
 
 
 class ProviderError(Exception):
@@ -51,6 +50,7 @@ class ModelCall:
         functions: what the model may ask for instead of answering.
         output_schema: JSON Schema of the answer; ``None`` for any text.
         on_text: hears every piece of the answer as it arrives.
+        profile: whose key.
     """
 
     provider: Provider
@@ -64,6 +64,7 @@ class ModelCall:
     functions: tuple[Function, ...] = ()
     output_schema: Mapping[str, Any] | None = None
     on_text: Callable[[str], None] = _unheard
+    profile: str = DEFAULT
 
 
 @dataclass(frozen=True)
@@ -92,17 +93,23 @@ class Failure:
     kind: str = ""
 
 
+class Models(Protocol):
+    """Whoever answers model calls."""
+
+    async def ask(self, call: ModelCall) -> Answer:
+        """Ask a model and wait for the whole answer."""
+
+
 class Providers:
-    """Clients of the providers, made at first use, one each.
+    """Asks models.
 
     Args:
-        environ: where keys and addresses are read, by default the environment of the process.
+        keys: where keys and addresses are, by default in the environment of the process.
+        ledger: receives what every answer used.
     """
 
-    def __init__(self, environ: Mapping[str, str] = os.environ) -> None:
-        self._environ = environ
-        self._anthropic: AsyncAnthropic | None = None
-        self._gemini: genai.Client | None = None
+    def __init__(self, keys: Keys | None = None, ledger: Ledger | None = None) -> None:
+        self.clients, self._ledger = Clients(keys or Keys()), ledger
 
     async def ask(self, call: ModelCall) -> Answer:
         """Ask a model and wait for the whole answer, which streams meanwhile.
@@ -111,25 +118,78 @@ class Providers:
             call: the question.
 
         Raises:
-            ProviderError: there is no key, or the answer is empty or was refused.
+            NoKeyError: there is no key.
+            ProviderError: the answer is empty or was refused.
+            TimeoutError: there was no answer in time.
             Exception: whatever the provider's client raises; see :func:`explain`.
         """
-        answer = await (self._ask_gemini(call) if call.provider == "gemini" else self._ask_claude(call))
+        started_ns, began = time.time_ns(), time.perf_counter_ns()
+        try:
+            async with asyncio.timeout(call.timeout_s):
+                answer = await (self._ask_gemini(call) if call.provider == "gemini" else self._ask_claude(call))
+        except TimeoutError as error:
+            raise TimeoutError(f"no answer within {call.timeout_s:g} s") from error
+        if self._ledger is not None:
+            await self._ledger.enter(
+                call.provider,
+                call.model,
+                len(call.prompt) + len(call.system),
+                input_tokens=answer.usage.get("input_tokens", 0),
+                output_tokens=answer.usage.get("output_tokens", 0) + answer.usage.get("thinking_tokens", 0),
+                started_ns=started_ns,
+                duration_ns=time.perf_counter_ns() - began,
+            )
         return _checked(answer, call)
+
+    async def count(self, call: ModelCall) -> int:
+        """Let the provider count the tokens of a prompt, which costs nothing.
+
+        Args:
+            call: the question.
+
+        Raises:
+            ProviderError: there is no key.
+            Exception: whatever the provider's client raises; see :func:`explain`.
+        """
+        if call.provider == "gemini":
+            gemini = await self.clients.gemini(call.profile)
+            # The Developer API counts contents only: the system prompt is counted as one of them.
+            contents: Any = [text for text in (call.system, call.prompt) if text]
+            async with asyncio.timeout(_COUNT_PATIENCE_S):
+                return (await gemini.aio.models.count_tokens(model=call.model, contents=contents)).total_tokens or 0
+        claude = (await self.clients.claude(call.profile)).with_options(max_retries=0)
+        arguments: dict[str, Any] = {"system": call.system} if call.system else {}
+        messages: Any = [{"role": "user", "content": call.prompt}]
+        async with asyncio.timeout(_COUNT_PATIENCE_S):
+            return (await claude.messages.count_tokens(model=call.model, messages=messages, **arguments)).input_tokens
+
+    async def models(self, provider: Provider, profile: str = DEFAULT) -> list[str]:
+        """Names of the models that a key may use.
+
+        Args:
+            provider: whom to ask.
+            profile: whose key.
+
+        Raises:
+            NoKeyError: there is no key.
+            Exception: whatever the provider's client raises; see :func:`explain`.
+        """
+        if provider == "claude":
+            claude = (await self.clients.claude(profile)).with_options(max_retries=0)
+            return [model.id async for model in claude.models.list(limit=1000)]
+        gemini = await self.clients.gemini(profile)
+        listed = await gemini.aio.models.list()
+        return [str(model.name or "").removeprefix("models/") async for model in listed]
 
     async def close(self) -> None:
         """Give the connections back."""
-        if self._anthropic is not None:
-            await self._anthropic.close()
-        if self._gemini is not None:
-            await self._gemini.aio.aclose()
-            self._gemini.close()
+        await self.clients.close()
 
     async def _ask_claude(self, call: ModelCall) -> Answer:
-        client = (await self._claude_client()).with_options(
+        client = (await self.clients.claude(call.profile)).with_options(
             timeout=call.timeout_s, max_retries=_CLIENT_ATTEMPTS - 1 if call.client_retries else 0
         )
-        messages: Any = [{"role": role, "content": text} for role, text in call.history]
+        messages: list[Any] = [{"role": role, "content": text} for role, text in call.history]
         async with client.messages.stream(
             model=call.model,
             max_tokens=call.budget.max_output_tokens or DEFAULT_MAX_TOKENS,
@@ -146,7 +206,7 @@ class Providers:
         return Answer(text, message.model, str(message.stop_reason or ""), counted, called)
 
     async def _ask_gemini(self, call: ModelCall) -> Answer:
-        client = await self._gemini_client()
+        client = await self.clients.gemini(call.profile)
         text: list[str] = []
         called: list[dict[str, Any]] = []
         model, reason, usage = call.model, "", None
@@ -174,38 +234,6 @@ class Providers:
         )
         return Answer("".join(text), model, reason, counted, tuple(called))
 
-    async def _claude_client(self) -> "AsyncAnthropic":
-        if self._anthropic is None:
-            key = self._key("ANTHROPIC_API_KEY", "Claude")
-            anthropic = await _in_thread(_import_anthropic)
-            self._anthropic = self._anthropic or anthropic.AsyncAnthropic(
-                api_key=key, base_url=self._environ.get("ANTHROPIC_BASE_URL") or None
-            )
-        return self._anthropic
-
-    async def _gemini_client(self) -> "genai.Client":
-        if self._gemini is None:
-            key = self._key("GEMINI_API_KEY", "Gemini")
-            google = await _in_thread(_import_genai)
-            options = google.types.HttpOptions(base_url=self._environ.get("GOOGLE_GEMINI_BASE_URL") or None)
-            # Named outright: with both keys in the environment the client prefers GOOGLE_API_KEY.
-            self._gemini = self._gemini or google.Client(api_key=key, vertexai=False, http_options=options)
-        return self._gemini
-
-    def _key(self, name: str, who: str) -> str:
-        key = self._environ.get(name, "")
-        if not key:
-            raise ProviderError(
-                f"{who} cannot be asked: set {name} in the environment of the runner and start it again"
-            )
-        return key
-
-
-def warm_up() -> None:
-    """Import the clients, which takes a second or two: done behind the back of the first run."""
-    _import_anthropic()
-    _import_genai()
-
 
 def explain(error: BaseException) -> Failure:
     """Say in plain words what an exception of a model call means, and whether trying again can help.
@@ -213,7 +241,12 @@ def explain(error: BaseException) -> Failure:
     Args:
         error: from :meth:`Providers.ask`.
     """
-    if isinstance(error, ProviderError):
+    failure = _explained(error)
+    return replace(failure, message=scrub(failure.message))
+
+
+def _explained(error: BaseException) -> Failure:
+    if isinstance(error, (ProviderError, NoKeyError)):
         return Failure(str(error), passing=False)
     if isinstance(error, TimeoutError):
         return Failure(str(error) or "the time was over", passing=True, kind="timeout")
@@ -312,40 +345,3 @@ def _gemini_tools(call: ModelCall) -> Any:
         for each in call.functions
     ]
     return [types.Tool(function_declarations=declarations)]
-
-
-async def _in_thread(load: Callable[[], Any]) -> Any:
-    """Import in a daemon thread: the process may end without waiting for it, unlike for a thread of an executor."""
-    loop = asyncio.get_running_loop()
-    loaded: asyncio.Future[Any] = loop.create_future()
-
-    def settle(result: Any, error: BaseException | None) -> None:
-        if loaded.done():
-            return
-        if error is None:
-            loaded.set_result(result)
-        else:
-            loaded.set_exception(error)
-
-    def work() -> None:
-        try:
-            outcome: tuple[Any, BaseException | None] = (load(), None)
-        except BaseException as error:  # noqa: BLE001 - handed over to the waiting task
-            outcome = (None, error)
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
-            loop.call_soon_threadsafe(settle, *outcome)
-
-    threading.Thread(target=work, name="quarterdeck-import", daemon=True).start()
-    return await loaded
-
-
-def _import_anthropic() -> Any:
-    import anthropic
-
-    return anthropic
-
-
-def _import_genai() -> Any:
-    from google import genai
-
-    return genai

@@ -1,6 +1,5 @@
 """Run one attempt of a step: evaluate, ask, write; give the record that the step leaves behind."""
 
-import asyncio
 import json
 import logging
 import math
@@ -16,7 +15,7 @@ from quarterdeck_runner.file_operations import operate
 from quarterdeck_runner.files import write_output
 from quarterdeck_runner.models import Provider
 from quarterdeck_runner.prices import Prices
-from quarterdeck_runner.providers import Answer, ModelCall, Providers, explain
+from quarterdeck_runner.providers import Answer, ModelCall, Models, explain
 from quarterdeck_runner.scope import Record, Scope, parsed_json
 from quarterdeck_runner.spec import Call, Extraction, FileOperation, Session, Step, Task, Transform
 from quarterdeck_runner.template import as_text, render_strict, render_value
@@ -94,7 +93,7 @@ class Work:
 
     scope: Scope
     folders: Folders
-    providers: Providers
+    providers: Models
     path: str = ""
     keep: Keep = at_once
     watch: Watch = NOBODY
@@ -265,20 +264,12 @@ def _within_budget(prompt: str, call: Call) -> None:
 
 async def _answered(question: ModelCall, call: Call, work: Work) -> Answer:
     try:
-        return await _in_time(question, work)
+        return await work.providers.ask(question)
     except Exception as error:
         if not call.fallback_model or not explain(error).passing:
             raise
         log.warning("%s: '%s' is asked instead", explain(error).message, call.fallback_model)
-        return await _in_time(replace(question, model=call.fallback_model), work)
-
-
-async def _in_time(question: ModelCall, work: Work) -> Answer:
-    try:
-        async with asyncio.timeout(question.timeout_s):
-            return await work.providers.ask(question)
-    except TimeoutError as error:
-        raise TimeoutError(f"no answer within {question.timeout_s:g} s") from error
+        return await work.providers.ask(replace(question, model=call.fallback_model))
 
 
 def record_of(answer: Answer, question: ModelCall, call: Call) -> Record:

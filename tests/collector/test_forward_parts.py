@@ -214,7 +214,7 @@ class Folder:
 
     def segment(self, items: int = 1, size: int = 10, body: bytes = b"") -> Segment:
         opened = OpenSegment(self._root / "segments" / "traces")
-        opened.append(frame(body or b"x" * size), items)
+        opened.append([frame(body or b"x" * size)], items)
         sealed = opened.seal()
         assert sealed is not None
         return sealed

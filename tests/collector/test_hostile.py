@@ -222,7 +222,7 @@ async def test_a_refusal_that_is_not_about_the_data_never_sets_requests_aside(tm
     store, counters = MoodyStore(), Counters()
     delivery = Delivery(Insertion(TRACES, "t", store), "traces", counters, lambda _: None, lambda _: None)
     opened = OpenSegment(tmp_path)
-    opened.append(frame(otlp.traces({}).SerializeToString()), 1)
+    opened.append([frame(otlp.traces({}).SerializeToString())], 1)
     segment = opened.seal()
     assert segment is not None
     delivery.put(segment)

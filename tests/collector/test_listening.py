@@ -341,7 +341,7 @@ def sealed(folder: Path, *bodies: str) -> Segment:
     folder.mkdir(exist_ok=True)
     opened = OpenSegment(folder)
     for body in bodies:
-        opened.append(frame(otlp.logs(entry("r", body)).SerializeToString()), 1)
+        opened.append([frame(otlp.logs(entry("r", body)).SerializeToString())], 1)
     segment = opened.seal()
     assert segment is not None
     return segment

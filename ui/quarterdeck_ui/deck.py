@@ -2,13 +2,12 @@
 
 import functools
 import re
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
-from quarterdeck_ui import assets, services, start_dialog
-from quarterdeck_ui.runner_client import RunnerError
+from quarterdeck.runner_client import RunnerError
+from quarterdeck_ui import assets, chrome, services, start_dialog
 
 ACTIONS = frozenset({"pause", "resume", "cancel"})
 """What the runner can be asked to do with a run."""
@@ -21,14 +20,9 @@ def _component() -> Any:
     return assets.component("deck")
 
 
-@functools.cache
-def _page_css() -> str:
-    return f"<style>{(Path(__file__).parent / 'page.css').read_text('utf-8')}</style>"
-
-
 def show() -> None:
     """Draw the deck page."""
-    st.html(_page_css())
+    chrome.step_back()
     _component()(
         key="deck",
         data={"select": st.session_state.pop("select", None), "runner": services.current().settings.runner_url},

@@ -2,21 +2,23 @@
 
 import contextlib
 import logging
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route, WebSocketRoute
 
-from quarterdeck_ui import assets, leaving, services
+from quarterdeck.runner_client import RunnerClient
+from quarterdeck_ui import assets, leaving, log_export, services
 from quarterdeck_ui.feed import Feed
 from quarterdeck_ui.hub import Hub
+from quarterdeck_ui.log_feed import LogFeed
 from quarterdeck_ui.poller import Poller
 from quarterdeck_ui.queries import Store
-from quarterdeck_ui.runner_client import RunnerClient
 from quarterdeck_ui.settings import Settings
 
 _SCRIPT = Path(__file__).parent / "script.py"
@@ -41,7 +43,9 @@ THEME = {
 
 def application(settings: Settings) -> Any:
     """Build the application for these settings; one per process."""
-    store, runner = Store(settings.clickhouse_url, settings.database), RunnerClient(settings.runner_url)
+    store = Store(settings.clickhouse_url, settings.database)
+    # From the environment only: a flag would show it in the list of processes.
+    runner = RunnerClient(settings.runner_url, os.environ.get("QUARTERDECK_TOKEN", ""))
     hub = Hub()
     poller = Poller(hub, store, runner, settings.endpoint)
 
@@ -51,16 +55,18 @@ def application(settings: Settings) -> Any:
         leaving.soon()
         async with poller.running():
             yield
-        runner.close()
 
     return st.App(
         _SCRIPT,
         lifespan=lifespan,
         routes=[
             WebSocketRoute("/deck/live", Feed(hub, store).serve),
+            WebSocketRoute("/deck/logs", LogFeed(store).serve),
+            *log_export.routes(store),
             Route("/healthz", _healthz),
             Route("/readyz", _readyz(hub)),
             assets.route(),
+            Route("/logs", _logs),
         ],
         on_script_error=_script_failed,
     )
@@ -82,6 +88,11 @@ def streamlit_config(settings: Settings) -> dict[str, Any]:
         "logger.hideWelcomeMessage": True,  # printing it asks a web service for the public address
         **THEME,
     }
+
+
+async def _logs(request: Request) -> Response:
+    """The short address of the log viewer, with any filter behind it."""
+    return RedirectResponse(f"/?view=logs&{request.url.query}")
 
 
 async def _healthz(_request: Request) -> Response:

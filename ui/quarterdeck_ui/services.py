@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from quarterdeck_ui.runner_client import RunnerClient
+from quarterdeck.runner_client import RunnerClient
 from quarterdeck_ui.settings import Settings
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import streamlit as st
 
+from quarterdeck.runner_client import RunnerError
 from quarterdeck_ui import services
-from quarterdeck_ui.runner_client import RunnerError
 
 _ONE_LINE = 80
 """Characters that fit on one line of the dialog."""
@@ -76,7 +76,7 @@ def _widget(field: Mapping[str, Any]) -> Any:
 
 def _start(pipeline: Mapping[str, Any], raw: Mapping[str, Any]) -> None:
     try:
-        run_id = services.current().runner.start(str(pipeline["name"]), inputs_of(pipeline, raw))
+        run_id = services.current().runner.start(str(pipeline["name"]), inputs_of(pipeline, raw))["id"]
     except (RunnerError, ValueError) as error:
         st.error(str(error))
         return

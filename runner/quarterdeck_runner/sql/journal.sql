@@ -14,3 +14,6 @@ ON CONFLICT (run_id, path) DO UPDATE SET record = excluded.record
 
 -- name: get
 SELECT record FROM quarterdeck_journal WHERE run_id = :run_id AND path = :path
+
+-- name: all
+SELECT path, record FROM quarterdeck_journal WHERE run_id = :run_id

@@ -18,6 +18,7 @@ import quarterdeck as qd
 from quarterdeck.execution import new_run_id
 from quarterdeck.serving import InUseError, sole_owner
 from quarterdeck_runner.files import FileError, read_pipeline
+from quarterdeck_runner.keys import Keys
 from quarterdeck_runner.providers import Providers
 from quarterdeck_runner.spec import Pipeline, Step
 from quarterdeck_runner.template import as_text
@@ -92,7 +93,7 @@ def _main(chosen: argparse.Namespace) -> int:
             # Nobody steers this run but the terminal: no runner URL.
             qd.init(service_name="quarterdeck-run", runner_url="", endpoint=_collector(chosen.endpoint))
             try:
-                return asyncio.run(_run(chosen, prepared, Providers(environ)))
+                return asyncio.run(_run(chosen, prepared, Providers(Keys(environ))))
             finally:
                 qd.shutdown()
 

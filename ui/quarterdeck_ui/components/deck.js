@@ -29,6 +29,7 @@ function build(host) {
     start: () => fire("start", {}),
     steer: (run, action) => fire("steer", { run, action }),
     clear: followNewest,
+    logs: () => window.location.assign(`/?view=logs${state.chosen ? `&run=${encodeURIComponent(state.chosen)}` : ""}`),
   };
   const panels = Object.fromEntries(Object.entries(QUADRANTS).map(([name, [title]]) => [name, quadrant(name, title)]));
   const tabs = el("nav", { class: "views", role: "tablist", "aria-label": "Views" });
@@ -58,6 +59,9 @@ function onKey(event, parts, actions) {
   if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "f" && !event.shiftKey && !event.altKey) {
     event.preventDefault();
     parts.runs.focusFilter();
+  } else if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "l" && !event.shiftKey && !event.altKey) {
+    event.preventDefault();
+    actions.logs();
   } else if (event.ctrlKey || event.metaKey || event.altKey || typing(target)) return;
   else if (event.key === "Escape") state.span ? select(state.chosen, "") : actions.clear();
   else if (event.key === " " && !pressable(target)) {

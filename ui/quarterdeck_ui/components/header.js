@@ -32,7 +32,7 @@ export function header(actions) {
     { class: "bar" },
     el("a", { class: "brand", href: "/", "aria-label": "Quarterdeck, clear selection", onclick: (event) => { event.preventDefault(); actions.clear(); } }, icon("helm", 20), el("span", {}, "Quarterdeck")),
     el("div", { class: "gauges" }, ...Object.values(gauges).map((g) => g.root)),
-    el("div", { class: "right" }, standIn, health, fresh, start),
+    el("div", { class: "right" }, standIn, health, fresh, el("a", { class: "logs-link", href: "/?view=logs", title: "Log records of everything, or of the run you have chosen (Ctrl+L)", onclick: (event) => { event.preventDefault(); actions.logs(); } }, icon("step", 12), el("span", {}, "Logs")), start),
   );
   const banners = el("div", { class: "banners", role: "alert" });
   const hushed = new Map();

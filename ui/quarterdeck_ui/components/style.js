@@ -1,8 +1,13 @@
-// One style sheet for every component, fetched once and shared by their shadow roots.
-const sheet = new CSSStyleSheet();
-sheet.replaceSync(await (await fetch(new URL("./deck.css", import.meta.url))).text());
+// Style sheets of the components, each fetched once and shared by their shadow roots.
+const load = async (name) => {
+  const sheet = new CSSStyleSheet();
+  sheet.replaceSync(await (await fetch(new URL(name, import.meta.url))).text());
+  return sheet;
+};
+const sheets = await Promise.all(["./deck.css", "./logs.css"].map(load));
 
 export function adopt(root) {
   const target = root instanceof ShadowRoot ? root : document;
-  if (!target.adoptedStyleSheets.includes(sheet)) target.adoptedStyleSheets = [...target.adoptedStyleSheets, sheet];
+  const missing = sheets.filter((sheet) => !target.adoptedStyleSheets.includes(sheet));
+  if (missing.length) target.adoptedStyleSheets = [...target.adoptedStyleSheets, ...missing];
 }

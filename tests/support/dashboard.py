@@ -1,0 +1,62 @@
+"""The dashboard in a process of its own, and its pages in a real browser."""
+
+import contextlib
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+from playwright.sync_api import Browser, expect
+
+from support.browser import DESKTOP, Watched, open_page
+from support.collectors import PLAIN, wait_for
+from support.deck import free_ports
+
+
+@dataclass
+class Dashboard:
+    """A running ``quarterdeck ui``."""
+
+    url: str
+    process: subprocess.Popen[str]
+    log: Path
+
+
+@contextlib.contextmanager
+def dashboard(folder: Path, otlp: str, clickhouse: str) -> Iterator[Dashboard]:
+    """Serve the dashboard until the block ends; no runner answers."""
+    port, runner = free_ports(2)
+    flags = ["--ui-port", str(port), "--clickhouse-url", clickhouse, "--endpoint", otlp]
+    log = folder / "ui.log"
+    with log.open("w") as out:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "quarterdeck_ui", *flags, "--runner-url", f"http://127.0.0.1:{runner}"],
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+    try:
+        wait_for(lambda: httpx.get(f"http://127.0.0.1:{port}/healthz", verify=PLAIN).status_code == 200)
+        yield Dashboard(f"http://127.0.0.1:{port}", process, log)
+    finally:
+        process.terminate()
+        try:
+            code = process.wait(10)
+        finally:
+            process.kill()
+    assert code == 0, log.read_text()
+
+
+@contextlib.contextmanager
+def opened(browser: Browser, url: str, size: tuple[int, int] = DESKTOP) -> Iterator[Watched]:
+    """A page on which nothing may go wrong unseen."""
+    watched = open_page(browser, url, size)
+    try:
+        expect(watched.page.locator("header.bar")).to_be_visible()
+        yield watched
+        assert watched.console_errors == []
+        assert watched.foreign_requests == []
+    finally:
+        watched.page.context.close()
