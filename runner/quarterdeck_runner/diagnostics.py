@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+_MOST_COMPARED = 200
+
 Severity = Literal["error", "warning"]
 
 
@@ -83,5 +85,8 @@ class Report:
 
 def nearest(word: str, words: Iterable[str]) -> str:
     """Give ``; did you mean 'x'?`` for the most similar of ``words``, else an empty text."""
-    close = difflib.get_close_matches(word, sorted(words), n=1, cutoff=0.6)
+    known = sorted(words)
+    if len(known) > _MOST_COMPARED:  # a file may hold thousands of names, and each comparison takes its time
+        known = [each for each in known if each[:1] == word[:1]][:_MOST_COMPARED]
+    close = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
     return f"; did you mean '{close[0]}'?" if close else ""

@@ -1,5 +1,6 @@
 """Check what a pipeline refers to: steps, inputs, variables, sessions and files."""
 
+import bisect
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
@@ -12,7 +13,7 @@ from quarterdeck_runner.files import candidates
 from quarterdeck_runner.reading import Nesting
 from quarterdeck_runner.source import Node
 from quarterdeck_runner.spec import ForLoop, Nested, Part, Pipeline, Session, Step, Transform, WhileLoop, every
-from quarterdeck_runner.template import Slot, slots, source_tree
+from quarterdeck_runner.template import TEMPLATE, Slot, slots, source_tree
 
 STATE_ROOTS: Final = ("state", "variables", "global_vars")
 WORKFLOW_FIELDS: Final = ("name", "version", "description")
@@ -36,23 +37,27 @@ def check(pipeline: Pipeline, top: Node, report: Report, source: str, nesting: N
 
 
 class _Places:
-    """Where the templates of a file stand, by their text: each place is given once."""
+    """Where the templates of a file stand, by their text."""
 
     def __init__(self, top: Node, source: str) -> None:
-        self._source = source
-        self._nodes = [node for node in top.walk() if isinstance(node.value, str) and "{{" in node.value]
+        # A file may hold tens of thousands of templates: everything is looked up, nothing gone through.
+        spans = sorted({node.span for node in top.walk() if isinstance(node.value, str) and "{{" in node.value})
+        begins = [begin for begin, _ in spans]
+        self._lines = [0, *(match.end() for match in re.finditer("\n", source))]
         self._found: dict[str, list[Position]] = {}
-        for match in re.finditer(r"\{\{.{1,2000}?\}\}", source, re.DOTALL):
-            if any(node.span[0] <= match.start() < node.span[1] for node in self._nodes):
+        for match in TEMPLATE.finditer(source):
+            at = bisect.bisect_right(begins, match.start()) - 1
+            if at >= 0 and match.start() < spans[at][1]:
                 self._found.setdefault(match[0], []).append(self._position(match.start()))
 
     def _position(self, index: int) -> Position:
-        before = self._source[:index]
-        return Position(before.count("\n") + 1, index - before.rfind("\n"))
+        line = bisect.bisect_right(self._lines, index)
+        return Position(line, index - self._lines[line - 1] + 1)
 
     def of(self, slot: Slot, default: Position) -> Position:
-        places = [place for place in self._found.get(slot.raw, ()) if place >= default]
-        return places[0] if places else default
+        places = self._found.get(slot.raw, [])
+        at = bisect.bisect_left(places, default)
+        return places[at] if at < len(places) else default
 
 
 class _Names:

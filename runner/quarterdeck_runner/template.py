@@ -9,7 +9,9 @@ from typing import Any, Final
 from quarterdeck_runner.conditions import Lookup, compute
 from quarterdeck_runner.expressions import ExpressionError, Reference, parse, path_of, references
 
-_TEMPLATE: Final = re.compile(r"\{\{(.{1,2000}?)\}\}", re.DOTALL)
+TEMPLATE: Final = re.compile(r"\{\{((?:(?!\{\{).){1,2000}?)\}\}", re.DOTALL)
+"""Without another ``{{`` inside: a text full of them would take time that grows with its square."""
+
 _PATH: Final = re.compile(r"[^\W\d][\w-]*(\.[\w-]+|\[\d+\])*\Z")
 _PREVIOUS: Final = "previous_response:"
 _SOURCE: Final = re.compile(r"(previous_response:)?([^\W\d][\w.-]*)(?::([\w.\[\]-]+))?\Z")
@@ -59,7 +61,7 @@ class Piece:
 def split(text: str) -> Iterator[str | Slot]:
     """Take a text apart: plain stretches and slots, in order; together they are the text."""
     at = 0
-    for match in _TEMPLATE.finditer(text):
+    for match in TEMPLATE.finditer(text):
         if match.start() > at:
             yield text[at : match.start()]
         yield _slot(match[0], match[1].strip())
