@@ -17,6 +17,7 @@ from quarterdeck_runner.expressions import ExpressionError, Reference, Segment, 
 from quarterdeck_runner.extraction import extracted
 from quarterdeck_runner.file_operations import operate
 from quarterdeck_runner.files import FileError, write_output
+from quarterdeck_runner.keys import Keys
 from quarterdeck_runner.providers import Answer, ModelCall, Providers
 from quarterdeck_runner.scope import Scope, walk
 from quarterdeck_runner.spec import Extraction, Operation, Part, Pipeline, Transform
@@ -121,7 +122,7 @@ class Spoken(Providers):
     """Says what it is told to, and keeps what it was asked."""
 
     def __init__(self, text: str) -> None:
-        super().__init__({})
+        super().__init__(Keys({}))
         self.text, self.asked = text, list[str]()
 
     async def ask(self, call: ModelCall) -> Answer:

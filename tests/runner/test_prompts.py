@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
+from quarterdeck_runner.keys import Keys
 from quarterdeck_runner.ledger import Ledger
 from quarterdeck_runner.prediction import Predictor
 from quarterdeck_runner.prices import Prices
@@ -146,7 +147,7 @@ def question(characters: int) -> ModelCall:
 
 async def test_without_a_key_it_is_learnt_from_earlier_calls_and_says_how_far_it_is_off(tmp_path: Any) -> None:
     ledger = Ledger(f"sqlite:///{tmp_path}/runner.sqlite", Prices())
-    predictor = Predictor(Providers({}), ledger)
+    predictor = Predictor(Providers(Keys({})), ledger)
     first = await predictor.predict(question(400))
     assert (first.input.tokens, first.input.method, first.input.error, first.output, first.cost) == (
         100, "assumed", None, None, None,

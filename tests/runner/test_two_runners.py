@@ -29,6 +29,8 @@ workflow:
     - {name: four, type: claude, prompt: "[[say:end]] {{ inputs.mark }}/four"}
 """
 LOST_AFTER = "2"
+# Each test starts two processes, which takes seconds on a busy machine.
+pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.fixture(scope="session")
