@@ -16,11 +16,11 @@ class Spending:
 
     def note(self, path: str, record: Record) -> None:
         """Take in what a step has cost; the cost of a block holds those of the steps inside."""
-        inside = [each for each in self._costs if each.startswith(f"{path}/")]
-        for each in inside:
-            del self._costs[each]
-        if record.get("cost_usd") is not None:
-            self._costs[path] = float(record["cost_usd"])
+        if record.get("cost_usd") is None:
+            return  # what a block that failed has cost is known from the steps inside
+        for inside in [each for each in self._costs if each.startswith(f"{path}/")]:
+            del self._costs[inside]
+        self._costs[path] = float(record["cost_usd"])
 
     @property
     def usd(self) -> float:

@@ -191,7 +191,7 @@ async def _ask(step: Step, call: Call | None, work: Work) -> Record:
         raise ValueError(f"step '{step.name}' has no model call")
     session = session_of(step, call, work.scope)
     question = question_of(step, call, work, session)
-    answer = await _answered(question, call, work)
+    answer = await answered(question, call, work)
     record = record_of(answer, question, call)
     record["exchanges"] = [
         {"session": name, "prompt": str(question.prompt), "text": record["text"]}
@@ -262,7 +262,17 @@ def _within_budget(prompt: str, call: Call) -> None:
         raise PromptError(f"{message}; shorten it or raise the budget")
 
 
-async def _answered(question: ModelCall, call: Call, work: Work) -> Answer:
+async def answered(question: ModelCall, call: Call, work: Work) -> Answer:
+    """Ask, and ask the fallback model of the call where the first one cannot be reached.
+
+    Args:
+        question: what to ask.
+        call: the call that asks it.
+        work: what its step works with.
+
+    Raises:
+        Exception: as :meth:`quarterdeck_runner.providers.Providers.ask`.
+    """
     try:
         return await work.providers.ask(question)
     except Exception as error:

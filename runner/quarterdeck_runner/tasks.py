@@ -7,7 +7,7 @@ from typing import Any
 from quarterdeck_runner.providers import explain
 from quarterdeck_runner.scope import Record
 from quarterdeck_runner.spec import Batch, Step, Task
-from quarterdeck_runner.steps import Branch, Work, question_of, record_of, session_of, write_result
+from quarterdeck_runner.steps import Branch, Work, answered, question_of, record_of, session_of, write_result
 from quarterdeck_runner.template import as_text
 
 log = logging.getLogger("quarterdeck.runner")
@@ -49,8 +49,7 @@ async def _gathered(tasks: list[Any]) -> list[Record | BaseException]:
 async def _one(step: Step, task: Task, work: Work, branch: Branch) -> Record:
     with branch(task) as span:
         question = question_of(step, task.call, work, session_of(step, task.call, work.scope))
-        async with asyncio.timeout(task.call.timeout_s):
-            record = record_of(await work.providers.ask(question), question, task.call)
+        record = record_of(await answered(question, task.call, work), question, task.call)
         if task.output_to_file:
             record["file"] = write_result(task.output_to_file, record, work)
         if span is not None:

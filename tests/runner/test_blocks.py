@@ -89,6 +89,24 @@ workflow:
     assert (asked(stand_in, "dear-one"), asked(stand_in, "dear-two")) == (1, 0)
 
 
+def test_what_a_failed_block_has_cost_counts(runner: Runner, stand_in: str) -> None:
+    name = runner.pipeline("""
+workflow:
+  name: dear_inside
+  max_cost_usd: 0.0001
+  steps:
+    - name: each
+      type: for_loop
+      continue_on_error: true
+      data_source: ["[[n:100]]", "[[error:400]]"]
+      steps: [{name: ask, type: claude, prompt: "{{ item }}"}]
+    - {name: two, type: claude, prompt: "[[n:100]] dear-after"}
+""")
+    run = runner.result(runner.start(name))
+    assert "no further call" in run["error"]
+    assert asked(stand_in, "dear-after") == 0
+
+
 def test_a_block_may_take_so_long_and_no_longer(runner: Runner) -> None:
     name = runner.pipeline("""
 workflow:

@@ -65,6 +65,15 @@ def test_what_validate_returns(folder: Path, words: list[str], code: int) -> Non
     assert (folder.is_dir(), validate(words)) == (True, code)
 
 
+def test_validate_gives_editors_the_schema(capsys: pytest.CaptureFixture[str]) -> None:
+    assert validate(["--schema"]) == 0
+    assert json.loads(capsys.readouterr().out)["title"] == "Quarterdeck pipeline"
+    with pytest.raises(SystemExit) as stopped:
+        validate([])
+    assert stopped.value.code == 2
+    assert "name a pipeline file" in capsys.readouterr().err
+
+
 def test_run_shows_what_happens_and_prints_the_result(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["good.yaml", "topic=the sea", "DEPTH=2", "deep=[1]"]) == 0
     said = capsys.readouterr()

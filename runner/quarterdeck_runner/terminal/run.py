@@ -9,17 +9,24 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from pydantic import ValidationError
+
 import quarterdeck as qd
+from quarterdeck import config
 from quarterdeck.execution import new_run_id
-from quarterdeck.serving import InUseError, sole_owner
+from quarterdeck.serving import InUseError, sole_owner, wrong_settings
+from quarterdeck_runner.egress import Egress
 from quarterdeck_runner.files import FileError, read_pipeline
-from quarterdeck_runner.keys import Keys
+from quarterdeck_runner.key_stores import KeyStoreError, open_store
+from quarterdeck_runner.keys import VENDORS, Keys, NoKeyError, Vendor, redact
+from quarterdeck_runner.models import Provider
 from quarterdeck_runner.providers import Providers
+from quarterdeck_runner.settings import Settings
 from quarterdeck_runner.spec import Pipeline, Step
 from quarterdeck_runner.template import as_text
 from quarterdeck_runner.terminal.arguments import ArgumentsError, inputs_of
@@ -37,7 +44,6 @@ INTERRUPTED: Final = 130
 _ENDPOINTS: Final = ("QUARTERDECK_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 _OTLP_PORT: Final = 4318
 _PROBE_S: Final = 0.5
-_KEYS: Final = {"Claude": "ANTHROPIC_API_KEY", "Gemini": "GEMINI_API_KEY"}
 
 
 class UsageError(Exception):
@@ -67,8 +73,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     chosen = _parser().parse_intermixed_args(argv)
     try:
         return _main(chosen)
-    except (UsageError, ArgumentsError, CheckpointError, FileError) as error:
+    except (UsageError, ArgumentsError, CheckpointError, FileError, KeyStoreError) as error:
         _say(f"quarterdeck run: {error}")
+        return USAGE
+    except ValidationError as error:
+        _say(wrong_settings(error.errors()))
         return USAGE
     except InUseError as error:
         _say(f"quarterdeck run: {error}")
@@ -87,13 +96,13 @@ def _main(chosen: argparse.Namespace) -> int:
     if not found.runnable:
         return FAILED
     folder = Path(chosen.data_dir).absolute() / "runs"
-    with _environment(chosen, found.pipeline) as environ:
+    with _keys(chosen, found.pipeline) as keys:
         prepared = _prepared(chosen, found.pipeline, source, folder)
         with _owned(prepared.checkpoint):
             # Nobody steers this run but the terminal: no runner URL.
             qd.init(service_name="quarterdeck-run", runner_url="", endpoint=_collector(chosen.endpoint))
             try:
-                return asyncio.run(_run(chosen, prepared, Providers(Keys(environ))))
+                return asyncio.run(_run(chosen, prepared, Providers(keys)))
             finally:
                 qd.shutdown()
 
@@ -181,29 +190,43 @@ def _warnings(console: Console) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _environment(chosen: argparse.Namespace, pipeline: Pipeline) -> Iterator[Mapping[str, str]]:
-    """Where keys and addresses of the providers are read."""
+def _keys(chosen: argparse.Namespace, pipeline: Pipeline) -> Iterator[Keys]:
+    """Where keys of the providers are found: as the runner finds them, or those of the stand-in."""
     if chosen.stand_in:
         from quarterdeck_runner.demo.stand_in import serving
 
         with serving() as url:
             _say(f"the local stand-in at {url} answers: no provider is asked, and nothing costs money")
-            own = {"ANTHROPIC_BASE_URL": url, "GOOGLE_GEMINI_BASE_URL": url}
-            yield {**os.environ, **own, **dict.fromkeys(_KEYS.values(), "stand-in")}
+            own = {name: value for each in VENDORS.values() for name, value in _stand_in(each, url)}
+            yield Keys({**os.environ, **own})
         return
+    settings = Settings(data_dir=Path(chosen.data_dir))
+    config.on_redact(redact)
+    keys = Keys(
+        os.environ, open_store(settings.key_store, settings.data_dir, os.environ), Egress(settings.provider_urls)
+    )
     for provider in sorted(_asked(pipeline.steps)):
-        if not os.environ.get(_KEYS[provider]):
+        try:
+            keys.credential(provider)
+        except NoKeyError as error:
+            vendor = VENDORS[provider]
+            # A key that is there and cannot be used says so itself.
+            reason = f"set {vendor.variable}" if vendor.variable in str(error) else str(error)
             raise UsageError(
-                f"the pipeline asks {provider}: set {_KEYS[provider]}, or try it with --stand-in, which asks nobody"
-            )
-    yield os.environ
+                f"the pipeline asks {vendor.title}: {reason}, or try it with --stand-in, which asks nobody"
+            ) from error
+    yield keys
 
 
-def _asked(steps: tuple[Step, ...]) -> set[str]:
-    found: set[str] = set()
+def _stand_in(vendor: Vendor, url: str) -> tuple[tuple[str, str], ...]:
+    return (vendor.variable, "stand-in"), (vendor.url_variable, url)
+
+
+def _asked(steps: tuple[Step, ...]) -> set[Provider]:
+    found: set[Provider] = set()
     for step in steps:
         if any(call.model for call in step.calls):
-            found.add("Gemini" if step.type in GEMINI_TYPES else "Claude")
+            found.add("gemini" if step.type in GEMINI_TYPES else "claude")
         found |= _asked(step.body)
     return found
 

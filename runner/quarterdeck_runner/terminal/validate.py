@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Iterator, Sequence
+from importlib import resources
 from pathlib import Path
 from typing import Final
 
@@ -31,14 +32,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         description="Check pipeline files and print every problem as file:line:column: severity: message. "
         "The exit code is 1 if there is an error.",
     )
-    parser.add_argument("files", nargs="+", metavar="FILE", help="a pipeline, or a folder with *.yaml and *.yml files")
+    parser.add_argument("files", nargs="*", metavar="FILE", help="a pipeline, or a folder with *.yaml and *.yml files")
     parser.add_argument("--strict", action="store_true", help="count warnings as errors")
+    parser.add_argument("--schema", action="store_true", help="print the JSON Schema of pipeline files, for editors")
     chosen = parser.parse_args(argv)
+    if chosen.schema:
+        print(resources.files("quarterdeck_runner").joinpath("schema.json").read_text("utf-8"), end="")  # noqa: T201 - a command line answers on standard output
+        return 0
+    if not chosen.files:
+        parser.error("name a pipeline file, or a folder with some")
     errors = warnings = count = 0
     for path in _paths(chosen.files):
         count += 1
         for problem in problems(path):
-            print(problem)  # noqa: T201 - a command line answers on standard output
+            print(problem)  # noqa: T201 - as above
             errors += problem.severity == "error"
             warnings += problem.severity == "warning"
     print(_summary(count, errors, warnings), file=sys.stderr)  # noqa: T201 - as above
