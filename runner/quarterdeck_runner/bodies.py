@@ -52,12 +52,10 @@ class Bodies:
                 return task.result()
             raise dbos_error.DBOSWorkflowCancelledError(f"run {run_id} was cancelled")
         finally:
-            if not task.done():
-                task.cancel()
-                await asyncio.wait({task})
             self._aborts[run_id].discard(signal)
             if not self._aborts[run_id]:
                 del self._aborts[run_id]
+            await _ended(task)
 
     def abort(self, run_id: str) -> None:
         """Break off what a run does here."""
@@ -91,3 +89,16 @@ class Bodies:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks, timeout=UNWIND_S)
+
+
+async def _ended(task: "asyncio.Future[Any]") -> None:
+    """End a task and wait until it is over, however often that is cancelled: DBOS cancels, too, in its own time."""
+    task.cancel()
+    again: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait({task})
+        except asyncio.CancelledError as error:
+            again = error
+    if again is not None:
+        raise again

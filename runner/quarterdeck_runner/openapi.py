@@ -24,6 +24,7 @@ _COMMON: Final[Mapping[int, tuple[str, str]]] = {
     409: ("The state of the run does not allow this", "run 42 is completed; only a run that is paused can be resumed"),
     412: ("The pipeline has changed", "somebody saved it meanwhile: read it again, and save with its new ETag"),
     413: ("The request is too large", "a body may have 8388608 bytes"),
+    415: ("The content type is not known", "send the file as text/csv or application/x-ndjson, not as text/html"),
     421: ("This runner is not called so", "'example.org' is none of its names: call it 127.0.0.1 or localhost"),
     422: ("The request is not valid", "limit: Input should be less than or equal to 1000"),
     428: ("The request must say what it changes", "send If-Match with the ETag of what you read, or If-None-Match: *"),

@@ -77,7 +77,7 @@ def test_every_row_is_run_and_its_result_kept(runner: Runner) -> None:
 def test_results_come_as_csv_and_json_lines(runner: Runner) -> None:
     words = [f'say "{number}", please' for number in range(450)]
     path = start(runner, [{"word": word} for word in words], ECHO, concurrency=1)
-    until(runner, path, "running", completed=2)
+    eventually(lambda: read(runner, path)["items"]["completed"] >= 2)
     tell(runner, path, "pause")
     until(runner, path, "paused", running=0)
     lines = [json.loads(line) for line in runner.http.get(f"{path}/results.jsonl").text.splitlines()]

@@ -10,6 +10,7 @@ from contextlib import closing
 from pathlib import Path
 
 import httpx
+import pytest
 
 from support.otlp_receiver import Receiver
 from support.runner import PATIENCE, eventually, process
@@ -20,8 +21,8 @@ PIPELINE = "workflow:\n  name: struck\n  inputs: {mark: {type: string}}\n  steps
     f'    - {{name: {step}, type: {kind}, prompt: "[[n:8]][[delay:0.02]] {{{{ inputs.mark }}}}/{step}"}}\n'
     for step, kind in zip(STEPS, ("claude", "gemini", "claude", "claude", "gemini"), strict=True)
 )
-RUNS = 8
-KILLS = 4
+RUNS = 6
+KILLS = 3
 
 ENDLESS = """
 import os, time
@@ -51,6 +52,8 @@ def finished(data: Path) -> set[str]:
     return {f"{json.loads(inputs)['mark'].removeprefix('struck-')}/{step}" for inputs, step in rows}
 
 
+# A start of a process takes seconds on a busy machine, and there are four.
+@pytest.mark.timeout(300)
 def test_kills_at_random_points(tmp_path: Path, provider_environment: dict[str, str], stand_in: str) -> None:
     chance, receiver = random.Random(11), Receiver()  # noqa: S311 - where to kill is no secret
     frozen: dict[str, int] = {}
@@ -103,7 +106,7 @@ def test_a_program_dies_with_its_runner_and_is_done_again_alone(tmp_path: Path) 
     with process(tmp_path, {"PYTHONPATH": path}, *flags) as (_, runner):
         (second,) = eventually(lambda: {pid for pid, _ in lines()} - {first})
         assert runner.tell(run_id, "cancel").json()["status"] == "cancelled"
-        assert not _lives(second)
+        assert eventually(lambda: not _lives(second))
     assert max(at for pid, at in lines() if pid == first) < min(at for pid, at in lines() if pid == second)
 
 

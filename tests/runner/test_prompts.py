@@ -106,7 +106,7 @@ def test_a_prompt_can_be_written_here(runner: Runner) -> None:
     [
         ({}, 422, "give `pipeline` or `prompt`, one of the two"),
         ({"pipeline": "described", "prompt": "x"}, 422, "give `pipeline` or `prompt`, one of the two"),
-        ({"prompt": "x", "inputs": {"a": [float("nan")]}}, 422, "`inputs` holds a number that JSON does not know"),
+        ({"prompt": "x", "inputs": {"a": [float("nan")]}}, 400, "a number is infinite or none at all"),
         ({"pipeline": "nope"}, 404, "there is no pipeline 'nope'"),
         ({"pipeline": "described"}, 422, "input 'topic': needs a value of type string"),
     ],

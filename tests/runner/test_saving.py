@@ -133,6 +133,7 @@ def test_a_link_inside_the_folder_is_a_pipeline(runner: Runner, client: RunnerCl
         (BOMB + "name: bomb\nsteps: [{name: a, type: echo, value: x}]\n", "are aliases nested?"),
         ("name: bomb\nsteps: &s [{name: a, type: echo, value: *s}]\n", ""),
         ("x: " + "[" * 5000, "nested deeper than"),
+        ("x: [" + "y, " * 60_000 + "]", "has more than 50000 values"),
         ("name: bomb\nsteps: !!python/object/apply:os.system ['true']\n", "tag"),
         ("# " + "x" * (1 << 20) + "\n" + text("bomb"), "larger than 1048576 characters"),
     ],

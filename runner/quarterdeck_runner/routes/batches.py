@@ -168,7 +168,10 @@ async def list_items(
 @router.get(
     "/{batch_id}/results.jsonl",
     response_class=StreamingResponse,
-    responses={200: {"content": {"application/x-ndjson": {}}}, **documented(404)},
+    responses={
+        200: {"content": {"application/x-ndjson": {"example": '{"number": 1, "status": "completed"}\n'}}},
+        **documented(404),
+    },
 )
 async def results_as_jsonl(batch_id: str, runner: Runner) -> StreamingResponse:
     """Every item as a line of JSON, in order."""
@@ -183,7 +186,10 @@ async def results_as_jsonl(batch_id: str, runner: Runner) -> StreamingResponse:
 @router.get(
     "/{batch_id}/results.csv",
     response_class=StreamingResponse,
-    responses={200: {"content": {"text/csv": {}}}, **documented(404)},
+    responses={
+        200: {"content": {"text/csv": {"example": "number,status,output\n1,completed,fine\n"}}},
+        **documented(404),
+    },
 )
 async def results_as_csv(batch_id: str, runner: Runner) -> StreamingResponse:
     """Every item as a row of CSV, in order, each input in a column of its own."""
