@@ -23,7 +23,7 @@ from quarterdeck.serving import (
     url_of,
     wrong_settings,
 )
-from quarterdeck_collector.auth import Tokens
+from quarterdeck.tokens import Tokens
 from quarterdeck_collector.settings import Settings
 
 if TYPE_CHECKING:
@@ -101,8 +101,8 @@ async def _run(settings: Settings) -> int:
 async def _serve(
     settings: Settings, tokens: Tokens, otlp: socket.socket, sql: socket.socket | None, rpc: "Bound"
 ) -> int:
+    from quarterdeck.connections import server
     from quarterdeck_collector.app import create_app
-    from quarterdeck_collector.connections import server
     from quarterdeck_collector.doors import guard_clickhouse, guard_otlp
     from quarterdeck_collector.embedded import create_sql_app
     from quarterdeck_collector.queries import Limits, end_queries

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, PlainTextResponse
 
-from quarterdeck_collector.auth import Tokens
+from quarterdeck.tokens import Tokens
 from quarterdeck_collector.care.routes import router as admin
 from quarterdeck_collector.collector import Collector
 from quarterdeck_collector.counters import Gauges

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
 from quarterdeck.serving import sole_owner
+from quarterdeck.tokens import Tokens
 from quarterdeck_collector import prices
-from quarterdeck_collector.auth import Tokens
 from quarterdeck_collector.broker import Broker
 from quarterdeck_collector.care import retention
 from quarterdeck_collector.care.beside import beside

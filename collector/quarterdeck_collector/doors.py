@@ -11,7 +11,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Send
 from starlette.types import Scope as Request
 
-from quarterdeck_collector.auth import DeniedError, Scope, Tokens, token_in
+from quarterdeck.tokens import DeniedError, Scope, Tokens, token_in
 from quarterdeck_collector.receive import otlp
 
 OPEN_PATHS: Final = frozenset({"/healthz", "/readyz", "/ping"})
@@ -77,7 +77,7 @@ class Doors:
         try:
             self._admit(request)
         except DeniedError as error:
-            refusal = Refusal(401 if error.code == otlp.UNAUTHENTICATED else 403, error.code, str(error))
+            refusal = Refusal(*otlp.denial(error), str(error))
             await self._manners.refuse(request, refusal)(request, receive, send)
             return
         await self._serve(request, receive, send)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
 from typing import Any, Final
 
-from quarterdeck_collector.price_file import FIRST_DAY, LAST_DAY
+from quarterdeck.price_file import FIRST_DAY, LAST_DAY
 
 PROVIDER_NAMES: Final = {
     "anthropic": ("anthropic", ""),

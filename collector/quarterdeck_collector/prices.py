@@ -9,8 +9,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
+from quarterdeck.price_file import Price, PriceFile, read
 from quarterdeck_collector.package_prices import PROVIDER_NAMES
-from quarterdeck_collector.price_file import Price, PriceFile, read
 from quarterdeck_collector.store import Store
 
 _PACKAGE: Final = "genai-prices"

@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 from pydantic import Field, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, CliImplicitFlag, NoDecode, SettingsConfigDict
 
-from quarterdeck_collector import price_file
+from quarterdeck import price_file
+from quarterdeck.tokens import TOKEN_FILE
 from quarterdeck_collector.care.retention import Retention
 
 if TYPE_CHECKING:
@@ -19,9 +20,6 @@ MEBIBYTE: Final = 1 << 20
 
 _NEXT_URL: Final = re.compile(r"[\s,]+(?=[a-z]+://)")
 """A comma may also be a part of a URL."""
-
-TOKEN_FILE: Final = "tokens.json"  # noqa: S105 - the name of a file
-"""In the data directory; see :mod:`quarterdeck_collector.auth`."""
 
 
 class Settings(BaseSettings):

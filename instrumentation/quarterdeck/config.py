@@ -21,7 +21,7 @@ from quarterdeck.addresses import base_url, checked_exporters, default_endpoint,
 from quarterdeck.capture import MODES, Capture, Mode, from_environment
 from quarterdeck.channel import Channel, otlp_log_exporter
 from quarterdeck.context import StampProcessor, captured_here
-from quarterdeck.control import Control
+from quarterdeck.control import Commander, Control
 from quarterdeck.export import (
     MAKING,
     REFUSED_EXIT_S,
@@ -88,7 +88,7 @@ class State:
     batches: list[CleanBatchProcessor] = field(default_factory=list)
     live: Live | None = None
     bridge: Bridge | None = None
-    control: Control | None = None
+    control: Commander | None = None
 
 
 _redactor: Final = Redactor()
@@ -257,9 +257,15 @@ def live() -> Live | None:
     return _state.live if _state is not None else None
 
 
-def control() -> Control | None:
-    """The connection to the runner, where there is one."""
+def control() -> Commander | None:
+    """Whoever commands the runs of this process, if anybody."""
     return _state.control if _state is not None else None
+
+
+def obey(commander: Commander) -> None:
+    """Let somebody else than a runner over HTTP command the runs of this process."""
+    if _state is not None:
+        _state.control = commander
 
 
 def deliver(span: Any) -> None:
@@ -317,7 +323,7 @@ def _start(settings: Settings, exporters: tuple[SpanExporter | str, ...], sender
         state.batches.append(_to_url(url, "", senders, Health(url)) if isinstance(target, str) else _batches(target))
     _relay(provider).targets = (*targets, *state.batches)
     if settings.runner_url:
-        state.control = Control(settings.runner_url, settings.service_name)
+        state.control = Control(settings.runner_url, settings.service_name, settings.token)
     _register_hooks()
     threads.install()
     process_pools.install()

@@ -59,6 +59,8 @@ class Run:
         self.started_ns = time.time_ns()
         self.current_step = ""
         self.capture = Capture()
+        self.hosted = False
+        """Whether the pipeline that begins next is this run, of which another process tells beginning and end."""
         self.gate: Gate | None = None
         self.on_status: Callable[[Run], None] = _nobody
         self._status = "running"

@@ -8,9 +8,10 @@ import os
 import threading
 import urllib.request
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from quarterdeck.context import Run
+from quarterdeck.export import bearer
 from quarterdeck.guard import guarded
 
 log: Final = logging.getLogger("quarterdeck")
@@ -105,16 +106,37 @@ def _in_event_loop() -> bool:
     return True
 
 
+class Commander(Protocol):
+    """Whoever may pause, resume and cancel the runs of this process."""
+
+    def opened(self, run: Run, gate: Gate) -> None:
+        """A run begins; commands go to its gate."""
+
+    def changed(self) -> None:
+        """A status changed."""
+
+    def closed(self, run: Run) -> None:
+        """A run has ended."""
+
+    def close(self) -> None:
+        """Telemetry stops."""
+
+    def after_fork(self) -> None:
+        """This is a forked child: the runs belong to the parent."""
+
+
 class Control:
     """Heartbeats of the open runs, and the commands in the replies.
 
     Args:
         runner_url: base URL of the runner.
         service_name: name of this program.
+        token: token for a runner that asks for one; empty for none.
     """
 
-    def __init__(self, runner_url: str, service_name: str) -> None:
+    def __init__(self, runner_url: str, service_name: str, token: str = "") -> None:
         self._url = f"{runner_url}/v1/heartbeats"
+        self._headers = {"Content-Type": "application/json", **bearer(token)}
         self._service = service_name
         self._runs: dict[str, tuple[Run, Gate]] = {}
         self._ended: list[dict[str, Any]] = []
@@ -185,7 +207,7 @@ class Control:
 
     def _post(self, body: dict[str, Any]) -> dict[str, Any] | None:
         request = urllib.request.Request(  # noqa: S310 - the scheme was checked when the URL was configured
-            self._url, json.dumps(body).encode(), {"Content-Type": "application/json"}, method="POST"
+            self._url, json.dumps(body).encode(), self._headers, method="POST"
         )
         try:
             with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as response:  # noqa: S310 - as above

@@ -1,5 +1,6 @@
 """``@pipeline`` and ``@step``: one factory for decorators, with and without arguments, and for ``with`` blocks."""
 
+import contextlib
 import functools
 from collections.abc import Callable
 from types import TracebackType
@@ -10,6 +11,7 @@ from opentelemetry.context import get_current
 from quarterdeck.capture import Mode, checked
 from quarterdeck.context import Run, Step
 from quarterdeck.execution import (
+    PIPELINE_MARK,
     PipelineSpec,
     StepSpec,
     boundary,
@@ -113,6 +115,8 @@ def pipeline(
     def open_for(fn: Callable[..., Any] | None) -> Open:
         versioned = _version(version, fn)
         spec = PipelineSpec(label or _name(fn, "pipeline"), versioned, config, total, input, mode)
+        with contextlib.suppress(AttributeError):
+            setattr(fn, PIPELINE_MARK, spec)
         return lambda arguments: open_run(spec, arguments)
 
     return Block(open_for) if name is None or isinstance(name, str) else decorate(name, open_for)

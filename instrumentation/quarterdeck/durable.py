@@ -116,6 +116,19 @@ def status(run: RunIdentity, status: str) -> None:
             handle.status = status
 
 
+def elsewhere(run_id: str) -> None:
+    """Tell no more of a run, because another process goes on with it.
+
+    Args:
+        run_id: id of the run.
+    """
+    with guarded("leave a durable run to another process"):
+        handle = _STARTED.pop(run_id, None)
+        channel = live_channel()
+        if handle is not None and channel is not None:
+            channel.forget(handle.span.get_span_context().span_id)
+
+
 def finished(
     run: RunIdentity,
     *,
@@ -161,6 +174,22 @@ def attach(run: RunIdentity) -> Iterator[None]:
         run: whose.
     """
     handle = _STARTED.get(run.run_id) or _handle(run)
+    token = attach_context(context_with(handle, None, handle.span))
+    try:
+        yield
+    finally:
+        detach(token)
+
+
+@contextmanager
+def hosted(run: RunIdentity) -> Iterator[None]:
+    """Make the first pipeline that begins in the block this very run; another process tells its beginning and end.
+
+    Args:
+        run: whose.
+    """
+    handle = _handle(run)
+    handle.hosted = True
     token = attach_context(context_with(handle, None, handle.span))
     try:
         yield

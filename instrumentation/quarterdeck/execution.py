@@ -25,6 +25,9 @@ _RECORDING: Final = guarded("record the end of a span")
 _TELLING: Final = guarded("tell the end of a span")
 _ENDING: Final = guarded("end a span")
 
+PIPELINE_MARK: Final = "__quarterdeck_pipeline__"
+"""Attribute of decorated functions that holds their :class:`PipelineSpec`."""
+
 Handle = TypeVar("Handle", Run, Step)
 
 
@@ -181,7 +184,10 @@ _STEP_KEYS: Final = (semconv.STEP_STATUS, semconv.STEP_OUTPUT)
 def open_run(spec: PipelineSpec, arguments: Any = None) -> Execution[Run] | Execution[Step]:
     """Start a run; inside another run, a step of that one."""
     given = spec.input if spec.input is not None else arguments
-    if current_run() is not None:
+    around = current_run()
+    if around is not None and around.hosted:
+        return _move_in(spec, around)
+    if around is not None:
         return open_step(StepSpec(spec.name, kind="pipeline", input=given, capture=spec.capture))
     capture = config.capture().narrowed(spec.capture)
     run = Run(new_run_id(), spec.name, version=spec.version(), steps_total=spec.total)
@@ -197,6 +203,20 @@ def open_run(spec: PipelineSpec, arguments: Any = None) -> Execution[Run] | Exec
         channel.opened(live.RUN, run.span, attributes, context)
     _connect_control(run, gate)
     run.on_status = _tell_status
+    execution = Execution(run, run.span, context, _RUN_KEYS, lambda status: _settle_run(run, status))
+    execution.gate = gate
+    return execution
+
+
+def _move_in(spec: PipelineSpec, run: Run) -> Execution[Run]:
+    """Be a run whose beginning and end another process tells."""
+    run.hosted = False
+    run.steps_total = spec.total
+    run.capture = config.capture().narrowed(spec.capture)
+    run.gate = gate = Gate()
+    _connect_control(run, gate)
+    run.on_status = _tell_status
+    context = context_with(run, None, run.span)
     execution = Execution(run, run.span, context, _RUN_KEYS, lambda status: _settle_run(run, status))
     execution.gate = gate
     return execution

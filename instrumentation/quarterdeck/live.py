@@ -164,6 +164,11 @@ class Live:
         """Whether something is registered under this span id."""
         return span_id in self._open
 
+    def forget(self, span_id: int) -> None:
+        """Say nothing more of a span: another process does."""
+        with self._lock:
+            self._open.pop(span_id, None)
+
     def amend(self, span_id: int, start: Mapping[str, Any]) -> None:
         """Add to what the start event will carry."""
         with self._lock:

@@ -8,6 +8,7 @@ from opentelemetry import trace
 from quarterdeck import config, semconv
 from quarterdeck.channel import record_of
 from quarterdeck.context import Run, Step, current_run, current_step, identity_of
+from quarterdeck.events import emit
 from quarterdeck.guard import guarded
 
 
@@ -40,14 +41,7 @@ def score(
             semconv.EVALUATION_EXPLANATION: explanation if config.capture().full else None,
             semconv.RESPONSE_ID: response_id,
         }
-        record = record_of(semconv.EVENT_EVALUATION, span.get_span_context(), time.time_ns(), given)
-        channel = config.live()
-        if channel is not None:
-            channel.record(record)
-            return
-        from opentelemetry._logs import get_logger
-
-        get_logger(semconv.LOG_SCOPE).emit(record)
+        emit(record_of(semconv.EVENT_EVALUATION, span.get_span_context(), time.time_ns(), given))
 
 
 def _identity(of: Any) -> dict[str, Any]:

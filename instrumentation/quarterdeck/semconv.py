@@ -74,6 +74,9 @@ STEP_OUTPUT: Final = "quarterdeck.step.output"
 STEP_STATUS: Final = "quarterdeck.step.status"
 """One of :data:`STEP_STATUSES`."""
 
+STEP_REUSED: Final = "quarterdeck.step.reused"
+"""Whether the result was taken from an earlier run, which this one retries or replays."""
+
 STEP_TOKEN_BUDGET: Final = "quarterdeck.step.token_budget"  # noqa: S105 - a budget of LLM tokens, no secret
 """How many tokens the step may use."""
 
@@ -178,6 +181,32 @@ EVALUATION_LABEL: Final = "gen_ai.evaluation.score.label"
 
 EVALUATION_EXPLANATION: Final = "gen_ai.evaluation.explanation"
 """Why."""
+
+# --- control ---------------------------------------------------------------------------------------
+
+EVENT_CONTROL: Final = "quarterdeck.control"
+"""Somebody steered a run or changed the runner, or was refused; sent in :data:`LOG_SCOPE`, kept with the logs."""
+
+CONTROL_ACTION: Final = "quarterdeck.control.action"
+"""What was asked for: name of the operation, such as ``cancel_run``."""
+
+CONTROL_ACTOR: Final = "quarterdeck.control.actor"
+"""Who asked: name of the token, or ``local`` where none is needed."""
+
+CONTROL_REASON: Final = "quarterdeck.control.reason"
+"""Why it was refused."""
+
+HTTP_METHOD: Final = "http.request.method"
+"""Method of the request."""
+
+HTTP_STATUS: Final = "http.response.status_code"
+"""Status that it was answered with."""
+
+URL_PATH: Final = "url.path"
+"""Path of the request."""
+
+CLIENT_ADDRESS: Final = "client.address"
+"""Address that the request came from."""
 
 # --- resource --------------------------------------------------------------------------------------
 

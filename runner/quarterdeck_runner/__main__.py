@@ -1,21 +1,26 @@
 """Run the runner: ``python -m quarterdeck_runner`` or ``quarterdeck runner``."""
 
 import asyncio
-import contextlib
 import logging
+import os
 import signal
 import socket
 import sys
-from collections.abc import Iterator, Sequence
-from typing import Final
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
 
-import uvicorn
 from pydantic import ValidationError
 from pydantic_settings import CliApp
 
 import quarterdeck as qd
-from quarterdeck.serving import InUseError, PortError, listen, url_of, wrong_settings
+from quarterdeck.serving import INTERNAL_TOKEN, InUseError, PortError, is_loopback, listen, url_of, wrong_settings
+from quarterdeck.tokens import Scope, Tokens
+from quarterdeck_runner.key_stores import KeyStoreError
+from quarterdeck_runner.keys import scrub
 from quarterdeck_runner.settings import Settings
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
 
 FAILED: Final = 1
 USAGE: Final = 2
@@ -24,12 +29,18 @@ USAGE: Final = 2
 log = logging.getLogger("quarterdeck.runner")
 
 
-class _Server(uvicorn.Server):
-    """A uvicorn server that leaves signals to its caller."""
+_OPEN_DOOR: Final = (
+    "%s can be reached from other machines, and whoever reaches it could spend your API keys; make a token first with "
+    "'quarterdeck token create --name NAME --scope run --data-dir %s', or listen on 127.0.0.1"
+)
 
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
+
+class _CleanFormatter(logging.Formatter):
+    """Writes no key, whoever quotes one."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Format a record with its traceback, then clean it."""
+        return scrub(super().format(record))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -41,7 +52,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         Exit code: 0 after a stop, 1 if the database could not be opened, 2 for a wrong setting or a busy port.
     """
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(name)s: %(message)s")
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_CleanFormatter("%(name)s: %(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
     logging.getLogger("quarterdeck").setLevel(logging.INFO)
     try:
         settings = CliApp.run(Settings, cli_args=list(sys.argv[1:] if argv is None else argv))
@@ -59,12 +72,17 @@ def main(argv: Sequence[str] | None = None) -> int:
 async def _run(settings: Settings) -> int:
     from quarterdeck_runner.app import create_app
 
+    local, siblings = is_loopback(settings.host), os.environ.get(INTERNAL_TOKEN, "")
+    tokens = Tokens(settings.token_file, local=local, siblings=siblings, opens=[Scope.ADMIN])
+    if not local and not tokens.usable:
+        log.error(_OPEN_DOOR, settings.host, settings.data_dir)
+        return USAGE
     try:
         with listen(settings.host, settings.runner_port, "runner-port") as listener:
-            app = create_app(settings)
+            app = create_app(settings, tokens)
             async with app.router.lifespan_context(app):
-                await _serve(app, listener)
-    except PortError as error:
+                await _serve(app, listener, settings)
+    except (PortError, KeyStoreError) as error:
         log.error("%s", error)  # noqa: TRY400 - one line for a person, not a traceback
         return USAGE
     except InUseError as error:
@@ -73,23 +91,15 @@ async def _run(settings: Settings) -> int:
     return 0
 
 
-async def _serve(app: object, listener: socket.socket) -> None:
-    server = _Server(
-        uvicorn.Config(
-            app,  # type: ignore[arg-type]  # uvicorn's name for an application is private
-            lifespan="off",
-            log_level="warning",
-            access_log=False,
-            server_header=False,
-            timeout_graceful_shutdown=2,
-            ws="none",
-        )
-    )
+async def _serve(app: "ASGIApp", listener: socket.socket, settings: Settings) -> None:
+    from quarterdeck.connections import server
+
+    serving = server(app, settings.client_patience, settings.max_connections)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, lambda: setattr(server, "should_exit", True))
+        loop.add_signal_handler(number, lambda: setattr(serving, "should_exit", True))
     log.info("listening: %s", url_of(listener))
-    await server.serve(sockets=[listener])
+    await serving.serve(sockets=[listener])
 
 
 if __name__ == "__main__":

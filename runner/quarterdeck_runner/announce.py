@@ -2,17 +2,17 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
-from pathlib import Path
+from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Any, Final
 
 from opentelemetry import trace
 
 import quarterdeck as qd
-from quarterdeck import durable, semconv
-from quarterdeck_runner.spec import Pipeline, Step
+from quarterdeck import config, durable, semconv
+from quarterdeck_runner.definitions import pipeline_of
+from quarterdeck_runner.scope import Record
+from quarterdeck_runner.spec import Step
 from quarterdeck_runner.store import RunRow, RunStore
-from quarterdeck_runner.validate import validate
 
 _FLUSH_S: Final = 5.0
 _SETTLE_S: Final = 1.0
@@ -25,11 +25,6 @@ class RunFailedError(Exception):
 def identity(row: RunRow) -> durable.RunIdentity:
     """Trace identity of a run, the same in every process."""
     return durable.identity(row.id, row.pipeline, row.version)
-
-
-def pipeline_of(row: RunRow) -> Pipeline:
-    """The pipeline as it was when the run was asked for."""
-    return validate(row.source, Path(row.file)).pipeline
 
 
 class Announcer:
@@ -45,10 +40,13 @@ class Announcer:
     def __init__(self, store: RunStore) -> None:
         self._store = store
         self._told: set[str] = set()
+        self._open: set[str] = set()
+        self.on_end: Callable[[], None] = _nobody
 
     def opened(self, row: RunRow) -> None:
         """Tell that a run is there, or there again."""
         pipeline = pipeline_of(row)
+        self._open.add(row.id)
         durable.started(
             identity(row),
             start_ns=row.started_ns or row.created_ns,
@@ -57,6 +55,17 @@ class Announcer:
             steps_total=row.steps_total,
         )
         self.status(row)
+
+    @property
+    def open(self) -> frozenset[str]:
+        """Ids of the runs whose life this process tells."""
+        return frozenset(self._open)
+
+    def elsewhere(self, run_ids: Iterable[str]) -> None:
+        """Tell no more of runs that another runner looks after now."""
+        for run_id in run_ids:
+            durable.elsewhere(run_id)
+            self._open.discard(run_id)
 
     def status(self, row: RunRow) -> None:
         """Tell the status of a run."""
@@ -74,7 +83,9 @@ class Announcer:
             config=pipeline_of(row).document,
             input=row.inputs,
         )
+        self._open.discard(row.id)
         self._told.add(row.id)
+        self.on_end()
 
     @contextlib.asynccontextmanager
     async def working(self) -> AsyncIterator[None]:
@@ -100,16 +111,40 @@ class Announcer:
             self._told.difference_update(told)
 
 
-def skipped(run: durable.RunIdentity, step: Step, number: int, total: int) -> None:
-    """Write the span of a step that did not run because its condition does not hold."""
+def _nobody() -> None:
+    """Nobody listens."""
+
+
+def skipped(run: durable.RunIdentity | None, step: Step, number: int, total: int) -> None:
+    """Write the span of a step that did not run because its condition does not hold.
+
+    Args:
+        run: whose step; ``None`` for a step inside the one that is under way.
+        step: which.
+        number: its position, counted from 1.
+        total: how many steps there are.
+    """
+    _instant(run, step, number, total, {semconv.STEP_STATUS: "skipped"})
+
+
+def reused(run: durable.RunIdentity, step: Step, number: int, total: int, record: Record) -> None:
+    """Write the span of a step whose result comes from an earlier run."""
+    output = record["data"] if record.get("data") is not None else record.get("text")
+    status = "completed" if record.get("success") else "failed"
+    attributes = {semconv.STEP_STATUS: "skipped" if record.get("skipped") else status, semconv.STEP_REUSED: True}
+    captured = config.capture().value(output)
+    _instant(run, step, number, total, attributes | ({} if captured is None else {semconv.STEP_OUTPUT: captured}))
+
+
+def _instant(run: durable.RunIdentity | None, step: Step, number: int, total: int, further: dict[str, Any]) -> None:
     attributes: dict[str, Any] = {
         semconv.STEP_NAME: step.name,
         semconv.STEP_INDEX: number,
         semconv.STEP_TOTAL: total,
         semconv.STEP_KIND: step.type,
-        semconv.STEP_STATUS: "skipped",
+        **further,
     }
-    with durable.attach(run):
+    with durable.attach(run) if run is not None else contextlib.nullcontext():
         span = trace.get_tracer(semconv.SCOPE).start_span(f"step {step.name}", attributes=attributes)
         span.set_attribute(semconv.STEP_ID, trace.format_span_id(span.get_span_context().span_id))
         span.end()

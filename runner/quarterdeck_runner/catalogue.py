@@ -8,8 +8,9 @@ from typing import Final
 
 from quarterdeck_runner.diagnostics import Diagnostic
 from quarterdeck_runner.files import candidates
+from quarterdeck_runner.python_pipelines import Modules
 from quarterdeck_runner.source import MAX_BYTES
-from quarterdeck_runner.spec import Pipeline
+from quarterdeck_runner.spec import Nested, Pipeline, every
 from quarterdeck_runner.validate import Validated, validate
 
 _SUFFIXES: Final = (".yaml", ".yml")
@@ -26,23 +27,27 @@ class Entry:
         source: its text.
         diagnostics: all its problems.
         runnable: whether it can be run.
+        kind: ``yaml`` or ``python``.
     """
 
     pipeline: Pipeline
     source: str
     diagnostics: tuple[Diagnostic, ...]
     runnable: bool
+    kind: str = "yaml"
 
 
 class Catalogue:
-    """All pipelines of a folder.
+    """All pipelines of a folder and of some Python modules.
 
     Args:
         folder: where the files are; it may come into being later.
+        modules: the Python modules.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, modules: Modules | None = None) -> None:
         self.folder = folder
+        self._modules = modules or Modules(())
         self._cache: dict[Path, tuple[Fingerprint, Entry]] = {}
 
     def entries(self) -> list[Entry]:
@@ -55,15 +60,26 @@ class Catalogue:
             entry = self._entry(path)
             first = taken.setdefault(entry.pipeline.name, path)
             entries.append(entry if first == path else _second(entry, first))
+        for found in self._modules.found():
+            entry = Entry(found.pipeline, found.source, found.diagnostics, not found.problem, "python")
+            where = found.pipeline.file / str(found.pipeline.document.get("function"))
+            first = taken.setdefault(entry.pipeline.name, where)
+            entries.append(entry if first == where else _second(entry, first))
         return sorted(entries, key=lambda entry: entry.pipeline.name)
 
     def find(self, name: str) -> Entry | None:
         """A pipeline by its name."""
         return next((entry for entry in self.entries() if entry.pipeline.name == name), None)
 
+    def holds(self, path: Path) -> bool:
+        """Whether a file is in the folder, wherever links lead."""
+        return path.resolve().is_relative_to(self.folder.resolve())
+
     @property
     def hint(self) -> str:
         """What to do when there is nothing to run; empty if there is something."""
+        if self._modules.targets:
+            return ""
         if not self.folder.is_dir():
             return (
                 f"there is no folder {self.folder.absolute()}: make it and put *.yaml files into it, or choose another "
@@ -78,12 +94,19 @@ class Catalogue:
             yield from (path for path in self.folder.iterdir() if path.suffix in _SUFFIXES and path.is_file())
 
     def _entry(self, path: Path) -> Entry:
+        if not self.holds(path):
+            return _unread(path, "the file is a link that leads out of the folder: put the file itself here")
         cached = self._cache.get(path)
         if cached is not None and cached[0] == _fingerprint(path, cached[1].pipeline):
             return cached[1]
         entry = _read(path)
         self._cache[path] = (_fingerprint(path, entry.pipeline), entry)
         return entry
+
+
+def _unread(path: Path, message: str) -> Entry:
+    problem = Diagnostic(1, 1, "error", path.name, message)
+    return Entry(Pipeline(path.stem, "", "", path, (), {}, "", ()), "", (problem,), runnable=False)
 
 
 def _read(path: Path) -> Entry:
@@ -96,8 +119,7 @@ def _read(path: Path) -> Entry:
             if isinstance(error, UnicodeDecodeError)
             else f"it cannot be read: {error.strerror}"
         )
-        problem = Diagnostic(1, 1, "error", path.name, message)
-        return Entry(Pipeline(path.stem, "", "", path, (), {}, "", ()), "", (problem,), runnable=False)
+        return _unread(path, message)
     found: Validated = validate(source, path)
     return Entry(found.pipeline, source, found.diagnostics, found.runnable)
 
@@ -110,10 +132,19 @@ def _second(entry: Entry, first: Path) -> Entry:
 
 
 def _fingerprint(path: Path, pipeline: Pipeline) -> Fingerprint:
-    """Sizes and times of the file and of the files its prompts name: a missing one may appear."""
-    parts = [part for step in pipeline.steps for call in step.calls for part in call.prompt if part.kind == "file"]
-    named = [place for part in parts for place in candidates(part.text, path.parent)]
+    """Sizes and times of the file and of the files it names, in prompts or to run: a missing one may appear."""
+    named = [place for written, folder in _named(pipeline) for place in candidates(written, folder)]
     return tuple(_stamp(place) for place in dict.fromkeys([path, *named]))
+
+
+def _named(pipeline: Pipeline) -> Iterator[tuple[str, Path]]:
+    folder = pipeline.file.parent
+    for step in every(pipeline.steps):
+        yield from ((part.text, folder) for call in step.calls for part in call.prompt if part.kind == "file")
+        if isinstance(file := step.written.get("pipeline_file"), str):
+            yield file, folder
+        if isinstance(step.action, Nested):
+            yield from _named(step.action.pipeline)
 
 
 def _stamp(path: Path) -> tuple[str, int, int]:

@@ -3,7 +3,7 @@
 import logging
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from quarterdeck.prompt import Part as Stretch
 from quarterdeck.prompt import RenderedPrompt
@@ -16,6 +16,14 @@ from quarterdeck_runner.template import Piece, Slot, TemplateError, as_text, ren
 log = logging.getLogger("quarterdeck.runner")
 
 
+MAX_PROMPT_CHARACTERS: Final = 8_000_000
+"""More no model takes, and memory would not like it."""
+
+
+class PromptError(Exception):
+    """A prompt cannot be sent; the message says why."""
+
+
 @dataclass(frozen=True)
 class Folders:
     """Where a run reads and writes.
@@ -23,10 +31,12 @@ class Folders:
     Args:
         pipeline: folder of the pipeline's file.
         outputs: the run's own output folder.
+        workspace: folder of ``file_ops`` below it.
     """
 
     pipeline: Path
     outputs: Path
+    workspace: str = "workspace"
 
 
 def compose(parts: tuple[Part, ...], scope: Scope, folders: Folders) -> RenderedPrompt:
@@ -40,6 +50,7 @@ def compose(parts: tuple[Part, ...], scope: Scope, folders: Folders) -> Rendered
     Raises:
         FileError: a file cannot be read.
         TemplateError: a path has no value, or a strict ``extract`` leads nowhere.
+        PromptError: the prompt is too long.
     """
     stretches: list[Stretch] = []
     variables: dict[str, Any] = {}
@@ -47,7 +58,9 @@ def compose(parts: tuple[Part, ...], scope: Scope, folders: Folders) -> Rendered
         if number:
             _append_newline(stretches)
         stretches += _stretches(part, scope, folders, variables)
-    template = "\n".join(part.text for part in parts if part.kind == "static")
+    if (length := sum(len(stretch["text"]) for stretch in stretches)) > MAX_PROMPT_CHARACTERS:
+        raise PromptError(f"the prompt has {length} characters, and at most {MAX_PROMPT_CHARACTERS} are sent")
+    template = "\n".join(part.text for part in parts if part.kind in {"static", "claude_continue"})
     return RenderedPrompt(stretches, template=template, variables=variables)
 
 
@@ -67,7 +80,9 @@ def _append_newline(stretches: list[Stretch]) -> None:
 
 
 def _stretches(part: Part, scope: Scope, folders: Folders, variables: dict[str, Any]) -> list[Stretch]:
-    if part.kind == "static":
+    if part.kind == "session_context":
+        return [{"kind": "previous_response", "source": part.session, "text": _session(part, scope)}]
+    if part.kind in {"static", "claude_continue"}:
         pieces = render(part.text, scope.lookup)
         _warn(pieces)
         variables.update({piece.slot.source: piece.text for piece in pieces if piece.slot and not piece.problem})
@@ -100,6 +115,11 @@ def _previous(part: Part, scope: Scope) -> str:
             raise TemplateError(f"the result of step '{part.text}' has no '{part.extract}'") from error
         log.warning("the result of step '%s' has no '%s': its whole text is taken", part.text, part.extract)
         return as_text(extract(record, ()))
+
+
+def _session(part: Part, scope: Scope) -> str:
+    exchanges = scope.session(render_strict(part.session, scope.lookup), part.last)
+    return "\n".join(f"User: {each['prompt']}\nAssistant: {each['text']}" for each in exchanges)
 
 
 def _warn(pieces: list[Piece]) -> None:

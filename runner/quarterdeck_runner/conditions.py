@@ -27,9 +27,10 @@ Lookup = Callable[[tuple[Segment, ...]], Any]
 _MATCH_SECONDS: Final = 0.5
 _MAX_SUBJECT: Final = 100_000
 _MAX_NUMBER: Final = 10**100
+_EXACT: Final = 2**53
 
 
-def compute(tree: Any, lookup: Lookup) -> Any:  # noqa: PLR0911 - one return for each kind of node
+def compute(tree: Any, lookup: Lookup) -> Any:  # noqa: C901, PLR0911 - one branch for each kind of node
     """Give the value of an expression.
 
     Args:
@@ -58,6 +59,8 @@ def compute(tree: Any, lookup: Lookup) -> Any:  # noqa: PLR0911 - one return for
             return _compare(operator.ge, middle, compute(low, lookup)) and _compare(
                 operator.le, middle, compute(high, lookup)
             )
+        case Call("now", ()):
+            return lookup(("now",))
         case Call(name, arguments):
             return _FUNCTIONS[name](*(compute(each, lookup) for each in arguments))
         case Choice(condition, yes, no):
@@ -217,6 +220,46 @@ def _as_text(value: Any) -> str:
     raise ExpressionError(f"{_shown(value)} is no text")
 
 
+def _list(value: Any) -> list[Any]:
+    if isinstance(value, (list, dict)):
+        return list(value.values()) if isinstance(value, dict) else value
+    raise ExpressionError(f"{_shown(value)} is no list")
+
+
+def _numbers(values: tuple[Any, ...]) -> list[int | float]:
+    found = [_number(value) for value in (_list(values[0]) if len(values) == 1 else values)]
+    if not found:
+        raise ExpressionError("the list is empty")
+    return found
+
+
+def _sum(value: Any) -> int | float:
+    return sum(_number(each) for each in _list(value))
+
+
+def _power(base: Any, exponent: Any) -> int | float:
+    first, second = _number(base), _number(exponent)
+    try:
+        # As a float: the power of two whole numbers may take for ever.
+        result = float(first) ** float(second)
+    except (OverflowError, ZeroDivisionError) as error:
+        raise ExpressionError("the number is too large") from error
+    if isinstance(result, complex) or not math.isfinite(result):
+        raise ExpressionError(f"{first} to the power of {second} is no number")
+    return int(result) if result.is_integer() and abs(result) < _EXACT else result
+
+
+def _root(value: Any) -> float:
+    number = _number(value)
+    if number < 0:
+        raise ExpressionError(f"{_shown(value)} has no square root")
+    return math.sqrt(number)
+
+
+def _span(seconds: int) -> Callable[[Any], int | float]:
+    return lambda value: _number(value) * seconds
+
+
 _BINARY: Final[dict[str, Callable[[Any, Any], Any]]] = {
     "==": _equal,
     "!=": lambda left, right: not _equal(left, right),
@@ -242,6 +285,21 @@ _FUNCTIONS: Final[dict[str, Callable[..., Any]]] = {
     "round": lambda value: round(_number(value)),
     "floor": lambda value: math.floor(_number(value)),
     "ceil": lambda value: math.ceil(_number(value)),
-    "min": lambda one, other: min(_number(one), _number(other)),
-    "max": lambda one, other: max(_number(one), _number(other)),
+    "min": lambda *values: min(_numbers(values)),
+    "max": lambda *values: max(_numbers(values)),
+    "count": _length,
+    "any": lambda value: any(map(truthy, _list(value))),
+    "all": lambda value: all(map(truthy, _list(value))),
+    "sum": _sum,
+    "average": lambda value: sum(_numbers((value,))) / len(_list(value)),
+    "sqrt": _root,
+    "pow": _power,
+    "add": functools.partial(_arithmetic, "+"),
+    "subtract": functools.partial(_arithmetic, "-"),
+    "multiply": functools.partial(_arithmetic, "*"),
+    "divide": functools.partial(_arithmetic, "/"),
+    "days": _span(86_400),
+    "hours": _span(3_600),
+    "minutes": _span(60),
+    "seconds": _span(1),
 }

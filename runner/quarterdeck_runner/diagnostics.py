@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+_MOST_COMPARED = 200
+
 Severity = Literal["error", "warning"]
 
 
@@ -51,6 +53,13 @@ class Report:
     def __init__(self, file: str) -> None:
         self.file = file
         self._found: set[Diagnostic] = set()
+        self._nested: list[Report] = []
+
+    def nested(self, file: str) -> "Report":
+        """The report of a file that this one names; its problems follow those of this one."""
+        report = Report(file)
+        self._nested.append(report)
+        return report
 
     def error(self, position: Position, message: str) -> None:
         """Note a problem that keeps the pipeline from running."""
@@ -62,16 +71,22 @@ class Report:
 
     @property
     def diagnostics(self) -> tuple[Diagnostic, ...]:
-        """All problems, in the order of the file."""
-        return tuple(sorted(self._found))
+        """All problems, in the order of the file; those of nested files follow, each once."""
+        found = dict.fromkeys(sorted(self._found))
+        for report in self._nested:
+            found.update(dict.fromkeys(report.diagnostics))
+        return tuple(found)
 
     @property
     def ok(self) -> bool:
         """Whether nothing keeps the pipeline from running."""
-        return all(each.severity != "error" for each in self._found)
+        return all(each.severity != "error" for each in self.diagnostics)
 
 
 def nearest(word: str, words: Iterable[str]) -> str:
     """Give ``; did you mean 'x'?`` for the most similar of ``words``, else an empty text."""
-    close = difflib.get_close_matches(word, sorted(words), n=1, cutoff=0.6)
+    known = sorted(words)
+    if len(known) > _MOST_COMPARED:  # a file may hold thousands of names, and each comparison takes its time
+        known = [each for each in known if each[:1] == word[:1]][:_MOST_COMPARED]
+    close = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
     return f"; did you mean '{close[0]}'?" if close else ""

@@ -6,6 +6,7 @@ DBOS is a singleton of the process, and so is what this module sets up.
 import asyncio
 import contextlib
 import logging
+import secrets
 import socket
 import sqlite3
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
+import sqlalchemy
 from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer
 
 from quarterdeck.serving import sole_owner
@@ -25,7 +27,9 @@ _POLL_S: Final = 0.2
 _THREADS: Final = 16
 _THREADS_AFTER: Final = 2
 _SQLITE: Final = "sqlite:///"
-_NO_TROUBLE: Final = ("ancelled", "outcome was not recorded")
+_MIGRATING: Final = 7_125_830_991
+"""Number of the lock under which tables are made; any will do that nobody else takes."""
+_NO_TROUBLE: Final = ("ancelled", "outcome was not recorded", "no longer owned by this execution")
 
 
 @contextlib.contextmanager
@@ -38,7 +42,7 @@ def database(url: str) -> Iterator[None]:
     Raises:
         InUseError: another process owns it.
     """
-    if not url.startswith(_SQLITE):
+    if is_shared(url):
         yield
         return
     path = Path(url.removeprefix(_SQLITE))
@@ -48,19 +52,47 @@ def database(url: str) -> Iterator[None]:
         yield
 
 
-async def launch(url: str, concurrency: int) -> None:
-    """Start DBOS on the running event loop; it picks up the runs of an earlier process by itself.
+def is_shared(url: str) -> bool:
+    """Whether several runners may work on a database."""
+    return not url.startswith(_SQLITE)
+
+
+def name_of_runner(url: str) -> str:
+    """Name this runner: DBOS hands the runs of a name to whoever starts under it.
+
+    Args:
+        url: as SQLAlchemy writes it.
+    """
+    # On SQLite there is one process, which goes on with what it left. Elsewhere two must never share a name.
+    return f"{socket.gethostname()}-{secrets.token_hex(4)}" if is_shared(url) else "local"
+
+
+@contextlib.contextmanager
+def one_at_a_time(url: str) -> Iterator[None]:
+    """Let runners that start together make the tables of a shared database one after the other."""
+    if not is_shared(url):
+        yield
+        return
+    engine = sqlalchemy.create_engine(url)
+    with engine.connect() as connection:
+        connection.execute(sqlalchemy.text(f"SELECT pg_advisory_lock({_MIGRATING})"))
+        yield
+    engine.dispose()
+
+
+async def launch(url: str, concurrency: int, me: str) -> None:
+    """Start DBOS on the running event loop; it picks up the runs that were left under this name by itself.
 
     Args:
         url: as SQLAlchemy writes it.
         concurrency: runs at once.
+        me: name of this runner.
     """
     quieten()
     config: DBOSConfig = {
         "name": "quarterdeck-runner",
         "system_database_url": url,
-        # On SQLite there is one process; on Postgres machines need names of their own that survive a restart.
-        "executor_id": "local" if url.startswith(_SQLITE) else socket.gethostname(),
+        "executor_id": me,
         "application_version": APPLICATION_VERSION,
         "serializer": DBOSPortableJSONSerializer(),
         "max_executor_threads": _THREADS,

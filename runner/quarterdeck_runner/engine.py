@@ -7,28 +7,35 @@ truth about which steps are finished.
 import asyncio
 import contextlib
 import logging
-import time
 import weakref
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any
 
-from dbos import DBOS, SetWorkflowID
-from dbos import error as dbos_error
+from dbos import DBOS
 
-from quarterdeck.execution import new_run_id
-from quarterdeck_runner import announce, durability
-from quarterdeck_runner.execution import Execution
+from quarterdeck_runner import announce, continuing, durability
+from quarterdeck_runner.bodies import Bodies
+from quarterdeck_runner.continuing import Edits
+from quarterdeck_runner.definitions import pipeline_of
+from quarterdeck_runner.fleet import Fleet
+from quarterdeck_runner.interpreter import Interpreter
+from quarterdeck_runner.journal import FILES, Journal
+from quarterdeck_runner.limits import Limited, Limits
+from quarterdeck_runner.options import Options
 from quarterdeck_runner.providers import Providers
+from quarterdeck_runner.recovery import Recovery, begin, enqueue
+from quarterdeck_runner.rows import again, new_row
 from quarterdeck_runner.scope import Record
-from quarterdeck_runner.spec import Pipeline, Step
-from quarterdeck_runner.store import ACTIVE, Outcome, RunRow, RunStore
+from quarterdeck_runner.spec import Pipeline
+from quarterdeck_runner.store import ACTIVE, NOW, Position, RunRow, RunStore
+from quarterdeck_runner.workflow import Current
 
 log = logging.getLogger("quarterdeck.runner")
 
-_UNWIND_S: Final = 5.0
-
-T = TypeVar("T")
+_SILENCE_S = 10.0
+_NO_LIMITS = Limits({}, {})
 
 
 class UnknownRunError(Exception):
@@ -47,16 +54,34 @@ class Engine:
         outputs: root folder of output files.
         concurrency: runs at once; further ones wait.
         providers: whom the steps ask.
+        limits: how often they may be asked.
+        silence_s: seconds without a sign of life after which another runner is believed to be dead.
+        memory_mb: how much memory the process of a Python pipeline may take, in MiB; 0 for no limit.
     """
 
-    def __init__(self, url: str, outputs: Path, concurrency: int, providers: Providers) -> None:
-        self._url, self._outputs, self._concurrency, self._providers = url, outputs, concurrency, providers
-        self._store = RunStore(url)
+    def __init__(
+        self,
+        url: str,
+        outputs: Path,
+        concurrency: int,
+        providers: Providers,
+        *,
+        limits: Limits = _NO_LIMITS,
+        silence_s: float = _SILENCE_S,
+        memory_mb: int = 0,
+    ) -> None:
+        self._url, self._concurrency, self._providers = url, concurrency, providers
+        self._me = durability.name_of_runner(url)
+        self._store, self._journal = RunStore(url), Journal(url)
         self._announcer = announce.Announcer(self._store)
+        self._bodies = Bodies()
+        models = Limited(providers, limits)
+        self._interpreter = Interpreter(
+            self._store, self._announcer, models, outputs, self._journal, self._bodies, self._me, memory_mb
+        )
+        self._recovery = Recovery(self._store, self._announcer, self._me)
+        self._fleet = Fleet(url, self._me, silence_s) if durability.is_shared(url) else None
         self._locks: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
-        self._bodies: dict[str, set[asyncio.Task[Any]]] = {}
-        self._aborts: dict[str, asyncio.Future[None]] = {}
-        self._stopping = False
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -66,30 +91,141 @@ class Engine:
             InUseError: another runner owns the database.
         """
         with durability.database(self._url):
-            await asyncio.to_thread(self._store.open)
-            _Current.engine = self
-            async with self._announcer.working():
-                await durability.launch(self._url, self._concurrency)
-                try:
-                    await self._reconcile()
-                    yield
-                finally:
-                    await self._stop()
-            self._store.close()
+            Current.interpret = self._interpreter.interpret
+            async with self._announcer.working(), self._launched():
+                yield
+            await asyncio.to_thread(self._store.close)
+            await asyncio.to_thread(self._journal.close)
 
-    async def start(self, pipeline: Pipeline, source: str, inputs: Mapping[str, Any]) -> RunRow:
-        """Queue a run.
+    @contextlib.asynccontextmanager
+    async def _launched(self) -> AsyncIterator[None]:
+        with durability.one_at_a_time(self._url):
+            await asyncio.to_thread(self._store.open)
+            await asyncio.to_thread(self._journal.open)
+            if self._fleet is None:
+                await self._recovery.count_deaths()
+            await durability.launch(self._url, self._concurrency, self._me)
+        watch: asyncio.Task[None] | None = None
+        try:
+            if self._fleet is None:
+                await self._recovery.after_restart()
+            else:
+                await asyncio.to_thread(self._fleet.join)
+                watch = asyncio.create_task(self._fleet.watch(self._recovery, self._store, self._announcer))
+            yield
+        finally:
+            if watch is not None:
+                watch.cancel()
+                await asyncio.gather(watch, return_exceptions=True)
+            await self._stop()
+
+    async def start(
+        self,
+        pipeline: Pipeline,
+        source: str,
+        inputs: Mapping[str, Any],
+        options: Options | None = None,
+        *,
+        run_id: str = "",
+        new_id: str = "",
+    ) -> RunRow:
+        """Queue a run, or begin it at once.
 
         Args:
             pipeline: what to run.
             source: the text of its file; the run keeps it, whatever happens to the file.
             inputs: complete and checked.
+            options: how it differs from an ordinary run.
+            run_id: id of a run that has waited its turn elsewhere and begins now; by default a new one is queued.
+            new_id: id of a run that is queued; one of its own by default.
         """
-        row = new_row(pipeline, source, inputs)
-        await asyncio.to_thread(self._store.insert, row)
+        row = new_row(pipeline, source, inputs, options)
+        return await self._begin(row, pipeline, new_id=run_id or new_id, at_once=bool(run_id))
+
+    async def _begin(
+        self,
+        row: RunRow,
+        pipeline: Pipeline,
+        reused: Mapping[str, Record] | None = None,
+        *,
+        new_id: str = "",
+        inside: bool = False,
+        at_once: bool = False,
+    ) -> RunRow:
+        """Keep a run and queue it.
+
+        Args:
+            row: the run.
+            pipeline: what it runs.
+            reused: results of steps of its origin.
+            new_id: its id; that of the row by default.
+            inside: whether what was finished inside the other steps of its origin is used again, too.
+            at_once: whether it begins without waiting in the queue.
+        """
+        row = replace(row, id=new_id or row.id, owner=self._me)
+        await asyncio.to_thread(self._journal.put, row.id, FILES, dict(pipeline.files))
+        if inside:
+            for path, record in (await asyncio.to_thread(self._journal.successes, row.options.origin)).items():
+                await asyncio.to_thread(self._journal.put, row.id, path, record)
+        await asyncio.to_thread(self._store.insert, row, reused)
         self._announcer.opened(row)
-        await self._enqueue(row.id)
+        await (begin(row) if at_once else enqueue(row))
         return row
+
+    def on_end(self, listener: Callable[[], None]) -> None:
+        """Call a function whenever a run has ended."""
+        self._announcer.on_end = listener
+
+    async def retry(self, run_id: str, priority: int | None = None, new_id: str = "") -> RunRow:
+        """Start a run anew from where it failed or stopped; the results of the steps before are used again.
+
+        Args:
+            run_id: a run that failed or was cancelled.
+            priority: of the new run; that of the old one by default.
+            new_id: of the new run; one of its own by default.
+
+        Raises:
+            UnknownRunError: there is no such run.
+            IllegalStateError: it is not over, or completed.
+        """
+        row = await self.get(run_id)
+        if row.status not in {"failed", "cancelled"}:
+            raise IllegalStateError(_refusal(row, "retry", "failed or cancelled"))
+        found = continuing.kept(await continuing.records(run_id), "")
+        options = continuing.continued(row.options, run_id, "retry", "", priority)
+        pipeline = pipeline_of(row, await self._files(run_id))
+        wanted = again(row, pipeline, row.source, options)
+        return await self._begin(wanted, pipeline, found, new_id=new_id, inside=True)
+
+    async def replay(
+        self, run_id: str, first: str, edits: Edits, priority: int | None = None, new_id: str = ""
+    ) -> RunRow:
+        """Start a run anew from a step, with changed steps; the results of the steps before are used again.
+
+        Args:
+            run_id: a run that is over.
+            first: the step to begin with; empty for the first that changed.
+            edits: new values of keys by step.
+            priority: of the new run; that of the old one by default.
+            new_id: of the new run; one of its own by default.
+
+        Raises:
+            UnknownRunError: there is no such run.
+            IllegalStateError: it is not over.
+            EditError: the edited pipeline is not right.
+        """
+        row = await self.get(run_id)
+        if row.status in ACTIVE:
+            raise IllegalStateError(_refusal(row, "replay", "over"))
+        pipeline, source = continuing.edited(row, edits, await self._files(run_id))
+        begin = continuing.first_of(pipeline, first, list(edits))
+        found = continuing.kept(await continuing.records(run_id), begin) if begin else {}
+        options = continuing.continued(row.options, run_id, "replay", begin, priority)
+        return await self._begin(again(row, pipeline, source, options), pipeline, found, new_id=new_id)
+
+    async def _files(self, run_id: str) -> dict[str, str]:
+        """Texts of the nested pipelines of a run."""
+        return await asyncio.to_thread(self._journal.get, run_id, FILES) or {}
 
     async def get(self, run_id: str) -> RunRow:
         """A run.
@@ -102,9 +238,22 @@ class Engine:
             raise UnknownRunError(f"there is no run '{run_id}'")
         return row
 
-    async def list(self, limit: int, *, active: bool) -> list[RunRow]:
-        """The newest runs, newest first."""
-        return await asyncio.to_thread(self._store.newest, limit, active=active)
+    async def list(self, limit: int, *, active: bool, before: Position = NOW) -> list[RunRow]:
+        """The newest runs before a position, newest first."""
+        return await asyncio.to_thread(self._store.newest, limit, active=active, before=before)
+
+    async def hint(self, row: RunRow) -> str:
+        """Why a run stands still and what to do; empty if nothing keeps it."""
+        if row.status not in ACTIVE or row.engine == durability.APPLICATION_VERSION:
+            return ""
+        engines = await asyncio.to_thread(self._fleet.engines) if self._fleet else {durability.APPLICATION_VERSION}
+        if row.engine in engines:
+            return ""
+        return (
+            f"the run was begun by {row.engine} of the runner, and here is {', '.join(sorted(engines))}, which would "
+            "count its steps differently: start a runner of that version, or cancel the run and retry it, which uses "
+            "its results again"
+        )
 
     async def ping(self) -> None:
         """Ask the database whether it is there."""
@@ -134,15 +283,23 @@ class Engine:
             IllegalStateError: it is not paused.
         """
         async with self._lock(run_id):
-            if await self._change("withdraw_pause", run_id):
+            if await self._change("withdraw_pause", run_id) or await self._resumed_inside(run_id):
                 return await self.get(run_id)
-            await self._unwound(run_id)
+            await self._bodies.unwound(run_id)
             if not await self._change("resume", run_id):
                 raise IllegalStateError(_refusal(await self.get(run_id), "resume", "paused"))
             await DBOS.resume_workflow_async(run_id, queue_name=durability.QUEUE)
             row = await self.get(run_id)
             self._announcer.status(row)
             return row
+
+    async def _resumed_inside(self, run_id: str) -> bool:
+        """Go on with a Python program that stands still: it has kept its place in the queue."""
+        if (await self.get(run_id)).kind != "python":
+            return False
+        found = await DBOS.get_workflow_status_async(run_id)
+        alive = found is not None and found.status == "PENDING"
+        return alive and await self._change("resume_inside", run_id)
 
     async def cancel(self, run_id: str) -> RunRow:
         """End a run now; a model call that is under way is broken off.
@@ -152,129 +309,29 @@ class Engine:
             IllegalStateError: it has ended already.
         """
         async with self._lock(run_id):
-            if not await asyncio.to_thread(self._store.cancel, run_id):
+            if not await asyncio.to_thread(self._store.cancel, run_id, self._me):
                 raise IllegalStateError(_refusal(await self.get(run_id), "cancel", "waiting, running or paused"))
-            self._abort(run_id)
+            self._bodies.abort(run_id)
             await DBOS.cancel_workflow_async(run_id, cancel_children=True)
-            await self._unwound(run_id)
+            await self._bodies.unwound(run_id)
             row = await self.get(run_id)
             self._announcer.ended(row)
             return row
 
-    async def interpret(self, run_id: str) -> None:
-        """Body of the workflow: run it, or go on with it."""
-        task = asyncio.current_task()
-        assert task is not None  # noqa: S101 - a coroutine always runs in a task
-        self._bodies.setdefault(run_id, set()).add(task)
-        try:
-            await self._interpret(run_id)
-        finally:
-            self._bodies[run_id].discard(task)
-            if not self._bodies[run_id]:
-                del self._bodies[run_id]
-
-    async def _interpret(self, run_id: str) -> None:
-        await asyncio.to_thread(self._store.begin, run_id)
-        row = await self.get(run_id)
-        if row.status in {"paused", "cancelled"}:
-            await _interrupt(run_id)
-        if row.status not in ACTIVE:
-            return
-        self._announcer.opened(row)
-        execution = Execution(row, announce.pipeline_of(row), self._providers, self._outputs)
-
-        async def durable_step(step: Step, number: int, work: Callable[[], Awaitable[Record]]) -> Record:
-            record: Record = await DBOS.run_step_async(
-                {"name": step.name, "preemptible": True}, self._step, run_id, step, number, work
-            )
-            return record
-
-        try:
-            outcome = await execution.run(durable_step)
-        except Exception as error:
-            if self._stopping:
-                # DBOS is gone under our feet; the run goes on after the next start.
-                raise dbos_error.DBOSWorkflowCancelledError("the runner is stopping") from error
-            log.exception("run %s broke", run_id)
-            outcome = Outcome("failed", row.steps_done, None, f"{type(error).__name__}: {error}", type(error).__name__)
-        if await asyncio.to_thread(self._store.finish, run_id, outcome):
-            self._announcer.ended(await self.get(run_id))
-
-    async def _step(self, run_id: str, step: Step, number: int, work: Callable[[], Awaitable[Record]]) -> Record:
-        """A step boundary, then the step."""
-        if await asyncio.to_thread(self._store.take_pause, run_id, number - 1):
-            self._announcer.status(await self.get(run_id))
-            await _interrupt(run_id)
-        await asyncio.to_thread(self._store.step_begins, run_id, step.name, number - 1)
-        return await self._abortable(run_id, work())
-
-    async def _abortable(self, run_id: str, work: Awaitable[T]) -> T:
-        """Run until done or aborted: DBOS itself looks for cancelled runs once a second, we need not wait for it."""
-        signal = self._aborts[run_id] = asyncio.get_running_loop().create_future()
-        task = asyncio.ensure_future(work)
-        try:
-            await asyncio.wait({task, signal}, return_when=asyncio.FIRST_COMPLETED)
-            if task.done():
-                return task.result()
-            # Not recorded by DBOS: should the run go on one day, the step is done again.
-            raise dbos_error.DBOSWorkflowCancelledError(f"run {run_id} was cancelled")
-        finally:
-            if not task.done():
-                task.cancel()
-                await asyncio.wait({task})
-            self._aborts.pop(run_id, None)
-
-    def _abort(self, run_id: str) -> None:
-        signal = self._aborts.get(run_id)
-        if signal is not None and not signal.done():
-            signal.set_result(None)
-
-    async def _unwound(self, run_id: str) -> None:
-        """Wait until no execution of the run is left in this process."""
-        bodies = self._bodies.get(run_id)
-        if bodies:
-            await asyncio.wait(set(bodies), timeout=_UNWIND_S)
-
     async def _change(self, name: str, run_id: str) -> bool:
-        return await asyncio.to_thread(self._store.change, name, run_id)
-
-    async def _enqueue(self, run_id: str) -> None:
-        with SetWorkflowID(run_id):
-            await DBOS.enqueue_workflow_async(durability.QUEUE, run_pipeline, run_id)
-
-    async def _reconcile(self) -> None:
-        """Bring table and engine together after a restart, and tell the dashboard what is open."""
-        for row in await asyncio.to_thread(self._store.unannounced):
-            if row.status not in ACTIVE:
-                self._announcer.ended(row)
-                continue
-            self._announcer.opened(row)
-            if row.status == "paused":
-                continue
-            found = await DBOS.get_workflow_status_async(row.id)
-            if found is None:
-                await self._enqueue(row.id)
-            elif found.status == "CANCELLED":
-                await DBOS.resume_workflow_async(row.id, queue_name=durability.QUEUE)
-            elif found.status not in {"PENDING", "ENQUEUED", "DELAYED"}:
-                await self._give_up(row, found.status)
-
-    async def _give_up(self, row: RunRow, status: str) -> None:
-        """End a run that DBOS will not touch again."""
-        await asyncio.to_thread(self._store.begin, row.id)
-        error = f"the engine ended the run as {status} and kept no result: start it again"
-        if await asyncio.to_thread(self._store.finish, row.id, Outcome("failed", row.steps_done, None, error, status)):
-            self._announcer.ended(await self.get(row.id))
+        changed = await asyncio.to_thread(self._store.change, name, run_id)
+        self._bodies.tell(run_id)
+        return changed
 
     async def _stop(self) -> None:
-        self._stopping = True
+        self._bodies.stopping = True
         await durability.land()
-        bodies = {task for tasks in self._bodies.values() for task in tasks}
-        for task in bodies:
-            task.cancel()
-        if bodies:
-            await asyncio.wait(bodies, timeout=_UNWIND_S)
-        _Current.engine = None
+        await self._bodies.end()
+        Current.interpret = None
+        if self._fleet is None:
+            await asyncio.to_thread(self._store.release, self._me)
+        else:
+            await asyncio.to_thread(self._fleet.leave)
         await self._providers.close()
 
     @contextlib.asynccontextmanager
@@ -292,58 +349,9 @@ def actions(row: RunRow) -> list[str]:
         return ["resume", "cancel"]
     if row.status in {"running", "waiting"}:
         return ["resume", "cancel"] if row.pending == "pause" else ["pause", "cancel"]
-    return []
-
-
-class _Current:
-    """The engine of this process: DBOS knows its workflows by module-level functions."""
-
-    engine: Engine | None = None
-
-
-@DBOS.workflow(name="run_pipeline")
-async def run_pipeline(run_id: str) -> None:
-    """The one workflow: interprets whatever pipeline the run carries."""
-    if _Current.engine is None:
-        raise dbos_error.DBOSWorkflowCancelledError("the runner is stopping")
-    await _Current.engine.interpret(run_id)
-
-
-async def _interrupt(run_id: str) -> None:
-    await DBOS.cancel_workflow_async(run_id, cancel_children=True)
-    raise dbos_error.DBOSWorkflowCancelledError(f"run {run_id} is interrupted")
+    return ["replay"] if row.status == "completed" else ["retry", "replay"]
 
 
 def _refusal(row: RunRow, action: str, needed: str) -> str:
     state = f"{row.status}, with a pause under way" if row.pending else row.status
     return f"run {row.id} is {state}; only a run that is {needed} can be told to {action}"
-
-
-def new_row(pipeline: Pipeline, source: str, inputs: Mapping[str, Any]) -> RunRow:
-    """A run that waits.
-
-    Args:
-        pipeline: what to run.
-        source: the text of its file.
-        inputs: complete and checked.
-    """
-    return RunRow(
-        id=new_run_id(),
-        pipeline=pipeline.name,
-        version=pipeline.version,
-        file=str(pipeline.file.resolve()),
-        source=source,
-        inputs=dict(inputs),
-        steps_total=len(pipeline.steps),
-        status="waiting",
-        pending="",
-        current_step="",
-        steps_done=0,
-        error="",
-        error_type="",
-        output=None,
-        created_ns=time.time_ns(),
-        started_ns=0,
-        completed_ns=0,
-        announced=0,
-    )

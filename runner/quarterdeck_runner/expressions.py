@@ -81,21 +81,19 @@ class Choice:
 
 
 FUNCTIONS: Final = {
-    "length": 1,
-    "isEmpty": 1,
-    "startsWith": 2,
-    "endsWith": 2,
-    "toLowerCase": 1,
-    "toUpperCase": 1,
-    "trim": 1,
-    "abs": 1,
-    "round": 1,
-    "floor": 1,
-    "ceil": 1,
-    "min": 2,
-    "max": 2,
+    **dict.fromkeys(("length", "count", "isEmpty", "any", "all", "sum", "average"), (1, 1)),
+    **dict.fromkeys(("toLowerCase", "toUpperCase", "trim"), (1, 1)),
+    **dict.fromkeys(("startsWith", "endsWith"), (2, 2)),
+    **dict.fromkeys(("abs", "round", "floor", "ceil", "sqrt"), (1, 1)),
+    **dict.fromkeys(("pow", "add", "subtract", "multiply", "divide"), (2, 2)),
+    **dict.fromkeys(("min", "max"), (1, 20)),
+    **dict.fromkeys(("days", "hours", "minutes", "seconds"), (1, 1)),
+    "now": (0, 0),
 }
-"""Functions of the language and how many arguments each takes."""
+"""Functions of the language and how many arguments each takes, at least and at most.
+
+``now()`` and spans of time are seconds, so ``now() - started > minutes(5)`` works.
+"""
 
 _TOKEN: Final = re.compile(
     r"""\s*(?:
@@ -279,8 +277,10 @@ class _Parser:
             while self._take(","):
                 arguments.append(self.choice())
             self._need(")")
-        if len(arguments) != FUNCTIONS[name]:
-            raise ExpressionError(f"{name}() takes {FUNCTIONS[name]} argument(s), not {len(arguments)}")
+        least, most = FUNCTIONS[name]
+        if not least <= len(arguments) <= most:
+            wanted = str(least) if least == most else f"{least} to {most}"
+            raise ExpressionError(f"{name}() takes {wanted} argument(s), not {len(arguments)}")
         return Call(name, tuple(arguments))
 
     def _take(self, *signs: str) -> str:

@@ -1,6 +1,7 @@
 """Files that pipelines read and write: where they are looked for, and where they may be."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Final
 
@@ -24,19 +25,51 @@ def read_file(written: str, folder: Path, outputs: Path, *, templated: bool) -> 
         written: the path, templates filled in.
         folder: the pipeline's folder.
         outputs: the run's output folder, where earlier steps wrote.
-        templated: whether a value of the run is part of the path; then it may not leave the folders.
+        templated: whether a value of the run is part of the path.
 
     Raises:
         FileError: it is not there, not text, too large or outside.
     """
     for place in [*candidates(written, folder), outputs / written]:
         if place.is_file():
-            if templated and not any(_within(place, root) for root in (folder, Path.cwd(), outputs)):
+            if not any(_offered(place, root) for root in (folder, folder.parent, Path.cwd(), outputs)):
+                advice = "values of a run may not lead there" if templated else "put it beside the pipeline"
                 raise FileError(
-                    f"the file '{written}' is outside the pipeline's folder: values of a run may not lead there"
+                    f"the file '{written}' is outside the pipeline's folder and the one above it, or hidden: {advice}"
                 )
             return _text(place, written)
     raise FileError(f"there is no file '{written}' in {folder} or {Path.cwd()}")
+
+
+def read_pipeline(path: Path) -> str:
+    """Read a file that was named on a command line.
+
+    Raises:
+        FileError: it is not there, not text or too large.
+    """
+    if not path.is_file():
+        raise FileError(f"{path} is a folder" if path.is_dir() else f"there is no file {path}")
+    return _text(path, str(path))
+
+
+def read_pipeline_file(written: str, folder: Path, kept: Mapping[str, str] | None) -> tuple[Path, str]:
+    """Read the file of a nested pipeline.
+
+    Args:
+        written: the path as the pipeline around it names it.
+        folder: where that one is.
+        kept: texts to use instead of the files, by path; then no file is read.
+
+    Raises:
+        FileError: it is not there, not text or too large.
+    """
+    places = candidates(written, folder)
+    for place in places:
+        if kept is not None and str(place) in kept:
+            return place, kept[str(place)]
+        if kept is None and place.is_file():
+            return place, _text(place, written)
+    raise FileError(f"there is no file '{written}' in {' or '.join(dict.fromkeys(str(p.parent) for p in places))}")
 
 
 def write_output(text: str, written: str, outputs: Path) -> Path:
@@ -56,7 +89,7 @@ def write_output(text: str, written: str, outputs: Path) -> Path:
         raise FileError(f"'{written}' must stay below the output folder: write a relative path without '..'")
     try:
         outputs.mkdir(parents=True, exist_ok=True)
-        if not _within(target, outputs):
+        if not within(target, outputs):
             raise FileError(f"'{written}' leads out of the output folder through a link")
         target.parent.mkdir(parents=True, exist_ok=True)
         part = target.with_name(f".{target.name}.part")
@@ -67,9 +100,21 @@ def write_output(text: str, written: str, outputs: Path) -> Path:
     return target
 
 
-def _within(path: Path, root: Path) -> bool:
+def within(path: Path, root: Path) -> bool:
+    """Whether a path is below a folder, links followed."""
     # Both resolved: a link may lead out.
     return path.resolve().is_relative_to(root.resolve())
+
+
+def _offered(place: Path, root: Path) -> bool:
+    """Whether whoever may start runs may see a file: below a folder that is not the whole disk, and not hidden.
+
+    Steps of a run can be edited by whoever replays it; a path that stands in a pipeline says nothing of its author.
+    """
+    real, top = place.resolve(), root.resolve()
+    if top == top.parent or not real.is_relative_to(top):
+        return False
+    return not any(part.startswith(".") for part in real.relative_to(top).parts)
 
 
 def _text(place: Path, written: str) -> str:

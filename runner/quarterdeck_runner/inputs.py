@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from quarterdeck_runner.diagnostics import nearest
-from quarterdeck_runner.spec import INPUT_TYPES, InputSpec
+from quarterdeck_runner.spec import InputSpec
+from quarterdeck_runner.vocabulary import INPUT_TYPES
 
-_OTHER_NAMES: Final = {
+OTHER_NAMES: Final = {
     "str": "string",
     "text": "string",
     "int": "integer",
@@ -16,6 +17,8 @@ _OTHER_NAMES: Final = {
     "list": "array",
     "map": "object",
 }
+"""Names of types that people know from elsewhere."""
+
 _CLASSES: Final[Mapping[str, tuple[type, ...]]] = {
     "string": (str,),
     "integer": (int,),
@@ -36,7 +39,7 @@ class InputProblem:
 
 def type_named(word: str) -> str | None:
     """The type that a word means, ``None`` if it means none."""
-    name = _OTHER_NAMES.get(word.lower(), word.lower())
+    name = OTHER_NAMES.get(word.lower(), word.lower())
     return name if name in INPUT_TYPES else None
 
 

@@ -31,6 +31,7 @@ class Preset:
     model: str
     timeout_s: float
     system_prompt: str
+    fallback: str = ""
 
 
 @functools.cache
@@ -62,6 +63,18 @@ def choose(written: str) -> Chosen:
         ending = data["ending"][name]
         return Chosen(name, f"the model '{name}' ends on {ending['ends']}: move to '{ending['successor']}'")
     return Chosen(name)
+
+
+@functools.cache
+def names(provider: Provider) -> frozenset[str]:
+    """Every name of a model of a provider that the data file knows."""
+    data = _data()
+    successors = [each["successor"] for each in data["ending"].values()]
+    presets = [each["model"] for each in data["presets"].values()]
+    known = [*data["aliases"], *data["aliases"].values(), *data["replaced"].values(), *data["ending"], *successors]
+    known += [*data["default"].values(), *presets]
+    gemini = {name for name in known if name.startswith("gemini")}
+    return frozenset(gemini if provider == "gemini" else set(known) - gemini)
 
 
 def preset_names() -> tuple[str, ...]:

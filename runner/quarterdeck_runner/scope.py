@@ -1,11 +1,14 @@
 """What the templates and conditions of a run can see."""
 
+import copy
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from quarterdeck_runner import environment
 from quarterdeck_runner.expressions import ExpressionError, Segment
 from quarterdeck_runner.references import STATE_ROOTS
 from quarterdeck_runner.spec import Pipeline
@@ -15,59 +18,159 @@ Record = dict[str, Any]
 ``results``, ``variables``, ``skipped``, ``error``."""
 
 _TEXT_WORDS: Final = ("text", "content", "response", "output", "result")
+_BRANCH_WORDS: Final = ("individual_results", "results")
 _FENCED: Final = re.compile(r"```(?:json|JSON)?\s*\n(.*?)```", re.DOTALL)
 
 
+@dataclass(frozen=True)
+class Loop:
+    """What an iteration knows of itself.
+
+    Args:
+        values: ``index``, ``item`` and so on.
+        name: what the item is called; empty for a loop without items.
+        parent: the loop around it.
+        variables: those that end with the iteration.
+    """
+
+    values: Mapping[str, Any]
+    name: str = ""
+    parent: "Loop | None" = None
+    variables: dict[str, Any] = field(default_factory=dict)
+
+    def frame(self) -> dict[str, Any]:
+        """What ``loop.…`` gives."""
+        own = {self.name: self.values["item"]} if self.name else {}
+        return {**self.values, **own, "parent": self.parent.frame() if self.parent is not None else {}}
+
+    def named(self) -> dict[str, Any]:
+        """What has a name without ``loop.``: items of this loop and those around it, and variables."""
+        outer = self.parent.named() if self.parent is not None else {}
+        own = {self.name: self.values["item"]} if self.name else {}
+        return {**outer, **own, **self.variables}
+
+
 class Scope:
-    """Values of one run.
+    """Values of one run, or of one iteration of a loop in it.
 
     Args:
         pipeline: what runs.
         run_id: id of the run.
         created_ns: when it was asked for, nanoseconds since the epoch.
         inputs: its inputs, complete.
+        env: what the run sets of the pipeline's environment.
+        outer: values that are seen too, of the pipeline around a nested one.
     """
 
-    def __init__(self, pipeline: Pipeline, run_id: str, created_ns: int, inputs: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        run_id: str,
+        created_ns: int,
+        inputs: Mapping[str, Any],
+        *,
+        env: Mapping[str, str] | None = None,
+        outer: "Scope | None" = None,
+    ) -> None:
         self.records: dict[str, Record] = {}
+        self.exchanges: list[dict[str, str]] = []
+        self.run_id, self.created_ns, self.given_env = run_id, created_ns, dict(env or {})
+        self.continued = pipeline.continued
         self._inputs = dict(inputs)
-        self._state = dict(pipeline.variables)
+        self.state = dict(pipeline.variables)
         self._workflow = {"name": pipeline.name, "version": pipeline.version, "description": pipeline.description}
+        self.env: Mapping[str, str] = environment.values(pipeline.env, self.given_env)
+        self._outer = outer
+        self.loop: Loop | None = None
         # Taken from the run, not from the clock: a continued run must see the same.
         created = datetime.fromtimestamp(created_ns / 1e9, UTC)
-        self._words = {
+        self.words: dict[str, Any] = {
             "timestamp": created.isoformat(timespec="seconds"),
             "date": created.date().isoformat(),
             "execution_id": run_id,
+            "now": created.timestamp(),
         }
 
     def finished(self, name: str, record: Record) -> None:
         """Take in what a step left behind."""
         self.records[name] = record
-        self._state.update(record.get("variables") or {})
+        self.exchanges += record.get("exchanges") or []
+        self.words["now"] = max(self.words["now"], record.get("at", 0))
+        target = self.loop.variables if record.get("loop_variables") and self.loop is not None else self.state
+        target.update(record.get("variables") or {})
 
-    def lookup(self, path: tuple[Segment, ...]) -> Any:  # noqa: PLR0911 - one return for each root
+    def fork(self, loop: Loop | None = None) -> "Scope":
+        """The same values, apart from now on; inside an iteration if there is a ``loop``."""
+        inner = copy.copy(self)
+        inner.records, inner.exchanges = dict(self.records), list(self.exchanges)
+        inner.state, inner.words = dict(self.state), dict(self.words)
+        if loop is not None:
+            inner.loop = replace(loop, parent=self.loop)
+        return inner
+
+    def changes(self, base: "Scope") -> Record:
+        """What happened here since this was forked from ``base``, as a record that tells others."""
+        changed = {
+            name: value for name, value in self.state.items() if name not in base.state or base.state[name] != value
+        }
+        return {
+            "variables": changed,
+            "exchanges": self.exchanges[len(base.exchanges) :],
+            "at": self.words["now"],
+        }
+
+    def with_env(self, env: Mapping[str, str]) -> "Scope":
+        """These values, with variables of a step's own environment."""
+        if not env:
+            return self
+        inner = copy.copy(self)
+        inner.env = {**self.env, **{name: self.given_env.get(name, value) for name, value in env.items()}}
+        return inner
+
+    def session(self, name: str, last: int | None = None) -> list[dict[str, str]]:
+        """The exchanges of a session, oldest first.
+
+        Args:
+            name: name of the session, or of a step.
+            last: how many at most; ``None`` for all.
+        """
+        found = [each for each in self.exchanges if each["session"] == name]
+        return found if last is None else found[-last:]
+
+    def lookup(self, path: tuple[Segment, ...]) -> Any:
         """Give the value of a path.
 
         Raises:
             ExpressionError: nothing has this name.
         """
+        try:
+            return self._own(path)
+        except ExpressionError:
+            if self._outer is None:
+                raise
+            return self._outer.lookup(path)
+
+    def _own(self, path: tuple[Segment, ...]) -> Any:
         root, rest = str(path[0]), path[1:]
         if root == "steps" and rest:
             return self._step(str(rest[0]), rest[1:])
-        if root == "inputs" and rest:
-            return walk(self._inputs, rest)
-        if root in STATE_ROOTS and rest:
-            return walk(self._state, rest)
-        if root == "workflow" and rest:
-            return walk(self._workflow, rest)
-        if root in self._state:
-            return walk(self._state, path)
+        base = self._base(root) if rest else None
+        if base is not None:
+            return walk(base, rest)
+        named = self.loop.named() if self.loop is not None else {}
+        for values in (named, self.state):
+            if root in values:
+                return walk(values, path)
         if root in self.records:
             return self._step(root, rest)
-        if root in self._inputs:
-            return walk(self._inputs, path)
-        return walk(self._words, path)
+        return walk(self._inputs if root in self._inputs else self.words, path)
+
+    def _base(self, root: str) -> Mapping[str, Any] | None:
+        if root in STATE_ROOTS:
+            return {**self.state, **(self.loop.named() if self.loop is not None else {})}
+        if root == "loop":
+            return self.loop.frame() if self.loop is not None else {}
+        return {"inputs": self._inputs, "workflow": self._workflow, "env": self.env}.get(root)
 
     def _step(self, name: str, path: tuple[Segment, ...]) -> Any:
         if name not in self.records:
@@ -91,7 +194,9 @@ def extract(record: Record, path: tuple[Segment, ...]) -> Any:
     if not path:
         return record["data"] if record.get("data") is not None else record.get("text", "")
     parsed = parsed_json(str(record.get("text", "")))
-    for base in (record, record.get("data"), parsed):
+    data = record.get("data")
+    called = data.get("args") if isinstance(data, dict) and "function_calls" in record else None
+    for base in (record, data, parsed, called):
         try:
             return walk(base, path)
         except ExpressionError:
@@ -99,6 +204,8 @@ def extract(record: Record, path: tuple[Segment, ...]) -> Any:
     if path[0] in _TEXT_WORDS:
         return extract(record, path[1:])
     results = record.get("results") or {}
+    if path[0] in _BRANCH_WORDS and results and len(path) > 1:
+        path = path[1:]
     if path[0] in results:
         return extract(results[path[0]], path[1:])
     raise ExpressionError(f"there is no '{'.'.join(map(str, path))}'")

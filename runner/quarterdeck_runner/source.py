@@ -65,6 +65,23 @@ class _TooMuchError(Exception):
         self.position = position
 
 
+class _Loader(yaml.SafeLoader):
+    """Gives up early: reading a megabyte of brackets to its end would take many seconds."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self._count = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        """Compose a node, while there are not too many."""
+        self._count += 1
+        if self._count > _MAX_NODES:
+            position = _position(self.peek_event().start_mark)  # type: ignore[no-untyped-call]  # of PyYAML
+            raise _TooMuchError(position, f"the file has more than {_MAX_NODES} values: is it a pipeline?")
+        node: yaml.Node | None = super().compose_node(parent, index)
+        return node
+
+
 def read(text: str, report: Report) -> Node | None:
     """Read a YAML document.
 
@@ -79,7 +96,7 @@ def read(text: str, report: Report) -> Node | None:
         report.error(START, f"the file is larger than {MAX_BYTES} characters: put long prompts into files of their own")
         return None
     try:
-        composed = yaml.compose(text, Loader=yaml.SafeLoader)
+        composed = yaml.compose(text, Loader=_Loader)
         if composed is None:
             report.error(START, "the file is empty: a pipeline needs a map `workflow:` with `name` and `steps`")
             return None

@@ -1,90 +1,11 @@
 """What a pipeline is, once its file has been read and found right."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
 
 from quarterdeck_runner.diagnostics import START, Position
-
-CLAUDE_TYPES: Final = ("claude", "claude_smart", "claude_robust", "claude_extract")
-MODEL_TYPES: Final = (*CLAUDE_TYPES, "gemini")
-STEP_TYPES: Final = (*MODEL_TYPES, "parallel_claude", "set_variable", "echo", "test_echo")
-"""Step types that this runner executes."""
-
-KNOWN_TYPES: Final = (
-    "claude_session", "claude_batch", "gemini_instructor", "for_loop", "while_loop", "pipeline", "data_transform",
-    "file_ops",
-)  # fmt: skip
-"""Step types of the format that this runner does not execute."""
-
-REFUSED_TYPES: Final[Mapping[str, str]] = {
-    "bash": "shell commands are not run from pipelines",
-    "shell": "shell commands are not run from pipelines",
-    "switch": "give each branch a `condition`",
-    "checkpoint": "every finished step is kept by itself",
-    "codebase_query": "name the files in `file` parts of a prompt",
-}
-"""Step types that will not come, and what to do instead."""
-
-REFUSED_FAMILIES: Final = ("dspy_", "eval_")
-
-PART_TYPES: Final = ("static", "file", "previous_response")
-KNOWN_PART_TYPES: Final = ("session_context", "claude_continue")
-INPUT_TYPES: Final = ("string", "integer", "number", "boolean", "array", "object")
-BACKOFFS: Final = ("fixed", "linear", "exponential")
-FALLBACKS: Final = ("graceful_degradation", "emergency_response")
-KNOWN_FALLBACKS: Final = ("use_cached_response", "cached_response", "simplified_prompt")
-
-_STEP: Final = (
-    "name", "type", "description", "role", "condition", "if", "timeout", "timeout_seconds", "retry",
-    "continue_on_error",
-)  # fmt: skip
-_CALL: Final = (*_STEP, "prompt", "model", "token_budget", "output_to_file")
-_CLAUDE: Final = (*_CALL, "claude_options")
-
-KEYS: Final[Mapping[str, tuple[str, ...]]] = {
-    "workflow": (
-        "name", "description", "version", "steps", "inputs", "defaults", "variables", "global_vars", "metadata",
-        "workspace_dir", "checkpoint_enabled", "checkpoint_dir", "environment",
-    ),
-    "input": ("type", "default", "required", "description"),
-    "defaults": (
-        "gemini_model", "gemini_token_budget", "claude_options", "claude_preset", "claude_output_format", "output_dir",
-    ),
-    "claude_options": (
-        "model", "system_prompt", "append_system_prompt", "timeout_ms", "max_turns", "output_format", "verbose",
-        "print", "allowed_tools", "disallowed_tools", "cwd", "fallback_model", "debug_mode", "cost_tracking",
-        "telemetry_enabled", "permission_mode", "session_id", "mcp_servers", "hooks", "agents", "retry_config",
-    ),
-    "token_budget": ("max_output_tokens", "max_input_tokens", "temperature", "top_p", "top_k"),
-    "retry": ("max_attempts", "interval", "backoff"),
-    "retry_config": ("max_retries", "backoff_strategy", "base_delay_ms", "retry_conditions", "fallback_action"),
-    "extraction_config": (
-        "use_content_extractor", "format", "post_processing", "max_summary_length", "include_metadata",
-    ),
-    "part.static": ("type", "content"),
-    "part.file": ("type", "path"),
-    "part.previous_response": ("type", "step", "extract", "strict"),
-    "task": ("id", "prompt", "claude_options", "output_to_file"),
-    "step.claude": _CLAUDE,
-    "step.claude_smart": (*_CLAUDE, "preset", "environment_aware"),
-    "step.claude_robust": (*_CLAUDE, "preset", "environment_aware", "retry_config"),
-    "step.claude_extract": (*_CLAUDE, "preset", "environment_aware", "extraction_config"),
-    "step.gemini": (*_CALL, "timeout_ms", "functions"),
-    "step.parallel_claude": (*_STEP, "parallel_tasks", "model", "token_budget", "claude_options", "output_to_file"),
-    "step.set_variable": (*_STEP, "variables", "variable", "value", "scope"),
-    "step.echo": (*_STEP, "value", "prompt", "output_to_file"),
-    "step.test_echo": (*_STEP, "value", "prompt", "output_to_file"),
-}  # fmt: skip
-"""The keys of each map of the format; ``schema.json`` publishes the same."""
-
-CLI_ONLY: Final = (
-    "max_turns", "output_format", "verbose", "print", "allowed_tools", "disallowed_tools", "cwd", "fallback_model",
-    "debug_mode", "cost_tracking", "telemetry_enabled", "permission_mode", "session_id", "mcp_servers", "hooks",
-    "agents", "retry_config",
-)  # fmt: skip
-"""Options of the Claude command line without a counterpart in the Messages API."""
 
 DEFAULT_MAX_TOKENS: Final = 8192
 DEFAULT_TIMEOUT_S: Final = 600.0
@@ -107,17 +28,21 @@ class Part:
     """One part of a prompt.
 
     Args:
-        kind: ``static``, ``file`` or ``previous_response``.
-        text: the content, the path, or the name of the step.
+        kind: one of :data:`quarterdeck_runner.vocabulary.PART_TYPES`.
+        text: the content, the path, the name of the step, or what is asked next in a session.
         extract: dotted path into the step's result; empty for the whole.
         strict: whether a missing path is an error.
+        session: name of a session, for ``session_context`` and ``claude_continue``.
+        last: how many of its exchanges; ``None`` for all.
         position: where it stands in the file.
     """
 
-    kind: Literal["static", "file", "previous_response"]
+    kind: Literal["static", "file", "previous_response", "session_context", "claude_continue"]
     text: str
     extract: str = ""
     strict: bool = False
+    session: str = ""
+    last: int | None = None
     position: Position = START
 
 
@@ -140,16 +65,33 @@ class Retry:
         max_attempts: tries in all, the first one included.
         interval_s: seconds before the second try.
         backoff: how the interval grows: ``fixed``, ``linear`` or ``exponential``.
+        only: kinds of failure, or words of their messages, that are tried again; empty for all that may pass.
     """
 
     max_attempts: int
     interval_s: float
     backoff: str = "exponential"
+    only: tuple[str, ...] = ()
 
     def delay_s(self, attempt: int) -> float:
         """Seconds to wait after the attempt of this number, counted from 1; at most five minutes."""
         factors = {"fixed": 1.0, "linear": float(attempt), "exponential": 2.0 ** min(attempt - 1, 20)}
         return min(self.interval_s * factors[self.backoff], 300.0)
+
+
+@dataclass(frozen=True)
+class Function:
+    """A function that a model may ask for.
+
+    Args:
+        name: its name.
+        description: what it is for.
+        parameters: JSON Schema of its arguments.
+    """
+
+    name: str
+    description: str
+    parameters: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -162,6 +104,9 @@ class Call:
         system: system prompt; empty for none.
         budget: token budget.
         timeout_s: seconds after which it is given up.
+        functions: what the model may ask for instead of answering.
+        output_schema: JSON Schema that the answer must fit; ``None`` for any text.
+        fallback_model: asked when the model cannot be reached; empty for none.
     """
 
     model: str
@@ -169,11 +114,14 @@ class Call:
     system: str = ""
     budget: TokenBudget = TokenBudget()
     timeout_s: float = DEFAULT_TIMEOUT_S
+    functions: tuple[Function, ...] = ()
+    output_schema: Mapping[str, Any] | None = None
+    fallback_model: str = ""
 
 
 @dataclass(frozen=True)
 class Task:
-    """One branch of ``parallel_claude``."""
+    """One branch of ``parallel_claude``, one item of ``claude_batch``."""
 
     id: str
     call: Call
@@ -182,12 +130,136 @@ class Task:
 
 
 @dataclass(frozen=True)
+class ForLoop:
+    """Runs its body once for each item.
+
+    Args:
+        source: a list, or the text of an expression or template that gives one.
+        iterator: what the item is called in the body.
+        body: its steps.
+        max_parallel: iterations at once; 1 for one after another.
+        break_on_error: whether the first failed iteration ends the loop.
+    """
+
+    source: Any
+    iterator: str
+    body: tuple["Step", ...]
+    max_parallel: int = 1
+    break_on_error: bool = True
+
+
+@dataclass(frozen=True)
+class WhileLoop:
+    """Runs its body as long as a condition holds.
+
+    Args:
+        condition: tree of an expression.
+        body: its steps.
+        max_iterations: after so many it ends anyhow.
+    """
+
+    condition: Any
+    body: tuple["Step", ...]
+    max_iterations: int = 100
+
+
+@dataclass(frozen=True)
+class Nested:
+    """Runs another pipeline as one step.
+
+    Args:
+        pipeline: what runs.
+        inputs: what it is given; values may be templates.
+        outputs: names and paths of what it gives back; empty for the result of every step.
+        inherit_context: whether it sees the steps and variables of the pipeline around it.
+        max_total_steps: more than so many steps are refused.
+    """
+
+    pipeline: "Pipeline"
+    inputs: Mapping[str, Any]
+    outputs: tuple[tuple[str, str], ...] = ()
+    inherit_context: bool = False
+    max_total_steps: int = 1000
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One operation of ``data_transform``; options as written."""
+
+    kind: str
+    options: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Transform:
+    """Changes data without a model.
+
+    Args:
+        source: what is changed: a value, or the text of an expression.
+        operations: in order.
+        output_field: name of the result; empty for none.
+    """
+
+    source: Any
+    operations: tuple[Operation, ...]
+    output_field: str = ""
+
+
+@dataclass(frozen=True)
+class FileOperation:
+    """Works on files of the run; options as written."""
+
+    kind: str
+    options: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """How the tasks of ``claude_batch`` run.
+
+    Args:
+        max_parallel: tasks at once.
+        consolidate: whether the text of the step is that of all tasks.
+    """
+
+    max_parallel: int = 3
+    consolidate: bool = True
+
+
+@dataclass(frozen=True)
+class Extraction:
+    """What ``claude_extract`` makes of the answer.
+
+    Args:
+        format: shape of the result.
+        post_processing: what is taken out of it.
+        max_summary_length: characters of a summary.
+        include_metadata: whether the record says what was done.
+    """
+
+    format: str = "text"
+    post_processing: tuple[str, ...] = ()
+    max_summary_length: int = 500
+    include_metadata: bool = False
+
+
+@dataclass(frozen=True)
+class Session:
+    """A chat that steps of one run share by its name."""
+
+    name: str
+
+
+Action = ForLoop | WhileLoop | Nested | Transform | FileOperation | Batch | Extraction | Session
+
+
+@dataclass(frozen=True)
 class Step:
     """One step of a pipeline; which of the later fields are set depends on the type.
 
     Args:
         name: its name, unique in the pipeline.
-        type: one of :data:`STEP_TYPES`.
+        type: one of :data:`quarterdeck_runner.vocabulary.STEP_TYPES`.
         position: where it stands in the file.
         condition: tree of an expression; ``None`` for always.
         output_to_file: file for the result, below the output folder; empty for none.
@@ -195,9 +267,14 @@ class Step:
         continue_on_error: whether the run goes on when the step fails.
         fallback: what a failed ``claude_robust`` does instead of failing; empty for nothing.
         call: the model call of a model step.
-        tasks: the branches of ``parallel_claude``.
+        tasks: the branches of ``parallel_claude`` and ``claude_batch``.
         variables: what ``set_variable`` sets.
+        loop_variables: whether they end with the iteration.
         value: what ``echo`` gives.
+        timeout_s: seconds that a loop or nested pipeline may take; ``None`` for no limit.
+        env: values of ``{{ env.NAME }}`` for this step.
+        written: the step as written, but for name and type.
+        action: what is special to the type.
     """
 
     name: str
@@ -211,7 +288,19 @@ class Step:
     call: Call | None = None
     tasks: tuple[Task, ...] = ()
     variables: Mapping[str, Any] = field(default_factory=dict)
+    loop_variables: bool = False
     value: Any = None
+    timeout_s: float | None = None
+    env: Mapping[str, str] = field(default_factory=dict)
+    written: Mapping[str, Any] = field(default_factory=dict)
+    action: Action | None = None
+
+    @property
+    def body(self) -> tuple["Step", ...]:
+        """The steps inside: of a loop, of a nested pipeline."""
+        if isinstance(self.action, (ForLoop, WhileLoop)):
+            return self.action.body
+        return self.action.pipeline.steps if isinstance(self.action, Nested) else ()
 
     @property
     def model(self) -> str | None:
@@ -241,6 +330,10 @@ class Pipeline:
         output_dir: folder below the runner's output folder; empty for none.
         steps: in the order of execution.
         document: the whole file as plain values.
+        env: values of ``{{ env.NAME }}``; the environment of the process wins.
+        max_cost_usd: a run that has cost as much starts no further call; ``None`` for no limit.
+        workspace: folder of ``file_ops`` below the run's output folder.
+        files: texts of the pipeline files nested in it, by path.
     """
 
     name: str
@@ -252,3 +345,21 @@ class Pipeline:
     output_dir: str
     steps: tuple[Step, ...]
     document: Any = None
+    env: Mapping[str, str] = field(default_factory=dict)
+    max_cost_usd: float | None = None
+    workspace: str = "workspace"
+    files: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def continued(self) -> frozenset[str]:
+        """Names of sessions and steps whose exchanges a later prompt refers to; of a template, its text."""
+        parts = (part for step in every(self.steps) for call in step.calls for part in call.prompt)
+        return frozenset(part.session for part in parts if part.session)
+
+
+def every(steps: tuple[Step, ...]) -> Iterator[Step]:
+    """The steps and those of the loops among them; a nested pipeline has names of its own."""
+    for step in steps:
+        yield step
+        if not isinstance(step.action, Nested):
+            yield from every(step.body)

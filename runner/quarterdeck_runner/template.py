@@ -9,9 +9,12 @@ from typing import Any, Final
 from quarterdeck_runner.conditions import Lookup, compute
 from quarterdeck_runner.expressions import ExpressionError, Reference, parse, path_of, references
 
-_TEMPLATE: Final = re.compile(r"\{\{(.{1,2000}?)\}\}", re.DOTALL)
+TEMPLATE: Final = re.compile(r"\{\{((?:(?!\{\{).){1,2000}?)\}\}", re.DOTALL)
+"""Without another ``{{`` inside: a text full of them would take time that grows with its square."""
+
 _PATH: Final = re.compile(r"[^\W\d][\w-]*(\.[\w-]+|\[\d+\])*\Z")
 _PREVIOUS: Final = "previous_response:"
+_SOURCE: Final = re.compile(r"(previous_response:)?([^\W\d][\w.-]*)(?::([\w.\[\]-]+))?\Z")
 
 
 class TemplateError(Exception):
@@ -58,7 +61,7 @@ class Piece:
 def split(text: str) -> Iterator[str | Slot]:
     """Take a text apart: plain stretches and slots, in order; together they are the text."""
     at = 0
-    for match in _TEMPLATE.finditer(text):
+    for match in TEMPLATE.finditer(text):
         if match.start() > at:
             yield text[at : match.start()]
         yield _slot(match[0], match[1].strip())
@@ -118,6 +121,20 @@ def render_value(value: Any, lookup: Lookup) -> Any:
         except ExpressionError:
             return value
     return "".join(piece.text for piece in render(value, lookup))
+
+
+def source_tree(text: str) -> Any:
+    """Read what names data: ``step``, ``step:field``, ``previous_response:step:field``, a template or an expression.
+
+    Raises:
+        ExpressionError: it is none of these.
+    """
+    text = text.strip()
+    match = _SOURCE.match(text)
+    if match is not None and (match[1] or match[3]):
+        rest = path_of(match[3]) if match[3] else ()
+        return Reference(("steps", *path_of(match[2]), *rest))
+    return Reference(path_of(text)) if _PATH.match(text) else parse(text)
 
 
 def as_text(value: Any) -> str:

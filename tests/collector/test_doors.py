@@ -16,11 +16,11 @@ import pytest
 from clickhouse_connect.driver.exceptions import DatabaseError
 from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]  # ships no types
 
+from quarterdeck.cli.token import main as token_command
 from quarterdeck.redaction import scrub
 from quarterdeck.serving import INTERNAL_TOKEN, new_token, owner_of
+from quarterdeck.tokens import DeniedError, Scope, TokenFile, Tokens
 from quarterdeck_collector.__main__ import main
-from quarterdeck_collector.auth import DeniedError, Scope, TokenFile, Tokens
-from quarterdeck_collector.token_command import main as token_command
 from support import otlp
 from support.collectors import PATIENCE, CollectorProcess, collector, wait_for
 
@@ -56,6 +56,7 @@ def bearer(token: str) -> dict[str, str]:
 ALLOWED = {
     "ingest": {"otlp"},
     "read": {"counters", "sql"},
+    "run": {"counters", "sql"},
     "both": {"otlp", "counters", "sql"},
     "siblings": {"otlp", "counters", "sql"},
     "admin": {"otlp", "counters", "sql", "anything else"},
@@ -169,7 +170,7 @@ def test_tokens_are_kept_as_hashes_in_a_file_of_their_owner(keys: TokenFile, tok
     ("words", "complaint"),
     [
         (["create", "--name", "admin", "--scope", "read"], "there is a token named 'admin'; choose another name"),
-        (["revoke", "nobody"], "there is no token named 'nobody'; there are: ingest, read, admin, both"),
+        (["revoke", "nobody"], "there is no token named 'nobody'; there are: ingest, read, run, admin, both"),
     ],
 )
 def test_what_cannot_be_done_is_said(

@@ -14,8 +14,8 @@ from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]  # ship
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 from pydantic_settings import CliApp
 
+from quarterdeck.tokens import Scope, TokenFile, Tokens
 from quarterdeck_collector.__main__ import main
-from quarterdeck_collector.auth import Scope, TokenFile, Tokens
 from quarterdeck_collector.collector import Collector
 from quarterdeck_collector.receive.grpc import bind, serve
 from quarterdeck_collector.settings import Settings
@@ -152,6 +152,7 @@ async def test_only_a_token_of_scope_ingest_lets_in_once_there_are_tokens(tmp_pa
         assert found == {
             Scope.INGEST: grpc.StatusCode.OK,
             Scope.READ: grpc.StatusCode.PERMISSION_DENIED,
+            Scope.RUN: grpc.StatusCode.PERMISSION_DENIED,
             Scope.ADMIN: grpc.StatusCode.OK,
         }
         assert await code() is await code(("authorization", "Bearer x")) is grpc.StatusCode.UNAUTHENTICATED

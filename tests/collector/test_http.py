@@ -18,8 +18,8 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 from pydantic_settings import CliApp
 
+from quarterdeck.tokens import Tokens
 from quarterdeck_collector.app import create_app
-from quarterdeck_collector.auth import Tokens
 from quarterdeck_collector.settings import Settings
 from support import otlp
 from support.collectors import CollectorProcess, wait_for

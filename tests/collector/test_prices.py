@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 from genai_prices import Usage, calc_price
 
-from quarterdeck import semconv
-from quarterdeck_collector import price_file, prices
-from quarterdeck_collector.price_file import PriceFileError
+from quarterdeck import price_file, semconv
+from quarterdeck.price_file import PriceFileError
+from quarterdeck_collector import prices
 from quarterdeck_collector.store import EmbeddedStore
+from quarterdeck_runner.models import Provider
+from quarterdeck_runner.prices import Prices as RunnerPrices
 from support import otlp
 from support.collectors import Ingest
 
@@ -158,6 +160,29 @@ def test_own_prices_win_for_their_days_and_all_names_of_the_model(
     )
     assert [row["Cost"] for row in rows] == pytest.approx([usual, own, own, usual, 3e-4, 5e-4], rel=1e-12)
     assert [row["PriceModel"] for row in rows] == [haiku, haiku, other_name, haiku, "acme-1", "acme-2"]
+
+
+def test_the_runner_counts_as_the_collector_does(store: EmbeddedStore, ingest: Ingest, tmp_path: Path) -> None:
+    file = _own(tmp_path, OWN.replace('"acme",', '"google", "anthropic",'))
+    cases = [case for case in CASES if case[3][1] == case[3][2] == 0]
+    cases += [
+        ("anthropic", name, when, (1000, 0, 0, 100)) for name in ("claude-4.5-haiku", "x") for when in (DAY, AFTER)
+    ]
+    cases += [("gcp.gemini", "acme-1", DAY, (1001, 0, 0, 100)), ("anthropic", "acme-2", DAY, (1000, 0, 0, 100))]
+    prices.load(store, file)
+    ingest(otlp.traces(*({**_call(*case), "name": f"{number:03d}"} for number, case in enumerate(cases))))
+    counted = store.json_rows(
+        "SELECT Cost FROM $model_calls JOIN $otel_traces USING (TraceId, SpanId) ORDER BY SpanName"
+    )
+
+    ours = RunnerPrices(file)
+    names: dict[str, Provider] = {"anthropic": "claude", "gcp.gemini": "gemini"}
+    costs = [
+        ours.cost(names[provider], model, input_tokens=tokens[0], output_tokens=tokens[3], when=when)
+        for provider, model, when, tokens in cases
+    ]
+    assert [cost or -1 for cost in costs] == pytest.approx([row["Cost"] or -1 for row in counted], rel=1e-12)
+    assert costs.count(None) == 2
 
 
 def test_own_prices_go_with_their_file(store: EmbeddedStore, tmp_path: Path) -> None:

@@ -174,7 +174,7 @@ def test_nothing_is_cut_off_at_any_size(name: str, visit: Visit, artefacts: Path
 
 def test_the_deck_goes_on_when_the_collector_begins_to_ask_for_tokens(demo_deck: Deck, visit: Visit) -> None:
     words = ["--name", "e2e", "--data-dir", str(demo_deck.data)]
-    command = [sys.executable, "-m", "quarterdeck_collector.token_command"]
+    command = [sys.executable, "-m", "quarterdeck.cli.token"]
     token = subprocess.run(
         [*command, "create", "--scope", "read", *words], check=True, capture_output=True, text=True
     ).stdout.strip()

@@ -24,10 +24,12 @@ class Runner:
     """Answers every heartbeat with the wanted command for every run."""
 
     heartbeats: list[dict[str, Any]] = field(default_factory=list)
+    tokens: set[str] = field(default_factory=set)
     command: str | None = None
 
     async def heartbeat(self, request: Request) -> JSONResponse:
         body = await request.json()
+        self.tokens.add(request.headers.get("authorization", ""))
         self.heartbeats.append(body)
         wanted = {run["id"]: self.command for run in body["runs"]} if self.command else {}
         return JSONResponse({"commands": wanted})
@@ -46,7 +48,7 @@ class Runner:
 def runner() -> Iterator[Runner]:
     found = Runner()
     with serve(Starlette(routes=[Route("/v1/heartbeats", found.heartbeat, methods=["POST"])])) as url:
-        qd.init("", service_name="svc", runner_url=url, exporters=[MemorySpans()])
+        qd.init("", service_name="svc", runner_url=url, token="qdt_fake", exporters=[MemorySpans()])
         yield found
         qd.shutdown()
 
@@ -58,6 +60,7 @@ def test_an_open_run_is_reported_until_its_end(runner: Runner) -> None:
         run_id, trace_id = run.id, run.trace_id
     eventually(lambda: runner.statuses()[-1:] == ["completed"])
     qd.shutdown()
+    assert runner.tokens == {"Bearer qdt_fake"}
 
     first, last = runner.heartbeats[0], runner.heartbeats[-1]
     assert first["service"] == "svc"

@@ -54,5 +54,6 @@ def runner(
         for name, value in provider_environment.items():
             patch.setenv(name, value)
         settings = Settings(data_dir=data, pipelines=folder, runner_db=None)
-        with serve(create_app(settings)) as url, httpx.Client(base_url=url, timeout=PATIENCE) as http:
-            yield Runner(http, folder, data, exported)
+        app = create_app(settings)
+        with serve(app) as url, httpx.Client(base_url=url, timeout=PATIENCE) as http:
+            yield Runner(http, folder, data, exported, app)

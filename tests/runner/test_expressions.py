@@ -20,6 +20,10 @@ VALUES: dict[str, Any] = {
     "empty": "",
     "zero": 0,
     "my-step": "hyphen",
+    "numbers": [2, 4, 6],
+    "flags": [True, False],
+    "nothing": [],
+    "now": 1000,
 }
 
 
@@ -73,6 +77,17 @@ def value_of(text: str) -> Any:
         ("toUpperCase(trim('  ok '))", "OK"),
         ("startsWith(text, 'the') and endsWith(text, 'fox')", True),
         ("max(round(1.6), min(5, 9))", 5),
+        ("max(numbers)", 6),
+        ("min(3, 1, 2)", 1),
+        ("sum(numbers) / count(numbers)", 4),
+        ("average(numbers)", 4.0),
+        ("any(items) and not all(flags)", True),
+        ("sqrt(16)", 4.0),
+        ("pow(2, 10)", 1024),
+        ("pow(2, 0 - 1)", 0.5),
+        ("add(1, multiply(2, subtract(5, divide(4, 2))))", 7),
+        ("days(1) == hours(24) and minutes(2) == seconds(120)", True),
+        ("now() - minutes(1)", 940),
         ("my-step == 'hyphen'", True),
         ("a-1", 0),
         ("yes == 'true'", True),
@@ -97,8 +112,9 @@ def test_what_an_expression_gives(text: str, expected: Any) -> None:
         (
             "__import__('os')",
             (
-                "there is no function '__import__'; there are abs, ceil, endsWith, floor, isEmpty, length, max, min, "
-                "round, startsWith, toLowerCase, toUpperCase, trim"
+                "there is no function '__import__'; there are abs, add, all, any, average, ceil, count, days, divide, "
+                "endsWith, floor, hours, isEmpty, length, max, min, minutes, multiply, now, pow, round, seconds, sqrt, "
+                "startsWith, subtract, sum, toLowerCase, toUpperCase, trim"
             ),
         ),
         ("length()", "length() takes 1 argument(s), not 0"),
@@ -110,6 +126,12 @@ def test_what_an_expression_gives(text: str, expected: Any) -> None:
         ("items + 1", "['x', 'y', 3] is no number"),
         ("text matches '('", "'(' is no regular expression: missing ) at position 1"),
         ("length(a)", "1 has no length"),
+        ("sum(a)", "1 is no list"),
+        ("average(nothing)", "the list is empty"),
+        ("sum(items)", "'x' is no number"),
+        ("sqrt(0 - 1)", "-1 has no square root"),
+        ("pow(10, 400)", "the number is too large"),
+        ("min()", "min() takes 1 to 20 argument(s), not 0"),
         ("missing > 1", "nothing is called missing"),
     ],
 )

@@ -101,6 +101,13 @@ def test_reported_runs_over_rest(runner: Runner) -> None:
         "inputs": {},
         "output": None,
         "actions": ["pause", "cancel"],
+        "priority": None,
+        "env": {},
+        "provider": None,
+        "model": None,
+        "keys": {},
+        "origin": None,
+        "hint": None,
     }
     assert "py-1" in [run["id"] for run in runner.http.get("/v1/runs?status=active").json()["runs"]]
     assert runner.tell("py-1", "pause").json()["pending"] == "pause"

@@ -80,8 +80,8 @@ def test_runs_that_cannot_be_started(
         ("GET", "/v1/pipelines/nope/x", 404, "there is no pipeline 'nope/x'; there are "),
         ("GET", "/v1/runs?limit=0", 422, "limit: Input should be greater than or equal to 1"),
         ("GET", "/v1/runs?status=old", 422, "status: Input should be 'active' or 'all'"),
-        ("GET", "/v2", 404, "Not Found"),
-        ("DELETE", "/v1/runs", 405, "Method Not Allowed"),
+        ("GET", "/v2", 404, "there is nothing at /v2; /docs describes what there is"),
+        ("DELETE", "/v1/runs", 405, "DELETE is not for /v1/runs; it takes "),
     ],
 )
 def test_other_bad_requests(runner: Runner, method: str, path: str, status: int, detail: str) -> None:
@@ -115,8 +115,15 @@ def test_the_catalogue_follows_the_folder(runner: Runner) -> None:
     assert len(version) == 12
     assert found["needy"] == {
         "name": "needy",
+        "kind": "yaml",
         "description": "",
         "file": "needy.yaml",
+        "input_schema": {
+            "type": "object",
+            "properties": {"topic": {"type": "string"}, "depth": {"type": "integer", "default": 2}},
+            "required": ["topic"],
+            "additionalProperties": False,
+        },
         "inputs": [
             {"name": "topic", "type": "string", "default": None, "required": True, "description": ""},
             {"name": "depth", "type": "integer", "default": 2, "required": False, "description": ""},
@@ -140,6 +147,7 @@ def test_the_catalogue_follows_the_folder(runner: Runner) -> None:
     assert runner.http.get("/v1/pipelines").json() == {
         "pipelines": [],
         "hint": f"the folder {runner.folder} has no *.yaml file yet",
+        "next_cursor": None,
     }
 
 
@@ -157,8 +165,3 @@ def test_health_and_documentation(runner: Runner) -> None:
     ready = runner.http.get("/readyz")
     assert (ready.status_code, ready.json()["status"]) == (200, "ok")
     assert set(ready.json()["checks"]) == {"database", "pipelines"}
-    described = runner.http.get("/openapi.json").json()
-    assert sorted(path for path in described["paths"] if path.startswith("/v1")) == [
-        "/v1/heartbeats", "/v1/pipelines", "/v1/pipelines/{name}", "/v1/runs", "/v1/runs/{run_id}",
-        "/v1/runs/{run_id}/cancel", "/v1/runs/{run_id}/pause", "/v1/runs/{run_id}/resume",
-    ]  # fmt: skip

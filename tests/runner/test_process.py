@@ -1,22 +1,18 @@
 """The runner as a process: its command line, its death and its return."""
 
-import contextlib
 import os
-import re
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
-from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from quarterdeck.serving import owner_of
 from quarterdeck_runner.settings import Settings
-from support.runner import PATIENCE, Runner, eventually
+from support.runner import PATIENCE, process
 
 PIPELINE = """
 workflow:
@@ -27,30 +23,6 @@ workflow:
     - {name: three, type: claude, prompt: "[[n:40]][[delay:0.05]] durable-three"}
     - {name: four, type: claude, prompt: "[[say:end]] durable-four {{ one }} {{ two }}"}
 """
-
-
-@contextlib.contextmanager
-def process(data: Path, environment: dict[str, str]) -> Iterator[tuple[subprocess.Popen[str], Runner]]:
-    """Run a runner on a free port until the block ends."""
-    folder = data / "pipelines"
-    folder.mkdir(exist_ok=True)
-    log = data / "runner.log"
-    command = [sys.executable, "-m", "quarterdeck_runner", "--runner-port", "0", "--data-dir", str(data)]
-    env = {**os.environ, **environment, "QUARTERDECK_ENDPOINT": ""}
-    with log.open("w") as stderr:
-        running = subprocess.Popen([*command, "--pipelines", str(folder)], stderr=stderr, text=True, env=env)
-    try:
-
-        def address() -> str:
-            assert running.poll() is None, log.read_text()
-            found = re.search(r"listening: (http://\S+)", log.read_text())
-            return found[1] if found else ""
-
-        with httpx.Client(base_url=eventually(address), timeout=PATIENCE) as http:
-            yield running, Runner(http, folder, data, InMemorySpanExporter())
-    finally:
-        running.kill()
-        running.wait()
 
 
 def asked(stand_in: str) -> dict[str, int]:
@@ -143,12 +115,13 @@ def test_a_busy_port_is_said_in_one_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.4", "example.org"])  # noqa: S104 - must be refused
-def test_addresses_that_others_can_reach_are_refused(host: str) -> None:
-    ended = command("--host", host)
+def test_addresses_that_others_can_reach_need_a_token_first(host: str, tmp_path: Path) -> None:
+    ended = command("--host", host, "--data-dir", str(tmp_path))
     assert (ended.returncode, ended.stdout) == (2, "")
     assert ended.stderr == (
-        f"--host: {host} can be reached from other machines, and whoever reaches it can spend your API keys; "
-        "listen on 127.0.0.1, ::1 or localhost, and put a proxy that checks who is asking in front\n"
+        f"quarterdeck.runner: {host} can be reached from other machines, and whoever reaches it could spend your API "
+        f"keys; make a token first with 'quarterdeck token create --name NAME --scope run --data-dir {tmp_path}', or "
+        "listen on 127.0.0.1\n"
     )
 
 

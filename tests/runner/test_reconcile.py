@@ -8,7 +8,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from quarterdeck import semconv
 from quarterdeck_runner.app import create_app
-from quarterdeck_runner.engine import new_row
+from quarterdeck_runner.rows import new_row
 from quarterdeck_runner.settings import Settings
 from quarterdeck_runner.store import Outcome, RunStore
 from support.runner import PATIENCE, Runner, eventually, read

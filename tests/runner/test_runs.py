@@ -44,7 +44,14 @@ def test_a_run_of_steps_that_ask_nobody(runner: Runner) -> None:
         "error": None,
         "inputs": {"who": "sea"},
         "output": "hello sea, hello sea!",
-        "actions": [],
+        "actions": ["replay"],
+        "priority": 5,
+        "env": {},
+        "provider": None,
+        "model": None,
+        "keys": {},
+        "origin": None,
+        "hint": None,
     }
     assert run["created_at"] <= run["started_at"] <= run["completed_at"]
     assert run["created_at"].endswith("Z")
@@ -236,7 +243,11 @@ workflow:
     run_id = runner.start(name)
     runner.until(run_id, current_step="long")
     answer = runner.tell(run_id, "cancel")
-    assert (answer.status_code, answer.json()["status"], answer.json()["actions"]) == (202, "cancelled", [])
+    assert (answer.status_code, answer.json()["status"], answer.json()["actions"]) == (
+        202,
+        "cancelled",
+        ["retry", "replay"],
+    )
     spans = {span.name: span for span in runner.spans(runner.run(run_id), 2)}
     root = spans[f"invoke_workflow long_{provider}"]
     assert dict(root.attributes or {})[semconv.RUN_STATUS] == "cancelled"

@@ -1,7 +1,12 @@
 """A runner as its clients see it."""
 
+import contextlib
+import os
+import re
+import subprocess
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +16,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 import quarterdeck as qd
+from quarterdeck.export import bearer
 from quarterdeck_runner.validate import Validated, validate
 
 PATIENCE = 60.0
@@ -34,6 +40,7 @@ class Runner:
     folder: Path
     data: Path
     exporter: InMemorySpanExporter
+    app: Any = None
 
     def pipeline(self, text: str, name: str = "") -> str:
         """Put a pipeline into the folder and give its name."""
@@ -82,6 +89,32 @@ class Runner:
 
         eventually(lambda: len(found()) >= expected)
         return found()
+
+
+@contextlib.contextmanager
+def process(
+    data: Path, environment: dict[str, str], *flags: str, token: str = ""
+) -> Iterator[tuple[subprocess.Popen[str], Runner]]:
+    """Run a runner on a free port until the block ends; its environment may name a collector."""
+    folder = data / "pipelines"
+    folder.mkdir(exist_ok=True)
+    log = data / "runner.log"
+    command = [sys.executable, "-m", "quarterdeck_runner", "--runner-port", "0", "--data-dir", str(data)]
+    env = {**os.environ, "QUARTERDECK_ENDPOINT": "", **environment}
+    with log.open("w") as stderr:
+        running = subprocess.Popen([*command, "--pipelines", str(folder), *flags], stderr=stderr, text=True, env=env)
+    try:
+
+        def address() -> str:
+            assert running.poll() is None, log.read_text()
+            found = re.search(r"listening: (http://\S+)", log.read_text())
+            return found[1] if found else ""
+
+        with httpx.Client(base_url=eventually(address), timeout=PATIENCE, headers=bearer(token)) as http:
+            yield running, Runner(http, folder, data, InMemorySpanExporter())
+    finally:
+        running.kill()
+        running.wait()
 
 
 def read(text: str, file: str = "test.yaml") -> Validated:

@@ -9,12 +9,12 @@ from typing import Any, TypeVar
 
 import pytest
 
+from quarterdeck.runner_client import RunnerClient
 from quarterdeck_ui.hub import Hub
 from quarterdeck_ui.live_state import LiveRun
 from quarterdeck_ui.poller import Poller
 from quarterdeck_ui.queries import Store
 from quarterdeck_ui.queries.store import Row
-from quarterdeck_ui.runner_client import RunnerClient
 from support.collectors import CollectorProcess
 from support.deck import free_ports
 from support.scenario import Part, Run
@@ -41,7 +41,6 @@ async def polled(home: CollectorProcess, store: Store) -> AsyncIterator[Hub]:
     hub, runner = Hub(), RunnerClient(f"http://127.0.0.1:{free_ports(1)[0]}")
     async with Poller(hub, store, runner, home.otlp).running():
         yield hub
-    runner.close()
     store.close()
 
 
@@ -116,7 +115,6 @@ async def test_a_poller_that_starts_or_was_asleep_learns_of_runs_in_flight(home:
     async with poller.running():
         await until(lambda: run.id in hub.snapshot.by_id)
         view = hub.snapshot.by_id[run.id]
-    runner.close()
     (call,) = hub.snapshot.live[run.id].calls.values()
     assert (view.status, view.step, view.progress.value, [chunk.text for chunk in call.ready]) == (
         "paused", "write", 0.375, ["so far"],

@@ -7,9 +7,9 @@ from typing import Any
 
 import streamlit as st
 
+from quarterdeck.runner_client import RunnerError
 from quarterdeck_ui import assets, chrome, services, start_dialog
 from quarterdeck_ui.access import identity
-from quarterdeck_ui.runner_client import RunnerError
 
 ACTIONS = frozenset({"pause", "resume", "cancel"})
 """What the runner can be asked to do with a run."""

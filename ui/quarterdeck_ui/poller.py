@@ -11,11 +11,11 @@ from typing import Any, Final
 
 import httpx
 
+from quarterdeck.runner_client import RunnerClient, RunnerError
 from quarterdeck_ui import live_state, queries, runs_view, trace_view
 from quarterdeck_ui.hub import Detail, Health, Hub, Snapshot
 from quarterdeck_ui.queries import Event, RunRow, Span, Store, StoreError
 from quarterdeck_ui.queries.traces import SPAN_LIMIT
-from quarterdeck_ui.runner_client import RunnerClient, RunnerError
 
 BEAT_S: Final = 0.3
 """Time between two looks at the live events."""

@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route, WebSocketRoute
 
+from quarterdeck.runner_client import RunnerClient
 from quarterdeck_ui import assets, leaving, log_export, services
 from quarterdeck_ui.access.door import Access, Door
 from quarterdeck_ui.access.login import Login
@@ -20,7 +22,6 @@ from quarterdeck_ui.hub import Hub
 from quarterdeck_ui.log_feed import LogFeed
 from quarterdeck_ui.poller import Poller
 from quarterdeck_ui.queries import Store
-from quarterdeck_ui.runner_client import RunnerClient
 from quarterdeck_ui.settings import Settings
 
 _SCRIPT = Path(__file__).parent / "script.py"
@@ -45,7 +46,9 @@ THEME = {
 
 def application(settings: Settings) -> Any:
     """Build the application for these settings; one per process."""
-    store, runner = Store(settings.clickhouse_url, settings.database), RunnerClient(settings.runner_url)
+    store = Store(settings.clickhouse_url, settings.database)
+    # From the environment only: a flag would show it in the list of processes.
+    runner = RunnerClient(settings.runner_url, os.environ.get("QUARTERDECK_TOKEN", ""))
     hub, access = Hub(), Access(settings)
     poller = Poller(hub, store, runner, settings.endpoint)
 
@@ -55,7 +58,6 @@ def application(settings: Settings) -> Any:
         leaving.soon()
         async with poller.running():
             yield
-        runner.close()
         store.close()
 
     return st.App(

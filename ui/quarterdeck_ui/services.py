@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
+from quarterdeck.runner_client import RunnerClient
 from quarterdeck_ui.access.door import Access
-from quarterdeck_ui.runner_client import RunnerClient
 from quarterdeck_ui.settings import Settings
 
 

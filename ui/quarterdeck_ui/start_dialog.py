@@ -6,9 +6,9 @@ from typing import Any
 
 import streamlit as st
 
+from quarterdeck.runner_client import RunnerError
 from quarterdeck_ui import services
 from quarterdeck_ui.access import identity
-from quarterdeck_ui.runner_client import RunnerError
 
 _ONE_LINE = 80
 """Characters that fit on one line of the dialog."""
@@ -79,7 +79,7 @@ def _start(pipeline: Mapping[str, Any], raw: Mapping[str, Any]) -> None:
     if not identity.may_steer():
         return
     try:
-        run_id = services.current().runner.start(str(pipeline["name"]), inputs_of(pipeline, raw))
+        run_id = services.current().runner.start(str(pipeline["name"]), inputs_of(pipeline, raw))["id"]
     except (RunnerError, ValueError) as error:
         st.error(str(error))
         return

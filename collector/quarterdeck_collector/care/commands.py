@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
+from quarterdeck.price_file import PriceFileError
 from quarterdeck.serving import InUseError, owner_of, wrong_settings
 from quarterdeck_collector.care import otlp_file
 from quarterdeck_collector.care.access import AccessError, opened, reach
@@ -21,7 +22,6 @@ from quarterdeck_collector.care.reprice import RepriceReport
 from quarterdeck_collector.care.selection import Selection, SelectionError
 from quarterdeck_collector.migrate import MigrationError
 from quarterdeck_collector.migrate import migrate as bring_to_current_schema
-from quarterdeck_collector.price_file import PriceFileError
 from quarterdeck_collector.prices import PricesError
 from quarterdeck_collector.receive.otlp import LOGS, METRICS, TRACES
 from quarterdeck_collector.settings import Settings

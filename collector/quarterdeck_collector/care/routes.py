@@ -8,12 +8,12 @@ from typing import Any, Final
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 
+from quarterdeck.price_file import PriceFileError
 from quarterdeck_collector.care.derived import BusyDayError
 from quarterdeck_collector.care.operations import Care, ClusterError
 from quarterdeck_collector.care.restore import importable
 from quarterdeck_collector.care.selection import Selection, SelectionError
 from quarterdeck_collector.gate import BusyError
-from quarterdeck_collector.price_file import PriceFileError
 from quarterdeck_collector.prices import PricesError
 from quarterdeck_collector.receive import body as bodies
 from quarterdeck_collector.receive.otlp import JSON, PROTOBUF, BadRequestError, parse

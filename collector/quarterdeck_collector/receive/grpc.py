@@ -9,7 +9,7 @@ import grpc
 from google.protobuf.message import Message  # type: ignore[import-untyped]  # ships no types
 
 from quarterdeck.serving import PortError, listen
-from quarterdeck_collector.auth import DeniedError, Scope
+from quarterdeck.tokens import DeniedError, Scope
 from quarterdeck_collector.receive import intake, otlp
 from quarterdeck_collector.receive.intake import RefusalError
 from quarterdeck_collector.receive.otlp import Kind
@@ -120,7 +120,7 @@ def _admit(collector: "Collector", context: _Context) -> None:
     try:
         collector.tokens.check(str(header), Scope.INGEST)
     except DeniedError as error:
-        raise RefusalError(401 if error.code == otlp.UNAUTHENTICATED else 403, error.code, str(error)) from error
+        raise RefusalError(*otlp.denial(error), str(error)) from error
 
 
 async def _read(context: _Context, patience: float) -> bytes:

@@ -20,6 +20,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceResponse,
 )
 
+from quarterdeck.tokens import DeniedError
+
 PROTOBUF: Final = "application/x-protobuf"
 JSON: Final = "application/json"
 
@@ -191,6 +193,11 @@ def status(code: int, text: str, retry_after: int | None = None) -> Message:
     elif code == INVALID_ARGUMENT:
         message.details.add().Pack(BadRequest(field_violations=[BadRequest.FieldViolation(description=text)]))
     return message
+
+
+def denial(error: DeniedError) -> tuple[int, int]:
+    """HTTP status and google.rpc.Status code of a request that may not pass."""
+    return (403, PERMISSION_DENIED) if error.known else (401, UNAUTHENTICATED)
 
 
 def retry_info(seconds: int) -> Message:

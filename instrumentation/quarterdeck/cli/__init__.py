@@ -1,6 +1,6 @@
 """The ``quarterdeck`` command: everything at once, or one service by itself.
 
-``up`` and ``doctor`` live here. Every service brings its own command through the entry point group
+``up``, ``doctor`` and ``token`` live here. Every service brings its own command through the entry point group
 ``quarterdeck.commands``, so this package knows none of them.
 """
 
@@ -9,19 +9,22 @@ from collections.abc import Callable, Sequence
 from importlib.metadata import EntryPoint, entry_points, version
 
 from quarterdeck.cli.doctor import main as doctor
+from quarterdeck.cli.token import main as token
 from quarterdeck.cli.up import main as up
 
 _BUILT_IN: dict[str, tuple[Callable[[Sequence[str]], int], str]] = {
     "up": (up, "start everything on this machine and open the dashboard"),
     "doctor": (doctor, "check this machine and say what to do"),
+    "token": (token, "create, list and revoke the tokens that clients need"),
 }
 
 _SERVICES = {
     "collector": ("collector", "receive OTLP and store it in ClickHouse"),
-    "token": ("collector", "create, list and revoke the tokens of a collector"),
     "runner": ("runner", "run, pause, resume and cancel pipelines over REST"),
     "ui": ("ui", "serve the dashboard"),
     "user": ("ui", "say who may log in to the dashboard"),
+    "run": ("runner", "run a pipeline file here, with nothing else running"),
+    "validate": ("runner", "check pipeline files: every problem with its place"),
     "demo": ("runner", "run the example pipelines, live"),
     "export": ("collector", "write runs to OTLP files"),
     "import": ("collector", "store what OTLP files hold"),

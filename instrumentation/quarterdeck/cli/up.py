@@ -154,7 +154,7 @@ class _Deck:
         services = [
             Service("collector", "quarterdeck_collector", [], f"http://{host}:{otlp}/readyz", door),
             Service("ui", "quarterdeck_ui", [], f"http://{host}:{ui}/_stcore/health", reader),
-            Service("runner", "quarterdeck_runner", [], f"http://{host}:{runner}/readyz"),
+            Service("runner", "quarterdeck_runner", [], f"http://{host}:{runner}/readyz", door),
         ]
         port = environment.get("QUARTERDECK_STAND_IN_PORT")
         if port:

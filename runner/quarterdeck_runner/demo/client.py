@@ -2,9 +2,12 @@
 
 import asyncio
 import logging
+import os
 from typing import Any
 
 import httpx
+
+from quarterdeck.export import bearer
 
 log = logging.getLogger("quarterdeck.demo")
 
@@ -29,7 +32,9 @@ class Service:
     def __init__(self, name: str, url: str, hint: str, patience: float | None) -> None:
         self.name = name
         self.url = url.rstrip("/")
-        self.http = httpx.AsyncClient(base_url=self.url, timeout=10)
+        self.http = httpx.AsyncClient(
+            base_url=self.url, timeout=10, headers=bearer(os.environ.get("QUARTERDECK_TOKEN", ""))
+        )
         self._hint = hint
         self._patience = patience
         self._away = False

@@ -1,22 +1,32 @@
 """Runs: start, list, steer."""
 
+import asyncio
+import contextlib
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Body, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from quarterdeck_runner import announce, heartbeats
-from quarterdeck_runner.engine import actions
+from quarterdeck_runner import announce, heartbeats, json_inputs, overrides, paging, request_store
+from quarterdeck_runner.catalogue import Entry
+from quarterdeck_runner.continuing import EditError
+from quarterdeck_runner.engine import UnknownRunError, actions
 from quarterdeck_runner.heartbeats import Command, PythonRun
-from quarterdeck_runner.inputs import check
+from quarterdeck_runner.inputs import InputProblem, check
+from quarterdeck_runner.keys import PROFILE, NoKeyError
+from quarterdeck_runner.models import Provider
+from quarterdeck_runner.options import NORMAL_PRIORITY, Options, env_problems
+from quarterdeck_runner.paging import Cursor
 from quarterdeck_runner.problems import ProblemError, documented
-from quarterdeck_runner.routes.pipelines import find
+from quarterdeck_runner.routes.pipelines import find, require_runnable
 from quarterdeck_runner.routes.state import Parts, Runner
-from quarterdeck_runner.store import ACTIVE, RunRow
+from quarterdeck_runner.store import ACTIVE, NOW, Position, RunRow
 
 router = APIRouter(prefix="/v1/runs", tags=["runs"])
 
+Action = Literal["pause", "resume", "cancel", "retry", "replay"]
 Status = Literal["running", "paused", "waiting", "completed", "failed", "cancelled", "lost"]
 
 
@@ -27,6 +37,44 @@ class Start(BaseModel):
 
     pipeline: str = Field(description="Name of the pipeline.", examples=["release_notes"])
     inputs: dict[str, Any] = Field(default_factory=dict, description="Values by name.", examples=[{"release": 118}])
+    env: dict[str, str] = Field(
+        default_factory=dict, description="Variables of the environment of this run.", examples=[{"REGION": "eu"}]
+    )
+    provider: Provider | None = Field(None, description="Who answers every model call, whomever the steps name.")
+    model: str = Field("", max_length=200, description="Which model answers every call.", examples=["claude-haiku-5-5"])
+    keys: dict[Provider, Annotated[str, Field(pattern=PROFILE)]] = Field(
+        default_factory=dict,
+        description="Which of the runner's keys is used, by provider: the name of its profile, never a key.",
+        examples=[{"claude": "team-a"}],
+    )
+    priority: int = Field(NORMAL_PRIORITY, ge=0, le=9, description="Runs of higher priority leave the queue first.")
+
+
+class Retry(BaseModel):
+    """How to start a failed run again."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    priority: int | None = Field(None, ge=0, le=9, description="Of the new run; that of the old one by default.")
+
+
+class Replay(Retry):
+    """What to do anew, and what differently."""
+
+    from_step: str = Field("", description="First step that is done anew; by default the first that changed.")
+    steps: dict[str, dict[str, Any]] = Field(
+        default_factory=dict,
+        description="New values of keys by step, such as its `prompt` or `model`; null takes a key away.",
+        examples=[{"draft": {"prompt": "Write it in two sentences: {{ inputs.topic }}"}}],
+    )
+
+
+class Origin(BaseModel):
+    """The run whose results another one uses again."""
+
+    run: str
+    relation: Literal["retry", "replay"]
+    from_step: str | None = Field(description="First step that was done anew.")
 
 
 class Run(BaseModel):
@@ -47,28 +95,95 @@ class Run(BaseModel):
     trace_id: str = Field(examples=["4bf92f3577b34da6a3ce929d0e0e4736"])
     inputs: dict[str, Any]
     output: Any = Field(description="What a completed run returned: the result of its last step.")
-    actions: list[Command] = Field(description="What can be asked for now.")
+    actions: list[Action] = Field(description="What can be asked for now.")
+    priority: int | None = None
+    env: dict[str, str] = {}
+    provider: Provider | None = None
+    model: str | None = None
+    keys: dict[Provider, str] = Field({}, description="Profiles of the keys that are used, where not the usual ones.")
+    origin: Origin | None = None
+    hint: str | None = Field(None, description="Why the run stands still and what to do, where that needs saying.")
 
 
 class RunList(BaseModel):
     """Runs, newest first."""
 
     runs: list[Run]
+    next_cursor: str | None = Field(description=paging.NEXT)
 
 
 @router.post("", status_code=202, responses=documented(404, 409, 422))
 async def start_run(start: Annotated[Start, Body()], runner: Runner) -> Run:
     """Start a run of a pipeline."""
+    wanted = await asked_for(start, runner)
+    if made := await _made_before(runner):
+        return made
+    new_id, entry = request_store.reserved(), wanted.entry
+    row = await runner.engine.start(entry.pipeline, entry.source, wanted.inputs, wanted.options, new_id=new_id)
+    return of_row(row)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A run that can be started."""
+
+    entry: Entry
+    inputs: dict[str, Any]
+    options: Options
+
+
+async def asked_for(start: Start, runner: Parts) -> Wanted:
+    """What somebody wants to start.
+
+    Raises:
+        ProblemError: it cannot be started.
+    """
     entry = await find(runner.catalogue, start.pipeline)
-    errors = [vars(each) for each in entry.diagnostics if each.severity == "error"]
-    if errors:
-        detail = "; ".join(str(each) for each in entry.diagnostics if each.severity == "error")
-        raise ProblemError(409, "The pipeline has errors", detail, errors)
-    values, problems = check(entry.pipeline.inputs, start.inputs)
+    require_runnable(entry)
+    values, problems = _checked(entry, start.inputs)
     if problems:
         detail = "; ".join(f"input '{each.input}': {each.message}" for each in problems)
         raise ProblemError(422, "The inputs do not fit", detail, [vars(each) for each in problems])
-    return of_row(await runner.engine.start(entry.pipeline, entry.source, values))
+    if start.keys and entry.kind == "python":
+        detail = f"'{entry.pipeline.name}' is a Python pipeline, whose own clients hold their keys: leave `keys` out"
+        raise ProblemError(422, "A key cannot be chosen", detail)
+    return Wanted(entry, values, await _options(start, runner))
+
+
+async def _made_before(runner: Parts) -> Run | None:
+    """The run of this very request, if a crash of the runner cut off its first attempt after it was made."""
+    claim = request_store.claim()
+    if claim is None or not claim.again:
+        return None
+    with contextlib.suppress(UnknownRunError):
+        return of_row(await runner.engine.get(claim.reserved))
+    return None
+
+
+def _checked(entry: Entry, given: dict[str, Any]) -> tuple[dict[str, Any], list[InputProblem]]:
+    if entry.kind == "python":
+        return json_inputs.check(json_inputs.schema_of(entry.pipeline, entry.kind), given)
+    return check(entry.pipeline.inputs, given)
+
+
+async def _options(start: Start, runner: Parts) -> Options:
+    options = Options(
+        env=start.env, provider=start.provider, model=start.model, priority=start.priority, keys=start.keys
+    )
+    for provider, profile in start.keys.items():
+        try:
+            await asyncio.to_thread(runner.keys.credential, provider, profile)
+        except NoKeyError as error:
+            raise ProblemError(422, "There is no such key", str(error)) from None
+    problems = env_problems(options.env)
+    if problems:
+        detail = "; ".join(f"variable '{each['variable']}' {each['message']}" for each in problems)
+        raise ProblemError(422, "Variables cannot be set for a run", detail, problems)
+    try:
+        overrides.check(options)
+    except overrides.OverrideError as error:
+        raise ProblemError(422, "Provider and model do not fit", str(error)) from error
+    return options
 
 
 @router.get("", responses=documented(422))
@@ -76,20 +191,32 @@ async def list_runs(
     runner: Runner,
     status: Annotated[Literal["active", "all"], Query(description="Which runs.")] = "all",
     limit: Annotated[int, Query(ge=1, le=1000, description="How many at most.")] = 100,
+    cursor: Cursor = None,
 ) -> RunList:
     """List runs, newest first: of pipelines, and of programs that report theirs."""
-    active = status == "active"
-    runs = [of_row(row) for row in await runner.engine.list(limit, active=active)]
-    runs += [run for run in map(of_report, runner.heartbeats.runs()) if not active or run.status in ACTIVE]
-    runs.sort(key=lambda run: run.created_at, reverse=True)
-    return RunList(runs=runs[:limit])
+    active, position = status == "active", paging.decode(cursor, int, str)
+    before: Position = (position[0], position[1]) if position else NOW
+    rows = await runner.engine.list(limit + 1, active=active, before=before)
+    found = [((row.created_ns, row.id), of_row(row)) for row in rows]
+    reported = [(_position(run), of_report(run)) for run in runner.heartbeats.runs()]
+    found += [(at, run) for at, run in reported if at < before and (not active or run.status in ACTIVE)]
+    found.sort(key=lambda each: each[0], reverse=True)
+    following = paging.encode(*found[limit - 1][0]) if len(found) > limit else None
+    return RunList(runs=[run for _, run in found[:limit]], next_cursor=following)
+
+
+def _position(run: PythonRun) -> Position:
+    return round(run.report.started_at.timestamp() * 1e6) * 1000, run.report.id
 
 
 @router.get("/{run_id}", responses=documented(404))
 async def get_run(run_id: str, runner: Runner) -> Run:
     """Read one run."""
     reported = runner.heartbeats.find(run_id)
-    return of_report(reported) if reported is not None else of_row(await runner.engine.get(run_id))
+    if reported is not None:
+        return of_report(reported)
+    row = await runner.engine.get(run_id)
+    return of_row(row, await runner.engine.hint(row))
 
 
 @router.post("/{run_id}/pause", status_code=202, responses=documented(404, 409))
@@ -110,6 +237,37 @@ async def cancel_run(run_id: str, runner: Runner) -> Run:
     return await _steer(runner, run_id, "cancel")
 
 
+@router.post("/{run_id}/retry", status_code=202, responses=documented(404, 409, 422))
+async def retry_run(run_id: str, runner: Runner, retry: Annotated[Retry | None, Body()] = None) -> Run:
+    """Start a failed or cancelled run anew from where it stopped, as a new run that uses the earlier results again."""
+    _only_ours(runner, run_id, "retry")
+    if made := await _made_before(runner):
+        return made
+    priority = retry.priority if retry else None
+    return of_row(await runner.engine.retry(run_id, priority, new_id=request_store.reserved()))
+
+
+@router.post("/{run_id}/replay", status_code=202, responses=documented(404, 409, 422))
+async def replay_run(run_id: str, replay: Annotated[Replay, Body()], runner: Runner) -> Run:
+    """Start a run that is over anew from any step, with changed steps, as a new run; earlier results are used again."""
+    _only_ours(runner, run_id, "replay")
+    try:
+        if made := await _made_before(runner):
+            return made
+        new_id = request_store.reserved()
+        row = await runner.engine.replay(run_id, replay.from_step, replay.steps, replay.priority, new_id=new_id)
+        return of_row(row)
+    except EditError as error:
+        raise ProblemError(422, "The run cannot be replayed like this", str(error), error.errors) from error
+
+
+def _only_ours(runner: Parts, run_id: str, action: str) -> None:
+    reported = runner.heartbeats.find(run_id)
+    if reported is not None:
+        name = reported.service
+        raise ProblemError(409, "The run is not the runner's", f"the program '{name}' runs it: {action} it there")
+
+
 async def _steer(runner: Parts, run_id: str, command: Command) -> Run:
     if runner.heartbeats.find(run_id) is not None:
         return of_report(runner.heartbeats.command(run_id, command))
@@ -117,27 +275,43 @@ async def _steer(runner: Parts, run_id: str, command: Command) -> Run:
     return of_row(await steer(run_id))
 
 
-def of_row(row: RunRow) -> Run:
+def of_row(row: RunRow, hint: str = "") -> Run:
     """A run of a pipeline."""
+    options = row.options
     return Run.model_validate(
         {
             "id": row.id,
             "pipeline": row.pipeline,
-            "kind": "yaml",
+            "kind": row.kind,
             "status": row.status,
             "pending": row.pending or None,
             "created_at": _time(row.created_ns),
             "started_at": _time(row.started_ns),
             "completed_at": _time(row.completed_ns),
             "current_step": row.current_step or None,
-            "steps_done": row.steps_done,
-            "steps_total": row.steps_total,
+            "steps_done": row.steps_done if row.steps_total else None,
+            "steps_total": row.steps_total or None,
             "error": row.error or None,
             "trace_id": f"{announce.identity(row).trace_id:032x}",
             "inputs": row.inputs,
             "output": row.output,
             "actions": actions(row),
+            "priority": options.priority,
+            "env": options.env,
+            "provider": options.provider,
+            "model": options.model or None,
+            "keys": options.keys,
+            "origin": _origin(options),
+            "hint": hint or None,
         }
+    )
+
+
+def _origin(options: Options) -> Origin | None:
+    if not options.origin:
+        return None
+    return Origin.model_validate(
+        {"run": options.origin, "relation": options.relation, "from_step": options.from_step or None}
     )
 
 
@@ -161,6 +335,8 @@ def of_report(run: PythonRun) -> Run:
         inputs={},
         output=None,
         actions=list(heartbeats.actions(run)),
+        keys={},
+        hint=None,
     )
 
 

@@ -1,4 +1,4 @@
-"""``quarterdeck token``: create, list and revoke the tokens of a collector."""
+"""``quarterdeck token``: create, list and revoke the tokens of a data directory."""
 
 import argparse
 import os
@@ -7,14 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from quarterdeck_collector.auth import Scope, TokenError, TokenFile
-from quarterdeck_collector.settings import TOKEN_FILE
+from quarterdeck.tokens import TOKEN_FILE, Scope, TokenError, TokenFile
 
 _FAILED: Final = 1
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Change or show the tokens of a data directory; a running collector notices by itself.
+    """Change or show the tokens of a data directory; running services notice by themselves.
 
     Args:
         argv: Arguments; those of the process by default.
@@ -33,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="quarterdeck token", description="Tokens that clients of the collector need.")
+    parser = argparse.ArgumentParser(prog="quarterdeck token", description="Tokens for collector and runner.")
     actions = parser.add_subparsers(dest="action", required=True)
     create = actions.add_parser("create", help="make a token and print it, once")
     create.add_argument("--name", required=True, type=_name, help="tells it from the others")
@@ -42,14 +41,14 @@ def _parser() -> argparse.ArgumentParser:
         required=True,
         action="append",
         choices=[str(scope) for scope in Scope],
-        help="ingest: send OTLP; read: query and follow; admin: everything; may be given more than once",
+        help="ingest: send OTLP; read: query and list; run: start and steer runs; admin: everything; may be repeated",
     )
     actions.add_parser("list", help="show names and scopes, never the tokens")
     revoke = actions.add_parser("revoke", help="refuse a token from now on")
     revoke.add_argument("name")
     default = Path(os.environ.get("QUARTERDECK_DATA_DIR") or ".quarterdeck")
     for action in actions.choices.values():
-        action.add_argument("--data-dir", type=Path, default=default, help=f"the collector's folder [{default}]")
+        action.add_argument("--data-dir", type=Path, default=default, help=f"the services' folder [{default}]")
     return parser
 
 

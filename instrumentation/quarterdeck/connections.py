@@ -1,4 +1,7 @@
-"""Servers whose clients cannot hold connections or memory by being slow."""
+"""Servers whose clients cannot hold connections or memory by being slow.
+
+For services only: uvicorn comes with their extras, not with the SDK.
+"""
 
 import asyncio
 import contextlib
@@ -126,7 +129,7 @@ def server(app: ASGIApp, patience: float, most: int) -> Server:
             app,
             http=protocol,
             lifespan="off",
-            log_level="warning",
+            log_config=None,  # its records go where the service's own go
             access_log=False,
             server_header=False,
             timeout_graceful_shutdown=2,

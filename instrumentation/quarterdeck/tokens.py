@@ -1,4 +1,4 @@
-"""Who may do what: bearer tokens in a file of the data directory.
+"""Who may do what: bearer tokens in a file of the data directory, for all services that share it.
 
 A token is 32 random bytes, so the file keeps a plain SHA-256 of each: a slow hash protects what can be guessed, and
 here there is nothing to guess; it would only cost every request its time.
@@ -6,7 +6,6 @@ here there is nothing to guess; it would only cost every request its time.
 
 import base64
 import contextlib
-import fcntl
 import hashlib
 import hmac
 import json
@@ -19,13 +18,16 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
+from quarterdeck.files import replace, sole_writer
 from quarterdeck.serving import new_token
-from quarterdeck_collector.receive.otlp import PERMISSION_DENIED, UNAUTHENTICATED
+
+TOKEN_FILE: Final = "tokens.json"  # noqa: S105 - the name of a file
+"""In the data directory."""
 
 _ENDING: Final = 4
-_ASK: Final = "a token is needed: send 'Authorization: Bearer TOKEN'; ClickHouse clients send it as the password"
+_ASK: Final = "a token is needed: send 'Authorization: Bearer TOKEN', or the token as the password"
 
-log = logging.getLogger("quarterdeck.collector")
+log = logging.getLogger("quarterdeck.tokens")
 
 
 class Scope(StrEnum):
@@ -34,7 +36,9 @@ class Scope(StrEnum):
     INGEST = "ingest"
     """OTLP in."""
     READ = "read"
-    """Queries, live events, counters."""
+    """Queries, live events, counters; lists of runs and pipelines."""
+    RUN = "run"
+    """Start and steer runs, and what ``read`` opens."""
     ADMIN = "admin"
     """Everything."""
 
@@ -47,13 +51,13 @@ class DeniedError(Exception):
     """A request that may not pass.
 
     Args:
-        code: google.rpc.Status code: UNAUTHENTICATED or PERMISSION_DENIED.
         text: What is missing and what to do.
+        known: Whether it carries a token that is known here, and only its scope is too small.
     """
 
-    def __init__(self, code: int, text: str) -> None:
+    def __init__(self, text: str, *, known: bool = False) -> None:
         super().__init__(text)
-        self.code = code
+        self.known = known
 
 
 @dataclass(frozen=True)
@@ -68,7 +72,7 @@ class Token:
 
     def allows(self, scope: Scope) -> bool:
         """Whether it is good for ``scope``."""
-        return scope in self.scopes or Scope.ADMIN in self.scopes
+        return scope in self.scopes or Scope.ADMIN in self.scopes or (scope == Scope.READ and Scope.RUN in self.scopes)
 
 
 def digest_of(token: str) -> str:
@@ -138,23 +142,11 @@ class TokenFile:
     @contextlib.contextmanager
     def _changing(self) -> Iterator[list[Token]]:
         """Lend the tokens for a change, one process at a time, and replace the file in one step."""
-        folder = self.path.parent
-        new = self.path.with_name(self.path.name + ".new")
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            lock = os.open(folder, os.O_RDONLY)
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX)
+            with sole_writer(self.path.parent):
                 tokens = self.read()
                 yield tokens
-                with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:  # noqa: PTH123 - mode
-                    json.dump({"tokens": [asdict(token) for token in tokens]}, file, indent=1)
-                    file.flush()
-                    os.fsync(file.fileno())
-                new.replace(self.path)
-                os.fsync(lock)
-            finally:
-                os.close(lock)
+                replace(self.path, json.dumps({"tokens": [asdict(token) for token in tokens]}, indent=1).encode())
         except OSError as error:
             raise TokenError(f"{self.path} cannot be written: {error.strerror}") from error
 
@@ -162,15 +154,18 @@ class TokenFile:
 class Tokens:
     """Checks requests against a token file; notices its changes by itself.
 
-    Without any token a collector that only this machine can reach lets everybody in; one that others can reach, nobody.
+    Without any token a service that only this machine can reach lets everybody in; one that others can reach, nobody.
 
     Args:
         path: The token file.
-        local: Whether only this machine can reach the collector.
-        siblings: A token of this start for services that were started together, to send and to read; empty for none.
+        local: Whether only this machine can reach the service.
+        siblings: A token of this start for services that were started together; empty for none.
+        opens: What that token is good for.
     """
 
-    def __init__(self, path: Path, *, local: bool, siblings: str = "") -> None:
+    def __init__(
+        self, path: Path, *, local: bool, siblings: str = "", opens: Sequence[Scope] = (Scope.INGEST, Scope.READ)
+    ) -> None:
         self._file = TokenFile(path)
         self._path = str(path)
         self._local = local
@@ -178,7 +173,7 @@ class Tokens:
         """A token of this start for everything; :func:`quarterdeck.serving.owner_of` gives it to command-line tools."""
         self._own = [_internal("own", self.own, Scope.ADMIN)]
         if siblings:
-            self._own.append(_internal("siblings", siblings, Scope.INGEST, Scope.READ))
+            self._own.append(_internal("siblings", siblings, *opens))
         self._seen: tuple[int, ...] | None = None
         self._tokens: list[Token] = []
         self._trouble = ""
@@ -189,39 +184,44 @@ class Tokens:
         self._refresh()
         return bool(self._tokens)
 
-    def check(self, authorization: str, scope: Scope) -> None:
+    def check(self, authorization: str, scope: Scope) -> str:
         """Let a request pass, judged by its ``Authorization``.
 
         Args:
             authorization: ``Bearer TOKEN`` or ``Basic USER:TOKEN`` (base64); empty if there is none.
             scope: What the request needs.
 
+        Returns:
+            Name of its token; empty where none is needed.
+
         Raises:
             DeniedError: If it may not.
         """
-        self.check_token(token_in(authorization), scope)
+        return self.check_token(token_in(authorization), scope)
 
-    def check_token(self, token: str, scope: Scope) -> None:
+    def check_token(self, token: str, scope: Scope) -> str:
         """Let a request pass, judged by a token that came some other way.
+
+        Returns:
+            Name of the token; empty where none is needed.
 
         Raises:
             DeniedError: If it may not.
         """
         self._refresh()
         if self._local and not self._tokens and not self._trouble:
-            return
+            return ""
         if self._trouble:
-            raise DeniedError(UNAUTHENTICATED, f"no token can be checked: {self._trouble}")
+            raise DeniedError(f"no token can be checked: {self._trouble}")
         if not token:
-            raise DeniedError(UNAUTHENTICATED, _ASK)
+            raise DeniedError(_ASK)
         digest = digest_of(token)
         known = [each for each in (*self._tokens, *self._own) if hmac.compare_digest(each.digest, digest)]
         if not known:
-            raise DeniedError(UNAUTHENTICATED, "this token is unknown here, or was revoked")
+            raise DeniedError("this token is unknown here, or was revoked")
         if not known[0].allows(scope):
-            raise DeniedError(
-                PERMISSION_DENIED, f"this needs a token of scope {scope}, not {', '.join(known[0].scopes)}"
-            )
+            raise DeniedError(f"this needs a token of scope {scope}, not {', '.join(known[0].scopes)}", known=True)
+        return known[0].name
 
     def _refresh(self) -> None:
         try:

@@ -1,0 +1,1 @@
+"""Pipelines in the terminal: ``quarterdeck validate`` and ``quarterdeck run``."""
