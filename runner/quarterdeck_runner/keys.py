@@ -208,12 +208,12 @@ _secrets: Final[set[str]] = set()
 
 def scrub(text: str) -> str:
     """Replace keys in a text that leaves the process: those in use, and whatever looks like one."""
-    for secret in tuple(_secrets):
-        if len(secret) >= _SHORTEST_SCRUBBED and secret in text:
-            text = text.replace(secret, _MARK)
-    return scrub_patterns(text)
+    return scrub_patterns(redact("", text))
 
 
 def redact(_name: str, text: str) -> str:
-    """:func:`scrub` as a redaction hook."""
-    return scrub(text)
+    """Replace the keys in use; a redaction hook, which runs after the patterns."""
+    for secret in tuple(_secrets):
+        if len(secret) >= _SHORTEST_SCRUBBED and secret in text:
+            text = text.replace(secret, _MARK)
+    return text
