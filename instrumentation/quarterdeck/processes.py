@@ -19,6 +19,7 @@ from quarterdeck.capture import Capture, Mode
 from quarterdeck.context import Run, Step, context_in, leave, run_in, step_in
 from quarterdeck.guard import guarded
 from quarterdeck.redaction import Hook
+from quarterdeck.settings import Settings
 
 log: Final = logging.getLogger("quarterdeck")
 
@@ -38,7 +39,7 @@ class Carrier:
     """
 
     headers: dict[str, str]
-    start: tuple[config.Settings, tuple[Hook, ...]] | None
+    start: tuple[Settings, tuple[Hook, ...]] | None
 
 
 def packed() -> Carrier | None:

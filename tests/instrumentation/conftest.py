@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -16,7 +17,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _strict(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _strict(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     """In tests a guarded error is an error, the environment says nothing, and nothing stays initialised."""
     for name in (
         "QUARTERDECK_ENDPOINT",
@@ -24,8 +25,10 @@ def _strict(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         "QUARTERDECK_CAPTURE",
         "QUARTERDECK_REDACT",
         "OTEL_EXPORTER_OTLP_ENDPOINT",
+        "OTEL_SDK_DISABLED",
     ):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("QUARTERDECK_BUFFER_DIR", str(tmp_path / "buffer"))
     monkeypatch.setattr(Switch, "reraise", True)
     yield
     config.shutdown()

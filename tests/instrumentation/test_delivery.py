@@ -14,7 +14,7 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 import quarterdeck as qd
-from quarterdeck import config, export, semconv
+from quarterdeck import config, semconv, settings
 from quarterdeck.config import ConfigError
 from quarterdeck.guard import Switch
 from quarterdeck.testing import MemorySpans
@@ -89,7 +89,7 @@ def test_further_exporters_get_clean_spans_and_no_endpoint_means_no_live_events(
 
 
 def test_an_absent_collector_costs_one_warning_and_no_time(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.INFO)
     qd.init(NOWHERE)
@@ -99,7 +99,6 @@ def test_an_absent_collector_costs_one_warning_and_no_time(
         for _ in range(50):
             outer()
         time.sleep(1.5)
-    monkeypatch.setattr(export, "TIMEOUT_S", 1.0)
     began = time.monotonic()
     qd.shutdown()
     assert time.monotonic() - began < 10
@@ -163,7 +162,7 @@ def test_a_bad_environment_is_survived(monkeypatch: pytest.MonkeyPatch, caplog: 
 
 def test_endpoint_precedence(monkeypatch: pytest.MonkeyPatch) -> None:
     def endpoint(given: str | None = None) -> str:
-        return config._resolve(given, None, None, None, None).endpoint
+        return settings.resolve(given, None, None, None, None).endpoint
 
     assert endpoint() == "http://127.0.0.1:4318"
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://otel:4318/")
