@@ -163,7 +163,8 @@ class Delivery:
         self._in_a_row, self._not_before, self._absent = 0, 0.0, False
         parts = self._halves(request) if answer.too_large else []
         for part in reversed(parts):
-            self._hold(part, first=True)
+            if request.path is None or self.disk is None or not self.disk.keep(part):
+                self._hold(part, first=True)
         if answer.final and not parts:
             self._lost = True
             self.health.refused(request.items, answer.reason)

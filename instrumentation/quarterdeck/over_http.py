@@ -40,7 +40,6 @@ class HttpTransport:
 
         self._target = target
         self._session = requests.Session()
-        self._session.verify = target.certificate or True
         if target.client_certificate:
             pair = (target.client_certificate, target.client_key)
             self._session.cert = pair if target.client_key else target.client_certificate
@@ -70,12 +69,18 @@ class HttpTransport:
         except requests.exceptions.Timeout:
             return Answer(reason=f"no answer within {timeout_s:g} s")
         except (requests.exceptions.RequestException, OSError) as error:
-            return Answer(reason=str(error) or type(error).__name__, absent=True)
+            nobody = not isinstance(error, requests.exceptions.SSLError)
+            return Answer(reason=str(error) or type(error).__name__, absent=nobody)
         return self._read(answer)
 
     def _post(self, data: bytes, timeout_s: float) -> "requests.Response":
         return self._session.post(
-            self._target.url, data=data, headers=self._headers, timeout=timeout_s, allow_redirects=False
+            self._target.url,
+            data=data,
+            headers=self._headers,
+            timeout=timeout_s,
+            allow_redirects=False,
+            verify=self._target.certificate or None,  # of a session, REQUESTS_CA_BUNDLE would win over it
         )
 
     def _read(self, answer: "requests.Response") -> Answer:

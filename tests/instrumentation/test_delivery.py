@@ -15,8 +15,8 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 import quarterdeck as qd
 from quarterdeck import config, semconv, settings
-from quarterdeck.config import ConfigError
 from quarterdeck.guard import Switch
+from quarterdeck.settings import ConfigError
 from quarterdeck.testing import MemorySpans
 from support.otlp_receiver import Receiver
 from support.servers import serve
@@ -198,6 +198,31 @@ def test_a_batch_that_is_too_large_for_one_request_is_split(receiver: Receiver, 
     assert qd.flush(30)
     assert len(receiver.spans()) == 20
     assert len(receiver.traces) >= 3
+
+
+def test_shutting_down_leaves_a_provider_that_it_joined_alive(receiver: Receiver, collector: str) -> None:
+    done = run_python(
+        """
+        from opentelemetry import trace
+        from opentelemetry.sdk.trace import TracerProvider
+        from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+        from quarterdeck.testing import MemorySpans
+        theirs, memory = TracerProvider(), MemorySpans()
+        theirs.add_span_processor(SimpleSpanProcessor(memory))
+        trace.set_tracer_provider(theirs)
+        import quarterdeck as qd
+        qd.init()
+        for name in ("with us", "without us"):
+            with trace.get_tracer("x").start_as_current_span(name):
+                pass
+            qd.shutdown()
+        assert trace.get_tracer_provider() is theirs
+        print([span.name for span in memory.kept()])
+        """,
+        QUARTERDECK_ENDPOINT=collector,
+    )
+    assert (done.stdout.strip(), done.stderr) == ("['with us', 'without us']", "")
+    assert [span["name"] for span in receiver.spans()] == ["with us"]
 
 
 def test_it_joins_a_provider_that_exists_and_its_own_defaults_are_generous() -> None:
