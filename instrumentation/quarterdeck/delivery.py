@@ -18,6 +18,7 @@ from quarterdeck.disk_buffer import DiskBuffer, Request
 from quarterdeck.export import HELD_BYTES, MAKING, REFUSED_EXIT_S
 from quarterdeck.guard import guarded
 from quarterdeck.health import Health
+from quarterdeck.old_buffers import forget_the_old
 
 _SLOW_S: Final = 1.0
 """A target that has not answered for so long counts as away for what comes after."""
@@ -104,6 +105,9 @@ class Delivery:
         return request
 
     def _work(self) -> None:
+        if self.disk is not None:
+            with guarded("tidy the buffer"):
+                forget_the_old(self.disk.folder.parent)
         while not self._stopped:
             failed = True
             with guarded("deliver telemetry"):

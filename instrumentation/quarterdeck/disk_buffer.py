@@ -26,7 +26,7 @@ log: Final = logging.getLogger("quarterdeck")
 DEFAULT_BYTES: Final = 512 * 1024 * 1024
 OFF: Final = "off"
 
-_LOCK: Final = "owner.lock"
+LOCK: Final = "owner.lock"
 _SUFFIX: Final = ".otlp"
 _UNFINISHED: Final = ".part"
 _COUNT_OTHERS_EVERY_S: Final = 5.0
@@ -70,7 +70,7 @@ class DiskBuffer:
     """
 
     def __init__(self, folder: Path, limit: int, on_dropped: Callable[[int], None]) -> None:
-        self._folder = folder
+        self.folder = folder
         self._limit = limit
         self._on_dropped = on_dropped
         self._own: Path | None = None
@@ -105,7 +105,7 @@ class DiskBuffer:
             if not self._said_broken:
                 self._said_broken = True
                 log.warning(
-                    "telemetry that waits cannot be kept in %s (%s): it is kept in memory", self._folder, error.strerror
+                    "telemetry that waits cannot be kept in %s (%s): it is kept in memory", self.folder, error.strerror
                 )
             return False
         self.works = True
@@ -129,24 +129,24 @@ class DiskBuffer:
                 log.warning(
                     "%s is full (%d bytes): the oldest telemetry in it makes room; "
                     "set QUARTERDECK_BUFFER_MAX_BYTES for more",
-                    self._folder,
+                    self.folder,
                     self._limit,
                 )
         if size > room:
-            raise OSError(errno.ENOSPC, "what other processes keep there fills it", str(self._folder))
+            raise OSError(errno.ENOSPC, "what other processes keep there fills it", str(self.folder))
 
     def _bytes_of_others(self) -> int:
         counted_at, found = self._others
         if time.monotonic() - counted_at < _COUNT_OTHERS_EVERY_S and counted_at:
             return found
-        found = sum(_size(path) for owner in self._owners() for path in _requests_in(owner))
+        found = sum(_size(path) for owner in self._owners() for path in requests_in(owner))
         self._others = (time.monotonic(), found)
         return found
 
     def _owners(self) -> Iterator[Path]:
         """The folders of other processes; a name that begins with a dot is not ready."""
         with contextlib.suppress(OSError):
-            for entry in sorted(os.scandir(self._folder), key=lambda entry: entry.name):
+            for entry in sorted(os.scandir(self.folder), key=lambda entry: entry.name):
                 path = Path(entry.path)
                 if path != self._own and not entry.name.startswith(".") and entry.is_dir():
                     yield path
@@ -154,13 +154,13 @@ class DiskBuffer:
     def _owned(self) -> Path:
         """The folder of this process, made when it is first needed: by a rename, so that it is never seen unlocked."""
         if self._own is None:
-            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             name = f"{time.time_ns():020d}-{os.getpid()}-{next(_numbers)}"
-            unready = self._folder / f".{name}"
+            unready = self.folder / f".{name}"
             unready.mkdir(mode=0o700)
-            self._lock = _locked(unready)
-            self._own = unready.rename(self._folder / name)
-            _sync_folder(self._folder)
+            self._lock = locked(unready)
+            self._own = unready.rename(self.folder / name)
+            _sync_folder(self.folder)
         return self._own
 
     def oldest(self) -> Request | None:
@@ -170,8 +170,10 @@ class DiskBuffer:
             try:
                 return Request(path.read_bytes(), _items(path), path)
             except OSError as error:
-                log.warning("%s cannot be read (%s): what was in it is lost", path, error.strerror)
-                self._on_dropped(_items(path))
+                # A program that closes every file it has, to become a daemon say, gives up its lock, too.
+                if not isinstance(error, FileNotFoundError):
+                    log.warning("%s cannot be read (%s): what was in it is lost", path, error.strerror)
+                    self._on_dropped(_items(path))
                 self._waiting.popleft()
                 self.bytes -= self._sizes.pop(path, 0)
         return None
@@ -198,12 +200,12 @@ class DiskBuffer:
         return sum(map(self._adopt_from, self._owners())) if sys.platform != "win32" else 0
 
     def _adopt_from(self, owner: Path) -> int:
-        lock = _locked(owner)
+        lock = locked(owner)
         if lock is None:
             return 0
         found = 0
         try:
-            for path in _requests_in(owner):
+            for path in requests_in(owner):
                 mine = path.rename(self._owned() / path.name)
                 self._count(mine, _size(mine))
                 found += 1
@@ -223,15 +225,15 @@ class DiskBuffer:
         if self._own is not None and self._lock is not None:
             if not self._waiting:
                 with contextlib.suppress(OSError):
-                    (self._own / _LOCK).unlink()
+                    (self._own / LOCK).unlink()
                     self._own.rmdir()
-            os.close(self._lock)
+            _close(self._lock)
         self._start_afresh()
 
     def after_fork(self) -> None:
         """Start afresh in a forked child: what waits is the parent's, and so is its lock."""
         if self._lock is not None:
-            os.close(self._lock)
+            _close(self._lock)
         self._start_afresh()
 
     def _start_afresh(self) -> None:
@@ -239,12 +241,12 @@ class DiskBuffer:
         self._waiting, self._sizes, self._others, self.bytes = deque(), {}, (0.0, 0), 0
 
 
-def _locked(owner: Path) -> int | None:
+def locked(owner: Path) -> int | None:
     """Take the lock of a folder; None where its owner lives, or is gone with everything."""
     if sys.platform == "win32":
         return None
     try:
-        lock = os.open(owner / _LOCK, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        lock = os.open(owner / LOCK, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
     except OSError:
         return None
     try:
@@ -255,10 +257,16 @@ def _locked(owner: Path) -> int | None:
     return lock
 
 
-def _requests_in(owner: Path) -> list[Path]:
+def requests_in(owner: Path) -> list[Path]:
+    """Requests in a folder, the oldest first."""
     with contextlib.suppress(OSError):
         return sorted(owner.glob(f"*{_SUFFIX}"))
     return []
+
+
+def _close(descriptor: int) -> None:
+    with contextlib.suppress(OSError):
+        os.close(descriptor)
 
 
 def _size(path: Path) -> int:

@@ -77,9 +77,10 @@ def absolute(address: str, signal: Signal = "traces") -> str:
 
 
 def speaks_grpc(address: str, signal: Signal = "traces") -> bool:
-    """Whether an address is spoken to over gRPC: its scheme or the environment says so; 4318 is the port of HTTP."""
+    """Whether an address is spoken to over gRPC: its scheme, its port or the environment says so."""
     parts = urlsplit(address)
-    return parts.scheme in GRPC_SCHEMES or (_protocol(signal) == "grpc" and parts.port != _HTTP_PORT)
+    protocol = _protocol(signal) or ("grpc" if parts.port == _GRPC_PORT else "")
+    return parts.scheme in GRPC_SCHEMES or (protocol == "grpc" and parts.port != _HTTP_PORT)
 
 
 def default_address() -> str:

@@ -1,11 +1,13 @@
 """What an endpoint does not take waits on disk, outlives the process, and arrives once."""
 
 import json
+import logging
 import os
 import signal
 import subprocess
 import sys
 import textwrap
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -299,13 +301,45 @@ def test_memory_is_bounded_while_a_collector_is_away(nowhere: str) -> None:
     assert config._state.health.dropped > 100  # type: ignore[union-attr]  # as above
 
 
+def test_what_nobody_came_for_in_a_month_is_dropped_and_told(
+    nowhere: str, folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    owner = folder / "gone-traces-0" / "dead"
+    owner.mkdir(parents=True)
+    old, new = (owner / f"{time.time_ns() - days * 86_400 * 10**9:020d}-1-0-5.otlp" for days in (31, 29))
+    for path in (old, new):
+        path.write_bytes(b"")
+    qd.init(nowhere)
+    eventually(lambda: "are dropped" in caplog.text)
+    assert (waiting(folder), "1 requests have waited" in caplog.text) == ([new], True)
+
+
+def test_an_endpoint_that_takes_traces_alone_gets_nothing_else(
+    receiver: Receiver, caplog: pytest.LogCaptureFixture, folder: Path
+) -> None:
+    app = receiver.app()
+    app.routes[:] = [route for route in app.routes if getattr(route, "path", "") == "/v1/traces"]
+    with serve(app) as backend:
+        qd.init(backend)
+        with qd.pipeline("p"):
+            logging.getLogger("app").warning("for nobody here")
+            assert config._state is not None
+            assert config._state.live is not None
+            eventually(lambda: config._state.live._events._deaf_until)  # type: ignore[union-attr]  # as above
+        eventually(qd.flush)
+    assert names(receiver) == ["invoke_workflow p"]
+    assert waiting(folder, "logs") == []
+    assert [record.levelname for record in caplog.records if record.name == "quarterdeck"] == ["WARNING"]
+    assert "refuses telemetry for good (HTTP 404 Not Found)" in caplog.text
+
+
 LOAD = """
     import threading
     made = 0
     while not done.is_set():
         with qd.pipeline(f"run {made}"), qd.step("one"):
             made += 1
-        time.sleep(0.002)
+        time.sleep(0.01)
     print(made, flush=True)
 """
 

@@ -47,6 +47,8 @@ def standard(signal: str) -> Target:
         ({"PROTOCOL": "grpc", "ENDPOINT": "x:4317"}, "traces", {"grpc": True, "secure": True, "url": "x:4317"}),
         ({"PROTOCOL": "grpc", "ENDPOINT": "x:4317", "INSECURE": "true"}, "traces", {"secure": False}),
         ({"PROTOCOL": "grpc", "ENDPOINT": "http://x:4318"}, "traces", {"grpc": False}),
+        ({"ENDPOINT": "http://x:4317"}, "traces", {"grpc": True}),
+        ({"PROTOCOL": "http/protobuf", "ENDPOINT": "http://x:4317"}, "traces", {"grpc": False}),
         ({"TRACES_PROTOCOL": "http/protobuf", "PROTOCOL": "grpc", "ENDPOINT": "http://x:1"}, "traces", {"grpc": False}),
         ({"TRACES_PROTOCOL": "http/protobuf", "PROTOCOL": "grpc", "ENDPOINT": "http://x:1"}, "logs", {"grpc": True}),
         ({"HEADERS": "a=1,B=two%20words"}, "traces", {"headers": (("a", "1"), ("b", "two words"))}),
