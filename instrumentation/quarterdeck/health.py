@@ -102,10 +102,10 @@ class Health:
 
     def hear(self, signal: str, answer: Answer) -> None:
         """Note the answer to one request of ``signal``."""
-        if answer.denied:
-            self._advice = _SEND_A_KEY if self._ours else answer.reason
-        else:
-            self._advice = _START_ONE if self._ours and answer.absent else answer.reason or _START_ONE
+        if self._ours and (answer.denied or answer.absent):
+            self._advice = _SEND_A_KEY if answer.denied else _START_ONE
+        elif not answer.taken:
+            self._advice = answer.reason
         self.report(signal, ok=answer.taken or answer.final)
 
     def lose(self, count: int) -> None:

@@ -69,8 +69,9 @@ class HttpTransport:
         except requests.exceptions.Timeout:
             return Answer(reason=f"no answer within {timeout_s:g} s")
         except (requests.exceptions.RequestException, OSError) as error:
-            nobody = not isinstance(error, requests.exceptions.SSLError)
-            return Answer(reason=str(error) or type(error).__name__, absent=nobody)
+            refused = isinstance(error, requests.exceptions.ConnectionError)
+            absent = refused and not isinstance(error, (requests.exceptions.SSLError, requests.exceptions.ProxyError))
+            return Answer(reason=str(error) or type(error).__name__, absent=absent)
         return self._read(answer)
 
     def _post(self, data: bytes, timeout_s: float) -> "requests.Response":
