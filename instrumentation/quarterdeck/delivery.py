@@ -165,7 +165,9 @@ class Delivery:
             self._failed(request, answer)
             return
         self._in_a_row, self._not_before, self._absent = 0, 0.0, False
-        parts = self._halves(request) if answer.too_large else []
+        parts: list[Request] = []
+        with guarded("divide a request"):
+            parts = self._halves(request) if answer.too_large else []
         for part in reversed(parts):
             if request.path is None or self.disk is None or not self.disk.keep(part):
                 self._hold(part, first=True)
