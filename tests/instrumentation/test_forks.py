@@ -1,8 +1,8 @@
 """Programs that fork after ``init``: every process sends its own spans once, and none waits for another."""
 
 import os
+import re
 import signal
-import socket
 import subprocess
 import sys
 import textwrap
@@ -37,15 +37,13 @@ def app(environ, start_response):
 def gunicorn(folder: Path, endpoint: str, *flags: str) -> Iterator[str]:
     """Two workers that serve ``WEB`` until the block ends, then are ended as a deployment ends them."""
     (folder / "web.py").write_text(WEB)
-    port = free_ports(1)[0]
-    command = [sys.executable, "-m", "gunicorn", "--workers", "2", "--bind", f"127.0.0.1:{port}", *flags, "web:app"]
+    command = [sys.executable, "-m", "gunicorn", "--workers", "2", "--bind", "127.0.0.1:0", *flags, "web:app"]
     path = os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")])
     environment = {**os.environ, "QUARTERDECK_ENDPOINT": endpoint, "PYTHONPATH": path}
     with (folder / "web.log").open("w") as log:
         process = subprocess.Popen(command, env=environment, stderr=log, cwd=folder)
     try:
-        eventually(lambda: _accepts(port))
-        yield f"http://127.0.0.1:{port}"
+        yield eventually(lambda: _listening(folder / "web.log"))
         process.send_signal(signal.SIGTERM)
         assert process.wait(40) == 0, (folder / "web.log").read_text()
     finally:
@@ -53,9 +51,9 @@ def gunicorn(folder: Path, endpoint: str, *flags: str) -> Iterator[str]:
         process.wait()
 
 
-def _accepts(port: int) -> bool:
-    with socket.socket() as client:
-        return client.connect_ex(("127.0.0.1", port)) == 0
+def _listening(log: Path) -> str:
+    found = re.search(r"Listening at: (http://\S+)", log.read_text())
+    return found[1] if found else ""
 
 
 def ask(url: str, number: int) -> str:
