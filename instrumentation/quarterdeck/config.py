@@ -20,7 +20,6 @@ from opentelemetry.trace import Tracer
 from quarterdeck import otel_variables, process_pools, semconv, termination, threads
 from quarterdeck.addresses import (
     base_url,
-    check_installed,
     checked_exporters,
     default_service_name,
     is_otlp,
@@ -114,7 +113,6 @@ def init(
     """
     settings = resolve(endpoint, service_name, runner_url, capture, resource_attributes, token=token, buffer=buffer)
     try:
-        check_installed(endpoint or "")
         given = checked_exporters(exporters)
         rules, hooks = parsed(redact)
         urls = tuple(target for target in given if isinstance(target, str))

@@ -235,7 +235,8 @@ class Delivery:
                 self._transport.close()
 
     def _is_hopeless(self, failures_before: int) -> bool:
-        return self._failures > failures_before and (self._absent or self.disk is not None)
+        on_disk = self.disk is not None and self.disk.works
+        return self._failures > failures_before and (self._absent or on_disk)
 
     def _keep_the_rest(self) -> None:
         rest = [*([self._sending] if self._sending is not None else []), *self._fresh]

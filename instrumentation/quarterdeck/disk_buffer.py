@@ -120,6 +120,10 @@ class DiskBuffer:
 
     def _make_room(self, size: int) -> None:
         room = self._limit - self._bytes_of_others()
+        if size > room:
+            raise OSError(
+                errno.ENOSPC, f"{size} bytes more would be too much beside what others keep", str(self.folder)
+            )
         while self._waiting and self.bytes + size > room:
             path = self._waiting.popleft()
             self._forget(path)
@@ -132,8 +136,6 @@ class DiskBuffer:
                     self.folder,
                     self._limit,
                 )
-        if size > room:
-            raise OSError(errno.ENOSPC, "what other processes keep there fills it", str(self.folder))
 
     def _bytes_of_others(self) -> int:
         counted_at, found = self._others
@@ -159,6 +161,8 @@ class DiskBuffer:
             unready = self.folder / f".{name}"
             unready.mkdir(mode=0o700)
             self._lock = locked(unready)
+            if self._lock is None:
+                raise OSError(errno.ENOLCK, "files cannot be locked", str(unready))
             self._own = unready.rename(self.folder / name)
             _sync_folder(self.folder)
         return self._own

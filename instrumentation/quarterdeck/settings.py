@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from quarterdeck import otel_variables
-from quarterdeck.addresses import base_url, default_endpoint, default_service_name
+from quarterdeck.addresses import base_url, check_installed, default_endpoint, default_service_name
 from quarterdeck.capture import MODES, Mode, from_environment
 from quarterdeck.disk_buffer import DEFAULT_BYTES, OFF, default_folder
 from quarterdeck.outlets import Buffer
@@ -49,12 +49,16 @@ def resolve(
     """Put the arguments of ``init``, the environment and the defaults together.
 
     Raises:
-        ConfigError: if an argument has a wrong type.
+        ConfigError: if an argument has a wrong type, or what it needs is not installed.
     """
     texts = {"endpoint": endpoint, "service_name": service_name, "runner_url": runner_url, "token": token}
     for name, value in texts.items():
         if value is not None and not isinstance(value, str):
             raise ConfigError(f"{name} must be a string, not {type(value).__name__}")
+    try:
+        check_installed(endpoint or "")
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
     if mode is not None and mode not in MODES:
         raise ConfigError(f"capture must be one of {', '.join(MODES)}, not {mode!r}")
     if resource_attributes is not None and not isinstance(resource_attributes, Mapping):

@@ -164,6 +164,7 @@ def test_without_grpc_a_clear_message_says_what_to_install() -> None:
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, timeout=60, check=True
     )
+    assert done.stderr == ""
     assert done.stdout == "grpc://x:4317: OTLP over gRPC needs grpcio: pip install 'quarterdeck[grpc]'\n" * 2
 
 
