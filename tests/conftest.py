@@ -1,6 +1,11 @@
+import os
+import tempfile
 from pathlib import Path
 
 import pytest
+
+os.environ["QUARTERDECK_BUFFER_DIR"] = tempfile.mkdtemp(prefix="quarterdeck-buffer-")
+"""What a test cannot deliver does not wait in the home of whoever runs the tests, and no later test sends it."""
 
 BROWSER = {"e2e", "ui"}
 """Folders whose tests share a machine's attention badly: one process runs them one after the other."""

@@ -10,23 +10,37 @@ from urllib.parse import urlsplit
 
 from opentelemetry.sdk.trace.export import SpanExporter
 
+from quarterdeck.otel_variables import text
+from quarterdeck.otlp_target import GRPC_SCHEMES, absolute, default_address, shown, speaks_grpc
+from quarterdeck.over_grpc import INSTALL, installed
+
 log: Final = logging.getLogger("quarterdeck")
 
-DEFAULT_ENDPOINT: Final = "http://127.0.0.1:4318"
+
+def default_endpoint() -> tuple[str, bool]:
+    """Base URL of the collector that the environment names, else that of this machine; whether OTel's variables do."""
+    own = os.environ.get("QUARTERDECK_ENDPOINT")
+    if own is not None:
+        return own, False
+    return absolute(text("OTEL_EXPORTER_OTLP_ENDPOINT")) or default_address(), True
 
 
-def default_endpoint() -> str:
-    """Base URL of the collector that the environment names, else that of this machine."""
-    environ = os.environ
-    own = environ.get("QUARTERDECK_ENDPOINT")
-    return own if own is not None else environ.get("OTEL_EXPORTER_OTLP_ENDPOINT") or DEFAULT_ENDPOINT
+def base_url(url: str, what: str, *, otlp: bool = True) -> str:
+    """Give the part of a URL before the signal; nothing, loudly, if nothing can be sent there.
 
-
-def base_url(url: str, what: str) -> str:
-    """Give the part of an OTLP URL before the signal; nothing, loudly, if it is none."""
-    base = url.strip().rstrip("/").removesuffix("/v1/traces").removesuffix("/v1/logs").rstrip("/")
-    if base and not is_http(base):
-        log.warning("the %s URL %r is no http(s) URL: nothing is sent there", what, url)
+    Args:
+        url: an address, as the user wrote it.
+        what: what it is, for the log line.
+        otlp: whether gRPC is an answer.
+    """
+    parts = urlsplit(url.strip())
+    path = parts.path.rstrip("/").removesuffix("/v1/traces").removesuffix("/v1/logs").rstrip("/")
+    base = parts._replace(path=path).geturl()
+    if base and not (is_otlp(base) if otlp else is_http(base)):
+        log.warning("the %s URL %r is no http(s) URL: nothing is sent there", what, shown(url))
+        return ""
+    if base and otlp and speaks_grpc(base) and not installed():
+        log.warning("nothing is sent to %s: %s", shown(base), INSTALL)
         return ""
     return base
 
@@ -35,6 +49,12 @@ def is_http(url: str) -> bool:
     """Whether this is a URL that can be posted to."""
     parts = urlsplit(url.strip())
     return parts.scheme in {"http", "https"} and bool(parts.netloc)
+
+
+def is_otlp(url: str) -> bool:
+    """Whether OTLP can be spoken to this URL."""
+    parts = urlsplit(url.strip())
+    return is_http(url) or (parts.scheme in GRPC_SCHEMES and bool(parts.netloc))
 
 
 def default_service_name() -> str:
@@ -56,8 +76,20 @@ def checked_exporters(exporters: Sequence[SpanExporter | str]) -> tuple[SpanExpo
     if single or not all(isinstance(item, (SpanExporter, str)) for item in exporters):
         raise ValueError("exporters must be a sequence of opentelemetry.sdk.trace.export.SpanExporter or base URLs")
     for url in (item for item in exporters if isinstance(item, str)):
-        if not is_http(url):
+        if not is_otlp(url):
             raise ValueError(
-                f"exporters must be a sequence of exporters or of URLs like 'http://jaeger:4318', not {url!r}"
+                "exporters must be a sequence of exporters or of URLs like 'http://jaeger:4318' or "
+                f"'grpc://tempo:4317', not {shown(url)!r}"
             )
+        check_installed(url)
     return tuple(exporters)
+
+
+def check_installed(url: str) -> None:
+    """See that what an address is spoken to with is there.
+
+    Raises:
+        ValueError: it is not; the message says what to install.
+    """
+    if speaks_grpc(url) and not installed():
+        raise ValueError(f"{shown(url)}: {INSTALL}")

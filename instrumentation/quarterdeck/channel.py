@@ -1,6 +1,7 @@
-"""A bounded queue of OTLP log records of one scope, and the exporter that empties it."""
+"""A bounded queue of OTLP log records of one scope, and who takes them from it."""
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
@@ -8,19 +9,24 @@ from typing import TYPE_CHECKING, Any, Final
 from opentelemetry import trace
 from opentelemetry.trace import SpanContext
 
+from quarterdeck.answers import Answer, inherited
 from quarterdeck.clean import clean_resource
-from quarterdeck.export import HELD_BYTES, MAKING, REQUEST_BYTES, bearer, weight_of
-from quarterdeck.health import Health, Verdict, quietly
+from quarterdeck.export import HELD_BYTES, MAKING, REQUEST_BYTES, weight_of
+from quarterdeck.guard import guarded
+from quarterdeck.health import Health
+from quarterdeck.outgoing import Records
 from quarterdeck.redaction import Redactor
 
 if TYPE_CHECKING:
     from opentelemetry._logs import LogRecord
-    from opentelemetry.sdk._logs.export import LogRecordExporter
     from opentelemetry.sdk.resources import Resource
 
 QUEUE_RECORDS: Final = 20_000
-_BATCH_RECORDS: Final = 1_000
-_TIMEOUT_S: Final = 2.0
+BATCH_RECORDS: Final = 1_000
+_PAUSE_S: Final = 1.0
+"""How long a collector that did not answer is left alone."""
+_DEAF_S: Final = 60.0
+"""How long an endpoint that knows no logs at all is not told of any."""
 
 
 class Channel:
@@ -29,28 +35,35 @@ class Channel:
     Args:
         scope: name of the scope; requests hold nothing else.
         resource: who sends.
-        make_exporter: makes the exporter when the first record is sent.
+        make: makes whoever takes the records when the first one is sent.
         redactor: what must not leave the process.
         health: who tells the user about outages.
+        most: records that may wait.
+        batch: records in one request.
     """
 
     def __init__(
         self,
         scope: str,
         resource: "Resource",
-        make_exporter: "Callable[[], LogRecordExporter]",
+        make: Callable[[], Records],
         redactor: Redactor,
         health: Health,
+        *,
+        most: int = QUEUE_RECORDS,
+        batch: int = BATCH_RECORDS,
     ) -> None:
         import opentelemetry.sdk._logs  # noqa: F401 - starts threads, which is too late when a program is at its end
 
         self._scope = scope
         self._resource = resource
-        self._make_exporter = make_exporter
+        self._make = make
         self._redactor = redactor
         self._health = health
         self._queue: deque[LogRecord] = deque()
-        self._exporter: LogRecordExporter | None = None
+        self._records: Records | None = None
+        self._most, self._batch = most, batch
+        self._not_before = self._deaf_until = 0.0
         self._sending = threading.Lock()
         self._counting = threading.RLock()
         self.waiting_bytes = 0
@@ -60,9 +73,11 @@ class Channel:
 
     def put(self, record: "LogRecord") -> None:
         """Queue a record; when full, the oldest makes room."""
+        if self._deaf_until and time.monotonic() < self._deaf_until:
+            return
         weight = weight_of(record.attributes)
         with self._counting:
-            while self._queue and (len(self._queue) >= QUEUE_RECORDS or self.waiting_bytes + weight > HELD_BYTES):
+            while self._queue and (len(self._queue) >= self._most or self.waiting_bytes + weight > HELD_BYTES):
                 self.waiting_bytes -= weight_of(self._queue.popleft().attributes)
                 self._health.drop(1)
             self._queue.append(record)
@@ -76,7 +91,7 @@ class Channel:
         batch: list[LogRecord] = []
         size = 0
         with self._counting:
-            while self._queue and len(batch) < _BATCH_RECORDS and size < REQUEST_BYTES:
+            while self._queue and len(batch) < self._batch and size < REQUEST_BYTES:
                 batch.append(self._queue.popleft())
                 size += weight_of(batch[-1].attributes)
             self.waiting_bytes -= size
@@ -87,37 +102,45 @@ class Channel:
             self._queue.extendleft(reversed(batch))
             self.waiting_bytes += sum(weight_of(record.attributes) for record in batch)
 
+    def send_due(self) -> None:
+        """Send what is queued, unless the collector has just not answered."""
+        if time.monotonic() >= self._not_before:
+            self.send()
+
     def send(self) -> bool:
         """Send what is queued; what cannot be delivered stays queued."""
         sent = True
         with self._sending:
             while self._queue:
                 batch = self._take()
-                verdict = self._deliver(batch)
-                if verdict is not None and verdict.final:
-                    self._health.refused(len(batch), verdict)
+                answer = self._deliver(batch)
+                if answer.unknown:
+                    # A backend of traces alone: nothing that is live is meant for it.
+                    self._deaf_until = time.monotonic() + _DEAF_S
+                    self._forget_queued()
+                elif answer.final:
+                    self._health.refused(len(batch), answer.reason)
                     sent = False
-                elif verdict is not None:
+                elif not answer.taken:
                     self._put_back(batch)
+                    self._not_before = time.monotonic() + max(_PAUSE_S, answer.pause_s)
                     return False
         return sent
 
-    def _deliver(self, batch: "Sequence[LogRecord]") -> Verdict | None:
-        """Send one request; None if it was taken, else why not."""
+    def _deliver(self, batch: "Sequence[LogRecord]") -> Answer:
         from opentelemetry.sdk._logs import ReadableLogRecord
-        from opentelemetry.sdk._logs.export import LogRecordExportResult
         from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
-        if self._exporter is None:
-            with MAKING:
-                self._exporter = self._make_exporter()
-        scope = InstrumentationScope(self._scope)
-        resource = clean_resource(self._resource, self._redactor)
-        records = [ReadableLogRecord(self._clean(record), resource, scope) for record in batch]
-        with quietly(self._health) as verdict:
-            ok = self._exporter.export(records) is LogRecordExportResult.SUCCESS
-        self._health.report(self._scope, ok=ok or verdict.final)
-        return None if ok else verdict
+        answer = Answer(final=True, reason="they cannot be sent")
+        with guarded("send log records"):
+            if self._records is None:
+                with MAKING:
+                    self._records = self._make()
+            scope = InstrumentationScope(self._scope)
+            resource = clean_resource(self._resource, self._redactor)
+            answer = self._records.send([ReadableLogRecord(self._clean(record), resource, scope) for record in batch])
+        self._health.report(self._scope, ok=True) if answer.unknown else self._health.hear(self._scope, answer)
+        return answer
 
     def _clean(self, record: "LogRecord") -> "LogRecord":
         record.attributes = self._redactor.attributes(record.attributes)
@@ -126,28 +149,21 @@ class Channel:
 
     def abort(self) -> None:
         """Give up a request that is under way."""
-        if self._exporter is not None:
-            with quietly(self._health):
-                shutdown: Callable[[], None] = self._exporter.shutdown
-                shutdown()
+        if self._records is not None:
+            self._records.abort()
+
+    def _forget_queued(self) -> None:
+        with self._counting:
+            self._queue.clear()
+            self.waiting_bytes = 0
 
     def forget(self) -> None:
         """Drop everything, in a forked child: the parent sends it."""
-        self._queue.clear()
         self._sending = threading.Lock()
         self._counting = threading.RLock()
-        self.waiting_bytes = 0
-        self._exporter = None
-
-
-def otlp_log_exporter(endpoint: str, token: str) -> "LogRecordExporter":
-    """Make OpenTelemetry's OTLP/HTTP log exporter for a collector's base URL and token; no token if empty."""
-    from opentelemetry.exporter.otlp.proto.http import Compression
-    from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
-
-    return OTLPLogExporter(
-        endpoint=f"{endpoint}/v1/logs", headers=bearer(token), compression=Compression.Gzip, timeout=_TIMEOUT_S
-    )
+        self._forget_queued()
+        inherited.append(self._records)
+        self._records = None
 
 
 def record_of(

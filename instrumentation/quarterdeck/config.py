@@ -5,74 +5,54 @@ import functools
 import logging
 import os
 import sys
+import time
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from opentelemetry import trace
 from opentelemetry.sdk.resources import SERVICE_NAME, Resource
-from opentelemetry.sdk.trace import SpanLimits, SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import SpanExporter
 from opentelemetry.trace import Tracer
 
-from quarterdeck import process_pools, semconv, termination, threads
-from quarterdeck.addresses import base_url, checked_exporters, default_endpoint, default_service_name, is_http
-from quarterdeck.capture import MODES, Capture, Mode, from_environment
-from quarterdeck.channel import Channel, otlp_log_exporter
+from quarterdeck import otel_variables, process_pools, semconv, termination, threads
+from quarterdeck.addresses import (
+    base_url,
+    checked_exporters,
+    default_service_name,
+    is_otlp,
+)
+from quarterdeck.capture import Capture, Mode, from_environment
+from quarterdeck.channel import BATCH_RECORDS, QUEUE_RECORDS, Channel
 from quarterdeck.context import StampProcessor, captured_here
 from quarterdeck.control import Commander, Control
-from quarterdeck.export import (
-    MAKING,
-    REFUSED_EXIT_S,
-    CleanBatchProcessor,
-    CleanExporter,
-    LazyExporter,
-    Relay,
-    otlp_span_exporter,
-)
+from quarterdeck.delivery import Delivery
+from quarterdeck.export import MAKING, REFUSED_EXIT_S, CleanBatchProcessor, CleanExporter, Relay
 from quarterdeck.guard import guarded
 from quarterdeck.health import Health, install_hush
 from quarterdeck.live import EndProcessor, Live
 from quarterdeck.logs import Bridge
+from quarterdeck.otlp_target import shown
+from quarterdeck.outgoing import Records
+from quarterdeck.outlets import Address, Buffer
 from quarterdeck.redaction import RULES, Hook, Redactor, parsed
-
-if TYPE_CHECKING:
-    from opentelemetry.sdk._logs.export import LogRecordExporter
+from quarterdeck.settings import ConfigError, Settings, resolve
 
 log: Final = logging.getLogger("quarterdeck")
 
-_MAX_ATTRIBUTES: Final = 4_096
-_MAX_EVENTS: Final = 1_024
 _LAST: Final = -100
 _EXIT_S: Final = 5.0
 _TERMINATED_S: Final = 2.0
 
 
-class ConfigError(ValueError):
-    """An argument of :func:`init` that cannot mean anything; the message says what to pass instead."""
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What ``init`` was asked for, resolved against the environment."""
-
-    endpoint: str
-    service_name: str
-    runner_url: str
-    capture: Mode
-    resource_attributes: tuple[tuple[str, Any], ...] = ()
-    token: str = field(default="", repr=False)
-    urls: tuple[str, ...] = ()
-    rules: tuple[str, ...] = RULES[:1]
-
-
 @dataclass(frozen=True)
 class Senders:
-    """How exporters for a collector's base URL and token are made; tests put their own here."""
+    """What takes spans and records instead of a collector; the test kit keeps them."""
 
-    spans: Callable[[str, str], SpanExporter] = otlp_span_exporter
-    logs: "Callable[[str, str], LogRecordExporter]" = otlp_log_exporter
+    spans: SpanExporter
+    records: Records
 
 
 @dataclass
@@ -86,6 +66,7 @@ class State:
     tracer: Tracer
     capture: Capture
     batches: list[CleanBatchProcessor] = field(default_factory=list)
+    deliveries: list[Delivery] = field(default_factory=list)
     live: Live | None = None
     bridge: Bridge | None = None
     control: Commander | None = None
@@ -106,27 +87,31 @@ def init(
     resource_attributes: Mapping[str, Any] | None = None,
     token: str | None = None,
     redact: Sequence[Hook | str] | None = None,
+    buffer: str | os.PathLike[str] | None = None,
 ) -> None:
     """Start sending telemetry; calling it again with the same arguments changes nothing.
 
     Args:
-        endpoint: base URL of the collector; ``""`` sends to ``exporters`` only. Default: ``QUARTERDECK_ENDPOINT``,
-            else ``OTEL_EXPORTER_OTLP_ENDPOINT``, else ``http://127.0.0.1:4318``.
+        endpoint: base URL of the collector, ``http://…`` or ``grpc://…``; ``""`` sends to ``exporters`` only.
+            Default: ``QUARTERDECK_ENDPOINT``, else ``OTEL_EXPORTER_OTLP_ENDPOINT``, else ``http://127.0.0.1:4318``.
         service_name: name of this program; default ``OTEL_SERVICE_NAME``, else the script's name.
         runner_url: base URL of the runner, to be paused, resumed and cancelled from there; default
             ``QUARTERDECK_RUNNER_URL``, else no control.
         capture: ``full``, ``hash`` or ``off``; default ``QUARTERDECK_CAPTURE``, else ``full``.
-        exporters: further OpenTelemetry span exporters, or base URLs of OTLP/HTTP collectors such as
-            ``"http://jaeger:4318"``; they receive the same redacted spans, and nothing live.
+        exporters: further OpenTelemetry span exporters, or base URLs of OTLP backends such as
+            ``"http://jaeger:4318"`` or ``"grpc://tempo:4317?header.x-scope-orgid=me"``; they receive the same redacted
+            spans, and nothing live.
         resource_attributes: further resource attributes.
         token: for a collector that asks for one, sent to nobody else; default ``QUARTERDECK_TOKEN``, else none.
         redact: built-in rules (``"secrets"``, ``"email"``, ``"card"``) and functions ``hook(attribute_name, text) ->
             text`` over every text that leaves the process; rules default to ``QUARTERDECK_REDACT``, else ``secrets``.
+        buffer: folder where telemetry waits while an endpoint is away; ``""`` keeps it in memory. Default:
+            ``QUARTERDECK_BUFFER_DIR``, else ``quarterdeck/buffer`` in the user's state folder.
 
     Raises:
-        ConfigError: if an argument has a wrong type.
+        ConfigError: if an argument has a wrong type, or what it needs is not installed.
     """
-    settings = _resolve(endpoint, service_name, runner_url, capture, resource_attributes, token=token)
+    settings = resolve(endpoint, service_name, runner_url, capture, resource_attributes, token=token, buffer=buffer)
     try:
         given = checked_exporters(exporters)
         rules, hooks = parsed(redact)
@@ -135,9 +120,12 @@ def init(
     except ValueError as error:
         raise ConfigError(str(error)) from None
     if _state is not None:
-        asked = (endpoint, service_name, runner_url, capture, resource_attributes, token) != (None,) * 6
+        asked = (endpoint, service_name, runner_url, capture, resource_attributes, token, buffer) != (None,) * 7
         if (asked and settings != _state.settings) or (given and given != _state.exporters):
             log.warning("quarterdeck is already initialised differently; call quarterdeck.shutdown() first")
+        return
+    if otel_variables.disabled():
+        log.info("OTEL_SDK_DISABLED is true: no telemetry is sent")
         return
     with guarded("start telemetry"):
         _redactor.rules = rules
@@ -152,10 +140,10 @@ def begin(settings: Settings, exporters: tuple[SpanExporter | str, ...], senders
     Args:
         settings: what to do.
         exporters: further span exporters or base URLs.
-        senders: how to reach the collector; OTLP/HTTP by default.
+        senders: what takes everything instead of a collector.
     """
     global _state  # noqa: PLW0603 - the one place where the SDK keeps state
-    _state = _start(settings, exporters, senders or Senders())
+    _state = _start(settings, exporters, senders)
 
 
 def begin_in_worker(settings: Settings, hooks: tuple[Hook, ...]) -> None:
@@ -168,7 +156,7 @@ def begin_in_worker(settings: Settings, hooks: tuple[Hook, ...]) -> None:
 
 def settings() -> tuple[Settings, tuple[Hook, ...]] | None:
     """What a worker process needs to start as this one did; None where there is nothing to send to."""
-    if _state is None or not (is_http(_state.settings.endpoint) or _state.settings.urls):
+    if _state is None or not (is_otlp(_state.settings.endpoint) or _state.settings.urls):
         return None
     return _state.settings, tuple(_redactor.hooks)
 
@@ -191,8 +179,9 @@ def flush(timeout_s: float = 5) -> bool:
 
     def work() -> None:
         with guarded("flush"):
-            sent = [batch.force_flush() for batch in state.batches]
+            sent = [batch.force_flush(round(timeout_s * 1_000)) for batch in state.batches]
             sent.append(state.live is None or state.live.flush())
+            sent += [delivery.flush(timeout_s) for delivery in state.deliveries]
             done.append(all(sent))
 
     worker = threading.Thread(target=work, name="quarterdeck-flush", daemon=True)
@@ -219,10 +208,14 @@ def shutdown(timeout_s: float = _EXIT_S) -> None:
             state.bridge.remove()
         if state.control is not None:
             state.control.close()
+        deadline = time.monotonic() + timeout_s
         for batch in state.batches:
-            batch.close(timeout_s)
+            batch.stop()
         if state.live is not None:
             state.live.close(REFUSED_EXIT_S if state.health.away else timeout_s)
+        parts: list[CleanBatchProcessor | Delivery] = [*state.batches, *state.deliveries]
+        for part in parts:
+            part.close(max(REFUSED_EXIT_S, deadline - time.monotonic()))
         if state.provider in _relays:
             _relays[state.provider].targets = ()
 
@@ -279,48 +272,19 @@ def _uninitialised_capture() -> Capture:
     return from_environment()
 
 
-def _resolve(
-    endpoint: str | None,
-    service_name: str | None,
-    runner_url: str | None,
-    mode: Mode | None,
-    resource_attributes: Mapping[str, Any] | None,
-    *,
-    token: str | None = None,
-) -> Settings:
-    texts = {"endpoint": endpoint, "service_name": service_name, "runner_url": runner_url, "token": token}
-    for name, value in texts.items():
-        if value is not None and not isinstance(value, str):
-            raise ConfigError(f"{name} must be a string, not {type(value).__name__}")
-    if mode is not None and mode not in MODES:
-        raise ConfigError(f"capture must be one of {', '.join(MODES)}, not {mode!r}")
-    if resource_attributes is not None and not isinstance(resource_attributes, Mapping):
-        raise ConfigError(f"resource_attributes must be a mapping, not {type(resource_attributes).__name__}")
-    runner = os.environ.get("QUARTERDECK_RUNNER_URL", "") if runner_url is None else runner_url
-    return Settings(
-        endpoint=base_url(default_endpoint() if endpoint is None else endpoint, "endpoint"),
-        service_name=service_name or default_service_name(),
-        runner_url=base_url(runner, "runner"),
-        capture=mode or from_environment().mode,
-        resource_attributes=tuple(sorted((resource_attributes or {}).items())),
-        token=os.environ.get("QUARTERDECK_TOKEN", "").strip() if token is None else token,
-    )
-
-
-def _start(settings: Settings, exporters: tuple[SpanExporter | str, ...], senders: Senders) -> State:
+def _start(settings: Settings, exporters: tuple[SpanExporter | str, ...], senders: Senders | None) -> State:
     install_hush()
     provider = _provider(settings)
     tracer = trace.get_tracer(semconv.SCOPE, tracer_provider=provider)
     capture = Capture(settings.capture)
-    state = State(settings, exporters, provider, Health(settings.endpoint), tracer, capture)
+    state = State(settings, exporters, provider, Health(shown(settings.endpoint)), tracer, capture)
     targets: list[SpanProcessor] = [StampProcessor()]
     if settings.endpoint:
-        state.live = _start_live(state, functools.partial(senders.logs, settings.endpoint, settings.token))
+        state.live = _start_live(state, senders)
         targets.append(EndProcessor(state.live))
-        state.batches.append(_to_url(settings.endpoint, settings.token, senders, state.health))
+        state.batches.append(_to_collector(state, senders))
     for target in exporters:
-        url = base_url(target, "exporter") if isinstance(target, str) else ""
-        state.batches.append(_to_url(url, "", senders, Health(url)) if isinstance(target, str) else _batches(target))
+        state.batches.append(_to_guest(target, settings.buffer))
     _relay(provider).targets = (*targets, *state.batches)
     if settings.runner_url:
         state.control = Control(settings.runner_url, settings.service_name, settings.token)
@@ -331,18 +295,37 @@ def _start(settings: Settings, exporters: tuple[SpanExporter | str, ...], sender
     return state
 
 
-def _batches(exporter: SpanExporter, health: Health | None = None) -> CleanBatchProcessor:
-    return CleanBatchProcessor(CleanExporter(exporter, _redactor, health or Health(type(exporter).__name__)))
+def _to_collector(state: State, senders: Senders | None) -> CleanBatchProcessor:
+    if senders is not None:
+        return CleanBatchProcessor(CleanExporter(senders.spans, _redactor, state.health))
+    return CleanBatchProcessor(_address(state.settings).spans(_redactor, state.health, state.settings.buffer))
 
 
-def _to_url(url: str, token: str, senders: Senders, health: Health) -> CleanBatchProcessor:
-    return _batches(LazyExporter(functools.partial(senders.spans, url, token)), health)
+def _to_guest(target: SpanExporter | str, buffer: Buffer) -> CleanBatchProcessor:
+    if isinstance(target, str):
+        address = Address(base_url(target, "exporter"), guest=True)
+        return CleanBatchProcessor(address.spans(_redactor, Health(shown(address.url), ours=False), buffer))
+    return CleanBatchProcessor(CleanExporter(target, _redactor, Health(type(target).__name__)))
 
 
-def _start_live(state: State, make: "Callable[[], LogRecordExporter]") -> Live:
+def _address(settings: Settings) -> Address:
+    return Address(settings.endpoint, settings.token, standard=settings.standard)
+
+
+def _start_live(state: State, senders: Senders | None) -> Live:
+    make_live: Callable[[], Records]
+    if senders is not None:
+        make_live = make_logs = lambda: senders.records
+    else:
+        address = _address(state.settings)
+        delivery, records = address.logs(state.health, state.settings.buffer)
+        state.deliveries.append(delivery)
+        make_live, make_logs = address.live, lambda: records
     resource = state.provider.resource
-    events = Channel(semconv.LIVE_SCOPE, resource, make, _redactor, state.health)
-    logs = Channel(semconv.LOG_SCOPE, resource, make, _redactor, state.health)
+    most = otel_variables.count("OTEL_BLRP_MAX_QUEUE_SIZE", QUEUE_RECORDS)
+    batch = otel_variables.count("OTEL_BLRP_MAX_EXPORT_BATCH_SIZE", BATCH_RECORDS)
+    events = Channel(semconv.LIVE_SCOPE, resource, make_live, _redactor, state.health)
+    logs = Channel(semconv.LOG_SCOPE, resource, make_logs, _redactor, state.health, most=most, batch=batch)
     live = Live(events, logs)
     state.bridge = Bridge(logs, live)
     state.bridge.install()
@@ -361,7 +344,7 @@ def _provider(settings: Settings) -> TracerProvider:
     provider = TracerProvider(
         resource=Resource.create(attributes),
         shutdown_on_exit=False,
-        span_limits=SpanLimits(max_span_attributes=_MAX_ATTRIBUTES, max_events=_MAX_EVENTS),
+        span_limits=otel_variables.span_limits(),
     )
     trace.set_tracer_provider(provider)
     return provider
@@ -384,7 +367,7 @@ def _after_fork() -> None:
     termination.forget()
     if _state is None:
         return
-    for part in (*_state.batches, _state.live, _state.control):
+    for part in (*_state.batches, *_state.deliveries, _state.live, _state.control):
         if part is not None:
             part.after_fork()
     # Processes of multiprocessing end without atexit.

@@ -12,6 +12,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, Spa
 from quarterdeck.clean import clean_span
 from quarterdeck.guard import guarded
 from quarterdeck.health import Health, Verdict, quietly, wait_patiently
+from quarterdeck.otel_variables import count
 from quarterdeck.redaction import Redactor
 
 SCHEDULE_MS: Final = 250
@@ -22,6 +23,7 @@ REQUEST_BYTES: Final = 8_000_000
 HELD_BYTES: Final = 64_000_000
 """How much is kept while the collector is away, in bytes of attribute text."""
 TIMEOUT_S: Final = 10.0
+"""How long the last try of an exporter that is somebody else's may take."""
 REFUSED_EXIT_S: Final = 0.3
 """How long the end of a program waits for a collector that does not listen."""
 
@@ -42,7 +44,28 @@ def _nobody_counts(_spans: Sequence[ReadableSpan]) -> None:
     """Nobody keeps count of what waits."""
 
 
-class CleanExporter(SpanExporter):
+class Outlet(SpanExporter):
+    """Where a batch processor hands its spans.
+
+    Args:
+        health: who tells the user about outages.
+    """
+
+    def __init__(self, health: Health) -> None:
+        self.health = health
+        self.on_taken: Callable[[Sequence[ReadableSpan]], None] = _nobody_counts
+
+    def after_fork(self) -> None:
+        """Start afresh in a forked child."""
+
+    def stop(self, drain: Callable[[], None]) -> None:
+        """Let ``drain`` hand over what waits, if that takes no time."""
+
+    def close(self, drain: Callable[[], None], timeout_s: float) -> None:
+        """Let ``drain`` hand over what waits, and end within ``timeout_s`` seconds."""
+
+
+class CleanExporter(Outlet):
     """Redact every span, keep requests small, and keep batches while the endpoint is away.
 
     Args:
@@ -52,27 +75,24 @@ class CleanExporter(SpanExporter):
     """
 
     def __init__(self, inner: SpanExporter, redactor: Redactor, health: Health) -> None:
+        super().__init__(health)
         self._inner = inner
         self._redactor = redactor
-        self.health = health
         self._held: deque[_Batch] = deque()
         self._lock = threading.Lock()
         self._lost = False
-        self.on_taken: Callable[[Sequence[ReadableSpan]], None] = _nobody_counts
 
     def after_fork(self) -> None:
         """Start afresh in a forked child: the parent sends what is held, on the connections it has."""
         self._lock = threading.Lock()
         self._held = deque()
         self.health.after_fork()
-        if isinstance(self._inner, LazyExporter):
-            self._inner.after_fork()
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Send what was held, then these spans."""
         self.on_taken(spans)
         with self._lock:
-            self._held.extend(_portions(clean_span(span, self._redactor) for span in spans))
+            self._held.extend(portions(clean_span(span, self._redactor) for span in spans))
             return self._send_held()
 
     def _send_held(self) -> SpanExportResult:
@@ -102,7 +122,7 @@ class CleanExporter(SpanExporter):
             )
         else:
             self._lost = True
-            self.health.refused(len(batch.spans), verdict)
+            self.health.refused(len(batch.spans), verdict.reason)
 
     def _forget_oldest(self) -> None:
         while len(self._held) > 1 and sum(batch.size for batch in self._held) > HELD_BYTES:
@@ -123,6 +143,17 @@ class CleanExporter(SpanExporter):
                 self._lock.release()
         self.abort()
 
+    def close(self, drain: Callable[[], None], timeout_s: float) -> None:
+        """Send everything and stop, within ``timeout_s`` seconds even when the endpoint is away."""
+        timer = _later(REFUSED_EXIT_S if self.health.away else timeout_s, self.abort)
+        self.health.on_refused = self._give_up_soon
+        drain()
+        timer.cancel()
+        self.health.on_refused = wait_patiently
+
+    def _give_up_soon(self) -> None:
+        _later(REFUSED_EXIT_S, self.abort)
+
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         """Send what is held."""
         with self._lock:
@@ -134,17 +165,18 @@ class CleanExporter(SpanExporter):
 class CleanBatchProcessor(BatchSpanProcessor):
     """OpenTelemetry's batch processor with a short schedule and quiet manners."""
 
-    def __init__(self, exporter: CleanExporter) -> None:
+    def __init__(self, exporter: Outlet) -> None:
         self._clean = exporter
         self._counting = threading.RLock()
         self._waiting_spans = 0
         self.waiting_bytes = 0
         exporter.on_taken = self._taken
+        self._most_spans = count("OTEL_BSP_MAX_QUEUE_SIZE", QUEUE_SPANS)
         super().__init__(
             exporter,
-            max_queue_size=QUEUE_SPANS,
-            schedule_delay_millis=SCHEDULE_MS,
-            max_export_batch_size=BATCH_SPANS,
+            max_queue_size=self._most_spans,
+            schedule_delay_millis=count("OTEL_BSP_SCHEDULE_DELAY", SCHEDULE_MS),
+            max_export_batch_size=min(count("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", BATCH_SPANS), self._most_spans),
         )
 
     def on_end(self, span: ReadableSpan) -> None:
@@ -154,7 +186,7 @@ class CleanBatchProcessor(BatchSpanProcessor):
             return
         weight = _weigh(span)
         with self._counting:
-            full = self._waiting_spans >= QUEUE_SPANS or self.waiting_bytes + weight > HELD_BYTES
+            full = self._waiting_spans >= self._most_spans or self.waiting_bytes + weight > HELD_BYTES
             if not full:
                 self._waiting_spans += 1
                 self.waiting_bytes += weight
@@ -178,21 +210,20 @@ class CleanBatchProcessor(BatchSpanProcessor):
     def force_flush(self, timeout_millis: int | None = None) -> bool:
         """Send everything that has ended; false when something could not be delivered."""
         super().force_flush(timeout_millis)
-        return self._clean.force_flush()
+        return self._clean.force_flush(timeout_millis or 30_000)
+
+    def stop(self) -> None:
+        """Hand over what waits and take nothing more, where that takes no time."""
+        self._clean.stop(self._drain)
 
     def close(self, timeout_s: float) -> None:
         """Send everything and stop, within ``timeout_s`` seconds even when the endpoint is away."""
-        health = self._clean.health
-        timer = _later(REFUSED_EXIT_S if health.away else timeout_s, self._clean.abort)
-        health.on_refused = self._give_up_soon
-        with quietly(health):
+        self._clean.close(self._drain, timeout_s)
+
+    def _drain(self) -> None:
+        with quietly(self._clean.health):
             stop: Callable[[], None] = super().shutdown
             stop()
-        timer.cancel()
-        health.on_refused = wait_patiently
-
-    def _give_up_soon(self) -> None:
-        _later(REFUSED_EXIT_S, self._clean.abort)
 
 
 def _later(seconds: float, call: Callable[[], None]) -> threading.Timer:
@@ -223,55 +254,8 @@ class Relay(SpanProcessor):
         return all(tuple(target.force_flush(timeout_millis) for target in self.targets))
 
 
-def bearer(token: str) -> dict[str, str]:
-    """Headers that carry a token; none if there is none, and the exporter looks into ``OTEL_EXPORTER_OTLP_HEADERS``."""
-    return {"authorization": f"Bearer {token}"} if token else {}
-
-
-def otlp_span_exporter(endpoint: str, token: str) -> SpanExporter:
-    """Make OpenTelemetry's OTLP/HTTP exporter for a collector's base URL and token; no token if empty."""
-    from opentelemetry.exporter.otlp.proto.http import Compression
-    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-
-    return OTLPSpanExporter(
-        endpoint=f"{endpoint}/v1/traces", headers=bearer(token), compression=Compression.Gzip, timeout=TIMEOUT_S
-    )
-
-
-class LazyExporter(SpanExporter):
-    """Make the real exporter when the first batch is sent: importing it costs more than the rest of the SDK."""
-
-    def __init__(self, make: Callable[[], SpanExporter]) -> None:
-        self._make = make
-        self._inner: SpanExporter | None = None
-        self._closed = False
-
-    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        """Send a batch."""
-        if self._closed:
-            return SpanExportResult.FAILURE
-        if self._inner is None:
-            with MAKING:
-                self._inner = self._make()
-        return self._inner.export(spans)
-
-    def shutdown(self) -> None:
-        """Close; a request that waits for its next try gives up."""
-        if self._inner is not None and not self._closed:
-            shutdown: Callable[[], None] = self._inner.shutdown
-            shutdown()
-        self._closed = True
-
-    def force_flush(self, timeout_millis: int = 30_000) -> bool:
-        """Nothing is buffered here."""
-        return timeout_millis >= 0
-
-    def after_fork(self) -> None:
-        """Make another one in a forked child: connections cannot be shared."""
-        self._inner = None
-
-
-def _portions(spans: Iterable[ReadableSpan]) -> Iterator[_Batch]:
+def portions(spans: Iterable[ReadableSpan]) -> Iterator[_Batch]:
+    """Divide spans into requests of bearable size."""
     portion: list[ReadableSpan] = []
     size = 0
     for span in spans:

@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
+from quarterdeck.answers import Answer
+
 log: Final = logging.getLogger("quarterdeck")
 
 _NOISY_LOGGERS: Final = (
     "opentelemetry.exporter.otlp.common.http",
-    "opentelemetry.exporter.otlp.proto.http._log_exporter",
     "opentelemetry.exporter.otlp.proto.http.trace_exporter",
     "opentelemetry.sdk._shared_internal",
 )
@@ -62,15 +63,18 @@ class Health:
 
     Args:
         endpoint: the address, for the log line. Spans, events and logs of one endpoint share one object.
+        ours: whether a collector of ours is to answer there, for the advice.
     """
 
-    def __init__(self, endpoint: str) -> None:
+    def __init__(self, endpoint: str, *, ours: bool = True) -> None:
         self._endpoint = endpoint
+        self._ours = ours
         self._lock = threading.Lock()
         self._failing: set[str] = set()
         self._said_dropped = False
         self._said_refused = False
         self._advice = _START_ONE
+        self.kept_where = "for a while"
         self.dropped = 0
         self.on_refused: Callable[[], None] = wait_patiently
 
@@ -89,11 +93,30 @@ class Health:
             log.info("%s answers again; %d records were dropped meanwhile", self._endpoint, dropped)
         elif after and not before:
             log.warning(
-                "cannot deliver telemetry to %s; it is kept for a while and sent when the collector answers "
+                "cannot deliver telemetry to %s; it is kept %s and sent when the collector answers "
                 "(%s); your program is not affected",
                 self._endpoint,
+                self.kept_where,
                 self._advice,
             )
+
+    def hear(self, signal: str, answer: Answer) -> None:
+        """Note the answer to one request of ``signal``."""
+        if self._ours and (answer.denied or answer.absent):
+            self._advice = _SEND_A_KEY if answer.denied else _START_ONE
+        elif not answer.taken:
+            self._advice = answer.reason
+        self.report(signal, ok=answer.taken or answer.final)
+
+    def lose(self, count: int) -> None:
+        """Count records that are lost, of which somebody else tells."""
+        with self._lock:
+            self.dropped += count
+
+    def abandon(self, count: int) -> None:
+        """Count records that are lost because the program ends, and say so."""
+        self.lose(count)
+        log.warning("%d spans or log records could not be delivered to %s and are lost", count, self._endpoint)
 
     def drop(self, count: int) -> None:
         """Count records that are lost; says so once, unless an outage already explains it."""
@@ -104,13 +127,13 @@ class Health:
         if say:
             log.warning("telemetry is produced faster than %s takes it: records are dropped", self._endpoint)
 
-    def refused(self, count: int, verdict: "Verdict") -> None:
+    def refused(self, count: int, reason: str) -> None:
         """Count records that the endpoint will never take; says so once."""
         with self._lock:
             self.dropped += count
             say, self._said_refused = not self._said_refused, True
         if say:
-            log.warning("%s refuses telemetry for good (%s): records are dropped", self._endpoint, verdict.reason)
+            log.warning("%s refuses telemetry for good (%s): records are dropped", self._endpoint, reason)
 
     def after_fork(self) -> None:
         """Start afresh in a forked child."""

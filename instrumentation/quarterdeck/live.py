@@ -20,13 +20,14 @@ from quarterdeck import semconv
 from quarterdeck.channel import Channel, record_of
 from quarterdeck.context import Run, Step, identity_of, run_in, step_in
 from quarterdeck.guard import guarded
+from quarterdeck.otel_variables import count
 
 if TYPE_CHECKING:
     from opentelemetry._logs import LogRecord
 
 INTERVAL_S: Final = 0.2
 HEARTBEAT_S: Final = 1.0
-_LOGS_EVERY: Final = 5
+_LOGS_DELAY_MS: Final = 1_000
 _MAX_WAITING_CHARACTERS: Final = 4_000_000
 
 
@@ -128,6 +129,7 @@ class Live:
     def __init__(self, events: Channel, logs: Channel) -> None:
         self._events = events
         self._logs = logs
+        self._logs_every = max(1, round(count("OTEL_BLRP_SCHEDULE_DELAY", _LOGS_DELAY_MS) / 1_000 / INTERVAL_S))
         self._open: dict[int, Open] = {}
         self._lock = threading.Lock()
         self._wake = threading.Event()
@@ -286,8 +288,8 @@ class Live:
             looks += 1
             with guarded("send live events"):
                 self._look()
-                self._events.send()
-                if looks % _LOGS_EVERY == 0 or self._stopping:
+                self._events.send_due()
+                if looks % self._logs_every == 0 or self._stopping:
                     self._logs.send()
         with guarded("send the last live events"):
             self.flush()

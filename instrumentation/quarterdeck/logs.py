@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
+from opentelemetry.attributes import BoundedAttributes
 from opentelemetry.context import get_current
 
 from quarterdeck.channel import Channel
@@ -16,14 +17,17 @@ from quarterdeck.context import identity_of, run_in, step_in
 from quarterdeck.failures import described
 from quarterdeck.guard import guarded
 from quarterdeck.live import Live
+from quarterdeck.otel_variables import text
 from quarterdeck.values import cut
 
 if TYPE_CHECKING:
     from opentelemetry._logs import LogRecord
+    from opentelemetry.sdk._logs import LogRecordLimits
 
 _SILENT: Final = ("quarterdeck.export", "opentelemetry", "urllib3", "requests")
 """Loggers of our own way out: their records would produce more of themselves."""
 
+_LIMITED: Final = ("COUNT", "VALUE_LENGTH")
 _SEVERITIES: Final = ((50, 21, "FATAL"), (40, 17, "ERROR"), (30, 13, "WARN"), (20, 9, "INFO"), (0, 5, "DEBUG"))
 """Lowest ``logging`` level, OTel severity number, OTel severity text."""
 
@@ -44,6 +48,7 @@ class Bridge:
         self._live = live
         self._busy = threading.local()
         self._active = True
+        self._limits = _limits()
         self._make: Callable[..., logging.LogRecord] = logging.getLogRecordFactory()
 
     def install(self) -> None:
@@ -63,7 +68,7 @@ class Bridge:
             self._busy.now = True
             try:
                 with guarded("bridge a log record"):
-                    self._channel.put(translate(record))
+                    self._channel.put(translate(record, self._limits))
                     self._live.nudge()
             finally:
                 self._busy.now = False
@@ -80,20 +85,34 @@ def _is_ours(name: str) -> bool:
     return name == "quarterdeck" or name.startswith(_SILENT)
 
 
-def translate(record: logging.LogRecord) -> "LogRecord":
+def _limits() -> "LogRecordLimits | None":
+    """Limits that the environment sets, so that most programs need not look at each record."""
+    if not text(*(f"OTEL_{kind}ATTRIBUTE_{what}_LIMIT" for kind in ("", "LOGRECORD_") for what in _LIMITED)):
+        return None
+    from opentelemetry.sdk._logs import LogRecordLimits
+
+    return LogRecordLimits()
+
+
+def translate(record: logging.LogRecord, limits: "LogRecordLimits | None" = None) -> "LogRecord":
     """Turn a ``logging`` record into an OTLP one."""
     from opentelemetry._logs import LogRecord, SeverityNumber
 
-    number, text = next((number, text) for level, number, text in _SEVERITIES if record.levelno >= level)
+    number, name = next((number, name) for level, number, name in _SEVERITIES if record.levelno >= level)
     return LogRecord(
         timestamp=int(record.created * 1e9),
         observed_timestamp=time.time_ns(),
         context=get_current(),
         severity_number=SeverityNumber(number),
-        severity_text=text,
+        severity_text=name,
         body=cut(record.getMessage()),
-        attributes=_attributes(record),
+        attributes=_attributes(record) if limits is None else _bounded(_attributes(record), limits),
     )
+
+
+def _bounded(attributes: dict[str, Any], limits: "LogRecordLimits") -> dict[str, Any]:
+    most, length = limits.max_log_record_attributes, limits.max_log_record_attribute_length
+    return dict(BoundedAttributes(most, attributes, max_value_len=length))
 
 
 def _attributes(record: logging.LogRecord) -> dict[str, Any]:

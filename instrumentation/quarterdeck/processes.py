@@ -11,14 +11,18 @@ import pickle
 from collections.abc import Callable
 from typing import Final, ParamSpec, TypeVar
 
-from opentelemetry import propagate, trace
+from opentelemetry import trace
+from opentelemetry.baggage.propagation import W3CBaggagePropagator
 from opentelemetry.context import Context, attach
+from opentelemetry.propagators.composite import CompositePropagator
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from quarterdeck import config, semconv
 from quarterdeck.capture import Capture, Mode
 from quarterdeck.context import Run, Step, context_in, leave, run_in, step_in
 from quarterdeck.guard import guarded
 from quarterdeck.redaction import Hook
+from quarterdeck.settings import Settings
 
 log: Final = logging.getLogger("quarterdeck")
 
@@ -26,6 +30,8 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 _CAPTURE: Final = "quarterdeck.capture"
+_CONTEXT: Final = CompositePropagator([TraceContextTextMapPropagator(), W3CBaggagePropagator()])
+"""``OTEL_PROPAGATORS`` says what other services are told; a worker is part of this program."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,7 +44,7 @@ class Carrier:
     """
 
     headers: dict[str, str]
-    start: tuple[config.Settings, tuple[Hook, ...]] | None
+    start: tuple[Settings, tuple[Hook, ...]] | None
 
 
 def packed() -> Carrier | None:
@@ -47,7 +53,7 @@ def packed() -> Carrier | None:
     if run is None and step is None:
         return None
     headers: dict[str, str] = {_CAPTURE: config.capture().mode}
-    propagate.inject(headers)
+    _CONTEXT.inject(headers)
     if run is not None:
         headers |= {semconv.RUN_ID: run.id, semconv.PIPELINE_NAME: run.pipeline, semconv.PIPELINE_VERSION: run.version}
     if step is not None:
@@ -71,7 +77,7 @@ def _can_travel(hooks: tuple[Hook, ...]) -> bool:
 def unpacked(carrier: Carrier) -> Context:
     """The context that a carrier describes, in which spans, steps and runs have the carried ones around them."""
     headers = carrier.headers
-    around = propagate.extract(headers, Context())
+    around = _CONTEXT.extract(headers, Context())
     span = trace.get_current_span(around)
     mode: Mode = headers[_CAPTURE]  # type: ignore[assignment] # packed wrote a mode
     run = step = None

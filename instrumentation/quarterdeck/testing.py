@@ -22,7 +22,9 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.sdk.trace.id_generator import IdGenerator
 
 from quarterdeck import config, execution, semconv
+from quarterdeck.answers import Answer
 from quarterdeck.capture import Mode
+from quarterdeck.settings import Settings
 
 if TYPE_CHECKING:
     from opentelemetry.sdk._logs import ReadableLogRecord
@@ -145,6 +147,21 @@ def counted(start_ns: int = 1_767_225_600_000_000_000, step_ns: int = 1_000_000)
             tracer.id_generator = generator
 
 
+class _MemoryRecords:
+    """Keeps log records instead of sending them."""
+
+    def __init__(self, kept: "list[ReadableLogRecord]") -> None:
+        self._kept = kept
+
+    def send(self, records: "Sequence[ReadableLogRecord]") -> Answer:
+        """Keep records."""
+        self._kept.extend(records)
+        return Answer(taken=True)
+
+    def abort(self) -> None:
+        """Keep what was recorded."""
+
+
 @contextmanager
 def recording(
     *, capture: Mode = "full", exporters: Sequence[SpanExporter] = (), deterministic: bool = False
@@ -156,30 +173,10 @@ def recording(
         exporters: further span exporters.
         deterministic: whether ids and times of spans are the same in every run, as :func:`counted` makes them.
     """
-    from opentelemetry.sdk._logs.export import LogRecordExporter, LogRecordExportResult
-
     config.shutdown()
     found = Recording(MemorySpans())
-
-    class Records(LogRecordExporter):
-        def __init__(self) -> None:
-            """Start empty."""
-
-        def export(self, batch: "Sequence[ReadableLogRecord]") -> LogRecordExportResult:
-            found._records.extend(batch)  # noqa: SLF001 - the recording is ours
-            return LogRecordExportResult.SUCCESS
-
-        def shutdown(self) -> None:
-            """Keep what was recorded."""
-
-        def force_flush(self, timeout_millis: int = 30_000) -> bool:
-            return timeout_millis >= 0
-
-    def logs(_endpoint: str, _token: str) -> LogRecordExporter:
-        return Records()
-
-    settings = config.Settings(endpoint="memory", service_name="test", runner_url="", capture=capture)
-    config.begin(settings, tuple(exporters), config.Senders(spans=lambda *_: found._spans, logs=logs))  # noqa: SLF001 - as above
+    settings = Settings(endpoint="memory", service_name="test", runner_url="", capture=capture)
+    config.begin(settings, tuple(exporters), config.Senders(found._spans, _MemoryRecords(found._records)))  # noqa: SLF001 - the recording is ours
     try:
         with counted() if deterministic else nullcontext():
             yield found

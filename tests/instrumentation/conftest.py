@@ -1,4 +1,6 @@
+import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -16,16 +18,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _strict(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _strict(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     """In tests a guarded error is an error, the environment says nothing, and nothing stays initialised."""
-    for name in (
-        "QUARTERDECK_ENDPOINT",
-        "QUARTERDECK_RUNNER_URL",
-        "QUARTERDECK_CAPTURE",
-        "QUARTERDECK_REDACT",
-        "OTEL_EXPORTER_OTLP_ENDPOINT",
-    ):
-        monkeypatch.delenv(name, raising=False)
+    for name in list(os.environ):
+        if name.startswith(("QUARTERDECK_", "OTEL_")):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("QUARTERDECK_BUFFER_DIR", str(tmp_path / "buffer"))
     monkeypatch.setattr(Switch, "reraise", True)
     yield
     config.shutdown()

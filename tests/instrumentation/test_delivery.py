@@ -14,9 +14,9 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 import quarterdeck as qd
-from quarterdeck import config, export, semconv
-from quarterdeck.config import ConfigError
+from quarterdeck import config, semconv, settings
 from quarterdeck.guard import Switch
+from quarterdeck.settings import ConfigError
 from quarterdeck.testing import MemorySpans
 from support.otlp_receiver import Receiver
 from support.servers import serve
@@ -89,7 +89,7 @@ def test_further_exporters_get_clean_spans_and_no_endpoint_means_no_live_events(
 
 
 def test_an_absent_collector_costs_one_warning_and_no_time(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.INFO)
     qd.init(NOWHERE)
@@ -99,7 +99,6 @@ def test_an_absent_collector_costs_one_warning_and_no_time(
         for _ in range(50):
             outer()
         time.sleep(1.5)
-    monkeypatch.setattr(export, "TIMEOUT_S", 1.0)
     began = time.monotonic()
     qd.shutdown()
     assert time.monotonic() - began < 10
@@ -163,7 +162,7 @@ def test_a_bad_environment_is_survived(monkeypatch: pytest.MonkeyPatch, caplog: 
 
 def test_endpoint_precedence(monkeypatch: pytest.MonkeyPatch) -> None:
     def endpoint(given: str | None = None) -> str:
-        return config._resolve(given, None, None, None, None).endpoint
+        return settings.resolve(given, None, None, None, None).endpoint
 
     assert endpoint() == "http://127.0.0.1:4318"
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://otel:4318/")
@@ -199,6 +198,31 @@ def test_a_batch_that_is_too_large_for_one_request_is_split(receiver: Receiver, 
     assert qd.flush(30)
     assert len(receiver.spans()) == 20
     assert len(receiver.traces) >= 3
+
+
+def test_shutting_down_leaves_a_provider_that_it_joined_alive(receiver: Receiver, collector: str) -> None:
+    done = run_python(
+        """
+        from opentelemetry import trace
+        from opentelemetry.sdk.trace import TracerProvider
+        from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+        from quarterdeck.testing import MemorySpans
+        theirs, memory = TracerProvider(), MemorySpans()
+        theirs.add_span_processor(SimpleSpanProcessor(memory))
+        trace.set_tracer_provider(theirs)
+        import quarterdeck as qd
+        qd.init()
+        for name in ("with us", "without us"):
+            with trace.get_tracer("x").start_as_current_span(name):
+                pass
+            qd.shutdown()
+        assert trace.get_tracer_provider() is theirs
+        print([span.name for span in memory.kept()])
+        """,
+        QUARTERDECK_ENDPOINT=collector,
+    )
+    assert (done.stdout.strip(), done.stderr) == ("['with us', 'without us']", "")
+    assert [span["name"] for span in receiver.spans()] == ["with us"]
 
 
 def test_it_joins_a_provider_that_exists_and_its_own_defaults_are_generous() -> None:

@@ -7,6 +7,7 @@ from opentelemetry.trace import Status, StatusCode
 import quarterdeck as qd
 from quarterdeck import config, semconv
 from quarterdeck.redaction import Redactor, rules_from, rules_of_environment, scrub
+from quarterdeck.settings import ConfigError
 from quarterdeck.testing import MemorySpans, Recording
 
 ANTHROPIC = "sk-ant-api03-abcdefghijklmnop"
@@ -158,7 +159,7 @@ def test_init_takes_rules_and_hooks_and_refuses_anything_else(monkeypatch: pytes
     (span,) = memory.kept()
     assert (span.attributes or {})[semconv.STEP_INPUT] == f'"B. <[redacted:email]> {OPENAI}"'
     for wrong in ("email", ["phone"], [1]):
-        with pytest.raises(config.ConfigError, match=r"redact"):
+        with pytest.raises(ConfigError, match=r"redact"):
             qd.init(redact=wrong)  # type: ignore[arg-type] # the wrong type is the test
     monkeypatch.setenv("QUARTERDECK_REDACT", "email, card")
     assert rules_of_environment() == ("email", "card")

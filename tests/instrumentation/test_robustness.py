@@ -17,6 +17,7 @@ from quarterdeck.channel import Channel
 from quarterdeck.control import Control
 from quarterdeck.guard import Switch
 from quarterdeck.redaction import scrub
+from quarterdeck.settings import ConfigError
 from quarterdeck.testing import MemorySpans, Recording
 from quarterdeck.values import MAX_TEXT_BYTES, to_json
 from support.otlp_receiver import Receiver
@@ -147,12 +148,12 @@ def test_spans_waiting_for_an_exporter_are_bounded_in_bytes() -> None:
     memory = MemorySpans()
     qd.init("", exporters=[memory])
     (batch,) = config._state.batches  # type: ignore[union-attr]  # init has just started it
-    with batch._clean._lock:
+    with batch._clean._lock:  # type: ignore[union-attr]  # a given exporter has one
         for _ in range(600):
             with qd.pipeline("big", input="x" * 250_000):
                 pass
         assert batch.waiting_bytes < 70_000_000
-    assert qd.flush()
+    assert qd.flush(60)
     assert 200 < len(memory.kept()) < 600  # what waits, and at most as much that was under way
     assert batch.waiting_bytes == 0
 
@@ -262,7 +263,7 @@ async def test_urls_among_the_exporters_get_clean_spans_and_no_live_events(recei
     assert span["attributes"][semconv.RUN_INPUT] == '"[redacted:api_key]"'
     assert receiver.logs == []
     qd.init("", exporters=[collector])
-    with pytest.raises(config.ConfigError, match="http"):
+    with pytest.raises(ConfigError, match="http"):
         qd.init(exporters=["jaeger:4318"])
-    with pytest.raises(config.ConfigError, match="sequence"):
+    with pytest.raises(ConfigError, match="sequence"):
         qd.init(exporters=collector)

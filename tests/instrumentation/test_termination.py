@@ -1,10 +1,14 @@
 """A program that is asked to end by SIGTERM tells so, and dies as it would have died without us."""
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import textwrap
+from typing import Any
+
+import pytest
 
 from quarterdeck import semconv
 from support.otlp_receiver import Receiver
@@ -19,11 +23,15 @@ def start(endpoint: str, code: str) -> subprocess.Popen[str]:
 
 
 def statuses(receiver: Receiver) -> dict[str, str]:
-    keys = (semconv.RUN_STATUS, semconv.STEP_STATUS)
-    return {
-        span["name"]: next(span["attributes"][key] for key in keys if key in span["attributes"])
-        for span in receiver.spans()
+    return statuses_of({span["name"]: span for span in receiver.spans()})
+
+
+def statuses_of(spans: dict[str, dict[str, Any]]) -> dict[str, str]:
+    found = {
+        name: span["attributes"].get(semconv.RUN_STATUS) or span["attributes"].get(semconv.STEP_STATUS)
+        for name, span in spans.items()
     }
+    return {name: status for name, status in found.items() if status}
 
 
 SLEEPER = """
@@ -100,3 +108,43 @@ def test_a_terminated_child_does_not_end_the_run_of_its_parent(receiver: Receive
         assert process.wait(30) == 0
     found = [(span["name"], span["attributes"].get(semconv.RUN_STATUS)) for span in receiver.spans()]
     assert sorted(found, key=str) == [("invoke_workflow parent", "completed"), ("step child", None)]
+
+
+CLAUDE = """
+    import anthropic
+    client = anthropic.Anthropic(api_key="k", base_url="{stand_in}", max_retries=0)
+    for event in client.messages.create(model="claude-opus-5-5", max_tokens=9, messages=[PROMPT], stream=True):
+        if event.type == "content_block_delta":
+            print("open", flush=True)
+"""
+CLAUDE_WITHOUT_SPANS = CLAUDE.replace("max_retries=0", "max_retries=0, open_telemetry=False")
+GEMINI = """
+    from google import genai
+    client = genai.Client(api_key="k", http_options=genai.types.HttpOptions(base_url="{stand_in}"))
+    for chunk in client.models.generate_content_stream(model="gemini-3.8-flash", contents=PROMPT["content"]):
+        print("open", flush=True)
+"""
+
+
+@pytest.mark.parametrize("call", [CLAUDE, CLAUDE_WITHOUT_SPANS, GEMINI], ids=["claude", "silent", "gemini"])
+def test_an_open_model_call_ends_with_what_it_has_said(
+    call: str, receiver: Receiver, collector: str, stand_in: str
+) -> None:
+    code = f"""
+import quarterdeck as qd
+qd.init()
+PROMPT = {{"role": "user", "content": "[[say:one two three]] [[delay:30]]"}}
+with qd.pipeline("p"), qd.step("s"):
+{call.format(stand_in=stand_in)}
+"""
+    with start(collector, code) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "open\n"
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == -signal.SIGTERM
+    spans = {span["name"].split()[0]: span for span in receiver.spans()}
+    assert statuses_of(spans) == {"step": "cancelled", "invoke_workflow": "cancelled"}
+    (spoken,) = [span for name, span in spans.items() if name not in {"step", "invoke_workflow"}]
+    assert spoken["parent_id"] == spans["step"]["span_id"]
+    (message,) = json.loads(spoken["attributes"][semconv.OUTPUT_MESSAGES])
+    assert [part["content"].strip() for part in message["parts"]] == ["one"]

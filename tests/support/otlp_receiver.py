@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -77,7 +78,7 @@ class Receiver:
         return bytes(answer.SerializeToString())
 
     @contextmanager
-    def serve_grpc(self, port: int = 0) -> Iterator[int]:
+    def serve_grpc(self, port: int = 0, credentials: grpc.ServerCredentials | None = None) -> Iterator[int]:
         """Serve gRPC as well, until the block ends, and give the port."""
         server = grpc.server(ThreadPoolExecutor(4))
         kinds: dict[str, tuple[list[Any], type[Message]]] = {
@@ -88,7 +89,8 @@ class Receiver:
             method: Any = grpc.unary_unary_rpc_method_handler(partial(self._call, kept, kind))
             service = f"opentelemetry.proto.collector.{name}"
             server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, {"Export": method}),))
-        port = server.add_insecure_port(f"127.0.0.1:{port}")
+        address = f"127.0.0.1:{port}"
+        port = server.add_secure_port(address, credentials) if credentials else server.add_insecure_port(address)
         server.start()
         try:
             yield port
@@ -150,7 +152,12 @@ class Receiver:
 
 async def _body(request: Request) -> bytes:
     body = await request.body()
-    return gzip.decompress(body) if request.headers.get("content-encoding") == "gzip" else body
+    match request.headers.get("content-encoding"):
+        case "gzip":
+            return gzip.decompress(body)
+        case "deflate":
+            return zlib.decompress(body)
+    return body
 
 
 def plain(attributes: Any) -> dict[str, Any]:

@@ -124,6 +124,7 @@ class _Reading:
         self._reader = reader_for(response)
         self._identity = response.headers.get("request-id")
         self._ended = False
+        call.cancelled_by(self.end)
 
     def feed(self, data: bytes) -> None:
         with guarded("read an Anthropic stream"):

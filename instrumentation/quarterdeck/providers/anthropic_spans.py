@@ -14,7 +14,7 @@ from anthropic._request import APIRequest
 from opentelemetry import trace
 from opentelemetry.sdk.trace import ReadableSpan, Span
 
-from quarterdeck import config, live, semconv
+from quarterdeck import config, live, semconv, termination
 from quarterdeck.guard import guarded
 from quarterdeck.providers.anthropic_body import is_stream, reader_for, watch
 from quarterdeck.providers.anthropic_messages import (
@@ -100,9 +100,22 @@ def _enrich(span: Span, body: Mapping[str, Any]) -> None:
     span.update_name(f"{semconv.OPERATION_CHAT} {body.get('model', '')}".strip())
     known = {key: value for key, value in request_attributes(body).items() if value is not None}
     span.set_attributes(known)
+    _end_with_the_program(span)
     channel = config.live()
     if channel is not None:
         channel.opened(live.CALL, span, {**(span.attributes or {}), **known})
+
+
+def _end_with_the_program(span: Span) -> None:
+    """Let the span end with what is known should the program be terminated before the SDK ends it."""
+    end: Callable[..., None] = span.end
+
+    def ended(end_time: int | None = None) -> None:
+        termination.closed(id(span))
+        end(end_time)
+
+    span.end = ended  # type: ignore[method-assign] # this one span only
+    termination.opened(id(span), lambda: span.end())  # noqa: PLW0108 - a stream puts its own end there later
 
 
 def _observe(request: APIRequest, response: Any, span: Span) -> None:

@@ -1,7 +1,7 @@
 """What the provider wrappers share: prompt provenance, finish reasons, and a model call with a span of our own."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -10,7 +10,7 @@ from opentelemetry import trace
 from opentelemetry.context import attach, create_key, detach, get_value, set_value
 from opentelemetry.trace import SpanKind, Status, StatusCode
 
-from quarterdeck import config, failures, live, semconv
+from quarterdeck import config, failures, live, semconv, termination
 from quarterdeck.guard import guarded
 from quarterdeck.prompt import remembered
 from quarterdeck.values import cut, to_json
@@ -123,6 +123,12 @@ class Call:
         channel = config.live()
         if channel is not None:
             channel.opened(live.CALL, self.span, known, self._context)
+        self.cancelled_by(lambda: self.finish({}))
+
+    def cancelled_by(self, end: Callable[[], None]) -> None:
+        """Say who ends the call with what it has told so far, should the program be terminated."""
+        if not self._ended:
+            termination.opened(id(self), end)
 
     @contextmanager
     def active(self) -> Iterator[None]:
@@ -182,6 +188,7 @@ class Call:
         if self._ended:
             return
         self._ended = True
+        termination.closed(id(self))
         with guarded("end the span of a model call"):
             self.span.set_attributes(_known(attributes))
             if isinstance(error, Exception):

@@ -113,6 +113,7 @@ class _Observed:
             model = str(kwargs.get("model") or "").removeprefix("models/")
             asked = {**self._asked(kwargs), semconv.REQUEST_STREAM: True if stream else None}
             self._call = Call(self.operation, provider, model, base_url, asked)
+            self._call.cancelled_by(self.end)
 
     def _asked(self, kwargs: dict[str, Any]) -> dict[str, Any]:
         configuration = kwargs.get("config")

@@ -6,7 +6,7 @@ from typing import Any
 from opentelemetry import trace
 from opentelemetry.trace import Span
 
-from quarterdeck import config, failures, semconv
+from quarterdeck import config, failures, semconv, termination
 from quarterdeck.guard import guarded
 
 
@@ -33,6 +33,7 @@ class Execution:
         self._arguments = arguments
         given = {semconv.OPERATION_NAME: semconv.OPERATION_EXECUTE_TOOL, semconv.TOOL_NAME: name, **attributes}
         self.span = config.tracer().start_span(f"{semconv.OPERATION_EXECUTE_TOOL} {name}", attributes=given)
+        termination.opened(id(self), lambda: self.end(None))
 
     def end(self, result: Any, error: BaseException | None = None) -> None:
         """End the span.
@@ -41,6 +42,7 @@ class Execution:
             result: what the tool gave.
             error: why it failed.
         """
+        termination.closed(id(self))
         with guarded("record the result of a tool"):
             record_call(self.span, self._arguments, result)
             if isinstance(error, Exception):
