@@ -57,6 +57,11 @@ class Gate:
                 self._paused = command == "pause"
             self._changed.notify_all()
 
+    @property
+    def closed(self) -> bool:
+        """Whether who comes by has to wait or to give up."""
+        return self._paused or self.cancelled
+
     def paused(self) -> bool:
         """Whether the run is to stand still."""
         return self._paused

@@ -113,7 +113,7 @@ def pipeline(
     def open_for(fn: Callable[..., Any] | None) -> Open:
         versioned = _version(version, fn)
         spec = PipelineSpec(label or _name(fn, "pipeline"), versioned, config, total, input, mode)
-        return lambda arguments: open_run(spec, arguments)
+        return functools.partial(open_run, spec)
 
     return Block(open_for) if name is None or isinstance(name, str) else decorate(name, open_for)
 
@@ -164,7 +164,7 @@ def step(
 
     def open_for(fn: Callable[..., Any] | None) -> Open:
         spec = StepSpec(label or _name(fn, "step"), index, total, kind, token_budget, attempt, input, mode)
-        return lambda arguments: open_step(spec, arguments)
+        return functools.partial(open_step, spec)
 
     return Block(open_for) if name is None or isinstance(name, str) else decorate(name, open_for)
 

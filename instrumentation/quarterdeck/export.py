@@ -13,6 +13,7 @@ from quarterdeck.clean import clean_span
 from quarterdeck.guard import guarded
 from quarterdeck.health import Health, Verdict, quietly, wait_patiently
 from quarterdeck.redaction import Redactor
+from quarterdeck.spans import own
 
 SCHEDULE_MS: Final = 250
 QUEUE_SPANS: Final = 16_384
@@ -161,8 +162,7 @@ class CleanBatchProcessor(BatchSpanProcessor):
         if full:
             self._clean.health.drop(1)
             return
-        with quietly(self._clean.health):
-            super().on_end(span)
+        self._batch_processor.emit(span)
 
     def _taken(self, spans: Sequence[ReadableSpan]) -> None:
         with self._counting:
@@ -286,7 +286,9 @@ def _portions(spans: Iterable[ReadableSpan]) -> Iterator[_Batch]:
 
 
 def _weigh(span: ReadableSpan) -> int:
-    return weight_of(span.attributes) + sum(weight_of(event.attributes) for event in span.events)
+    ours, events = own(span), span.events
+    weight = weight_of(span.attributes) if ours is None else _OVERHEAD_BYTES + ours.weight
+    return weight + sum(weight_of(event.attributes) for event in events) if events else weight
 
 
 def weight_of(attributes: Mapping[str, Any] | None) -> int:
