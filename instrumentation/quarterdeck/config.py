@@ -36,6 +36,7 @@ from quarterdeck.health import Health, install_hush
 from quarterdeck.live import EndProcessor, Live
 from quarterdeck.logs import Bridge
 from quarterdeck.redaction import RULES, Hook, Redactor, parsed
+from quarterdeck.sampling import sampler
 
 if TYPE_CHECKING:
     from opentelemetry.sdk._logs.export import LogRecordExporter
@@ -353,6 +354,7 @@ def _provider(settings: Settings) -> TracerProvider:
     if not (named and settings.service_name == default_service_name()):
         attributes.setdefault(SERVICE_NAME, settings.service_name)
     provider = TracerProvider(
+        sampler=sampler(),
         resource=Resource.create(attributes),
         shutdown_on_exit=False,
         span_limits=SpanLimits(max_span_attributes=_MAX_ATTRIBUTES, max_events=_MAX_EVENTS),

@@ -20,7 +20,7 @@ from quarterdeck.capture import Capture, Late, Mode
 from quarterdeck.context import RUN, STEP, Run, Step, context_in, context_with, current_run, leave
 from quarterdeck.control import Gate, RunCancelled
 from quarterdeck.guard import guarded
-from quarterdeck.spans import Attributes, begin
+from quarterdeck.spans import Attributes, Keys, begin, clean
 
 _CANCELLED: Final = (asyncio.CancelledError, RunCancelled, KeyboardInterrupt)
 _TELLING: Final = guarded("tell the end of a span")
@@ -66,8 +66,11 @@ class StepSpec:
             semconv.STEP_NAME: self.name,
             semconv.STEP_ATTEMPT: self.attempt,
             semconv.STEP_KIND: self.kind,
+            semconv.STEP_TOKEN_BUDGET: self.token_budget,
+            semconv.STEP_INDEX: self.index,
+            semconv.STEP_TOTAL: self.total,
         }
-        return found if self.token_budget is None else {**found, semconv.STEP_TOKEN_BUDGET: self.token_budget}
+        return clean(found)
 
 
 class Execution(Generic[Handle]):
@@ -77,7 +80,6 @@ class Execution(Generic[Handle]):
         handle: the run or step.
         span: its span.
         context: the context in which it is current.
-        keys: attributes of its status and of its result.
         attributes: what the span carries.
         settle: called with the status before the span ends.
     """
@@ -86,7 +88,6 @@ class Execution(Generic[Handle]):
         "_attributes",
         "_captured",
         "_inside",
-        "_keys",
         "_settle",
         "_token",
         "context",
@@ -100,7 +101,6 @@ class Execution(Generic[Handle]):
         handle: Handle,
         span: Span,
         context: Context,
-        keys: tuple[str, str],
         attributes: Attributes,
         settle: Callable[[str], None] | None = None,
     ) -> None:
@@ -108,7 +108,6 @@ class Execution(Generic[Handle]):
         self.span = span
         self.context = self._inside = context
         self.gate: Gate | None = None
-        self._keys = keys
         self._attributes = attributes
         self._settle = settle
         self._captured: str | Late | None = None
@@ -143,13 +142,15 @@ class Execution(Generic[Handle]):
         """Take the result; it is recorded at the end."""
         self._captured = self.handle.capture.later(value)
 
-    def finish(self, error: BaseException | None) -> None:
-        """End the span with the status that ``error`` implies."""
+    def finish(self, error: BaseException | None, result: Any = None) -> None:
+        """End the span with the status that ``error`` implies and the result, if it is given here."""
         termination.closed(id(self))
         status = "completed" if error is None else _status(error)
-        with _ENDING:
+        try:
             try:
-                self._attributes.end(self.span, self._keys, status, self._captured)
+                if result is not None:
+                    self.output(result)
+                self._attributes.end(self.span, status, self._captured)
                 if status == "failed" and error is not None:
                     failures.record(self.span, error, failures.error_type(error))
             finally:
@@ -157,6 +158,9 @@ class Execution(Generic[Handle]):
                     with _TELLING:
                         self._settle(status)
                 self.span.end()
+        except Exception as problem:
+            if not _ENDING.take(problem):
+                raise
 
     def translate(self, error: BaseException | None) -> None:
         """Turn the interruption that our own cancel caused into :class:`RunCancelled`."""
@@ -198,8 +202,8 @@ def source_version(fn: Callable[..., Any]) -> str:
     return ""
 
 
-_RUN_KEYS: Final = (semconv.RUN_STATUS, semconv.RUN_OUTPUT)
-_STEP_KEYS: Final = (semconv.STEP_STATUS, semconv.STEP_OUTPUT)
+_RUN_KEYS: Final = Keys(semconv.RUN_INPUT, semconv.RUN_OUTPUT, semconv.RUN_STATUS)
+_STEP_KEYS: Final = Keys(semconv.STEP_INPUT, semconv.STEP_OUTPUT, semconv.STEP_STATUS)
 
 
 def open_run(spec: PipelineSpec, arguments: Any = None) -> Execution[Run] | Execution[Step]:
@@ -208,20 +212,20 @@ def open_run(spec: PipelineSpec, arguments: Any = None) -> Execution[Run] | Exec
     if current_run() is not None:
         return open_step(StepSpec(spec.name, kind="pipeline", input=given, capture=spec.capture))
     capture = config.capture().narrowed(spec.capture)
-    run = Run(new_run_id(), spec.name, version=spec.version(), steps_total=spec.total)
+    run = Run(new_run_id(), spec.name, version=spec.version())
     run.capture = capture
-    attributes = Attributes(
-        _run_attributes(spec, run, capture), semconv.RUN_INPUT, capture.later(given, owned=spec.input is None)
-    )
+    known = _run_attributes(spec, run, capture)
+    run.steps_total = known.get(semconv.STEP_TOTAL)
+    attributes = Attributes(known, _RUN_KEYS, capture.later(given, owned=spec.input is None))
     run.span = begin(config.tracer(), f"{semconv.OPERATION_WORKFLOW} {spec.name}", get_current(), attributes)
     run.gate = gate = Gate()
     context = context_with(run, None, run.span)
     channel = config.live()
     if channel is not None:
-        channel.begun(live.RUN, run.span, attributes, run)
+        channel.opened(live.RUN, run.span, attributes, context)
     _connect_control(run, gate)
     run.on_status = _tell_status
-    execution = Execution(run, run.span, context, _RUN_KEYS, attributes, lambda status: _settle_run(run, status))
+    execution = Execution(run, run.span, context, attributes, lambda status: _settle_run(run, status))
     execution.gate = gate
     return execution
 
@@ -237,7 +241,7 @@ def _run_attributes(spec: PipelineSpec, run: Run, capture: Capture) -> dict[str,
         semconv.RUN_ID: run.id,
         semconv.STEP_TOTAL: spec.total,
     }
-    return {key: value for key, value in attributes.items() if value is not None}
+    return clean(attributes)
 
 
 def _connect_control(run: Run, gate: Gate) -> None:
@@ -274,36 +278,33 @@ def open_step(spec: StepSpec, arguments: Any = None) -> Execution[Step]:
     if spec.capture is not None:
         capture = capture.narrowed(spec.capture)
     attributes = spec.attributes.copy()
-    index, total = spec.index, spec.total
+    index = spec.index
     if run is not None:
         attributes[semconv.RUN_ID] = run.id
         attributes[semconv.PIPELINE_NAME] = run.pipeline
         run.current_step = spec.name
-        total = run.steps_total if total is None else total
+        if spec.total is None and run.steps_total is not None:
+            attributes[semconv.STEP_TOTAL] = run.steps_total
         if index is None and outer is None:
             index = run.next_index()
-    if index is not None:
-        attributes[semconv.STEP_INDEX] = index
-    if total is not None:
-        attributes[semconv.STEP_TOTAL] = total
+            if index is not None:
+                attributes[semconv.STEP_INDEX] = index
     given = capture.later(arguments if spec.input is None else spec.input, owned=spec.input is None)
     step = Step(spec.name, index=index or 0)
     step.capture = capture
-    return _begun(spec, step, run, Attributes(attributes, semconv.STEP_INPUT, given), here)
+    return _begun(spec, step, run, Attributes(attributes, _STEP_KEYS, given), here)
 
 
 def _begun(spec: StepSpec, step: Step, run: Run | None, attributes: Attributes, around: Context) -> Execution[Step]:
     step.span = span = begin(config.tracer(), spec.span_name, around, attributes)
-    if attributes.adopted:
-        attributes.add(semconv.STEP_ID, step.id)
-    else:
-        span.set_attribute(semconv.STEP_ID, step.id)
-    context = context_in(around, run, step, span)
+    here = span.get_span_context()
+    attributes.add(span, semconv.STEP_ID, f"{here.span_id:016x}")
     channel = config.live()
     if channel is not None:
-        channel.begun(live.STEP, span, attributes, run, step)
+        if span.is_recording():
+            channel.register(live.Open(live.STEP, here, attributes, run=run, opened=(span, step)))
         step.on_progress = channel.progress
-    return Execution(step, span, context, _STEP_KEYS, attributes)
+    return Execution(step, span, context_in(around, run, step, span), attributes)
 
 
 def boundary() -> None:
@@ -331,4 +332,4 @@ async def boundary_async() -> None:
 def inert_step(name: str) -> Execution[Step]:
     """Stand in for a step whose telemetry could not start."""
     context = context_with(current_run(), None, trace.get_current_span())
-    return Execution(Step(name), trace.INVALID_SPAN, context, _STEP_KEYS, Attributes({}))
+    return Execution(Step(name), trace.INVALID_SPAN, context, Attributes({}, _STEP_KEYS))

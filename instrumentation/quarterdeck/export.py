@@ -135,6 +135,9 @@ class CleanExporter(SpanExporter):
 class CleanBatchProcessor(BatchSpanProcessor):
     """OpenTelemetry's batch processor with a short schedule and quiet manners."""
 
+    on_start = SpanProcessor.on_start
+    """What starts is nothing to export yet."""
+
     def __init__(self, exporter: CleanExporter) -> None:
         self._clean = exporter
         self._counting = threading.RLock()
@@ -208,15 +211,27 @@ class Relay(SpanProcessor):
     def __init__(self) -> None:
         self.targets: tuple[SpanProcessor, ...] = ()
 
+    @property
+    def targets(self) -> tuple[SpanProcessor, ...]:
+        """Who is told about spans."""
+        return self._targets
+
+    @targets.setter
+    def targets(self, targets: tuple[SpanProcessor, ...]) -> None:
+        self._targets = targets
+        # Only who listens: a call of what does nothing is a call all the same.
+        self._starting = [target.on_start for target in targets if type(target).on_start is not SpanProcessor.on_start]
+        self._ending = [target.on_end for target in targets if type(target).on_end is not SpanProcessor.on_end]
+
     def on_start(self, span: Span, parent_context: Any = None) -> None:
         """Pass on the start of a span."""
-        for target in self.targets:
-            target.on_start(span, parent_context)
+        for tell in self._starting:
+            tell(span, parent_context)
 
     def on_end(self, span: ReadableSpan) -> None:
         """Pass on the end of a span."""
-        for target in self.targets:
-            target.on_end(span)
+        for tell in self._ending:
+            tell(span)
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         """Flush every target."""
@@ -286,9 +301,11 @@ def _portions(spans: Iterable[ReadableSpan]) -> Iterator[_Batch]:
 
 
 def _weigh(span: ReadableSpan) -> int:
-    ours, events = own(span), span.events
+    ours = own(span)
     weight = weight_of(span.attributes) if ours is None else _OVERHEAD_BYTES + ours.weight
-    return weight + sum(weight_of(event.attributes) for event in events) if events else weight
+    # The property makes a copy of the events, which most spans do not have.
+    events = span.events if len(span._events) else ()  # noqa: SLF001
+    return weight + sum(weight_of(event.attributes) for event in events)
 
 
 def weight_of(attributes: Mapping[str, Any] | None) -> int:

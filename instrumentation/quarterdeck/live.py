@@ -105,11 +105,11 @@ class Open:
     Args:
         kind: run, step or call.
         span: its span.
-        start_ns: when it started, nanoseconds since the epoch.
-        base: what every event of it carries.
-        start: what its start event carries beyond that; read when it is announced.
+        start: what its start event carries beyond what all events of it carry; read when it is announced.
         run: the run that it is or belongs to.
-        opened: its span and step, from which ``base`` is made when it is announced.
+        opened: its span and step; what all events of it carry is known from them.
+        base: what all events of it carry, where no span here tells it.
+        start_ns: when it started, nanoseconds since the epoch, likewise.
     """
 
     # Most of what opens is never told of: only what outlives a look gets values of its own for these.
@@ -124,16 +124,17 @@ class Open:
         self,
         kind: Kind,
         span: SpanContext,
-        start_ns: int,
-        base: dict[str, Any],
         start: dict[str, Any] | BoundedAttributes,
+        *,
         run: Run | None = None,
-        opened: tuple[ReadableSpan, Step | None] | None = None,
+        opened: tuple[Any, Step | None] | None = None,
+        base: dict[str, Any] | None = None,
+        start_ns: int = 0,
     ) -> None:
         self.kind = kind
         self.span = span
         self.start_ns = start_ns
-        self.base = base
+        self.base = {} if base is None else base
         self.start = start
         self.run = run
         self.opened = opened
@@ -174,19 +175,9 @@ class Live:
             start: what its start event carries beyond the identity; other keys are left out. Taken over.
             context: where to find the run and step; the current context by default.
         """
-        self.begun(kind, span, start, run_in(context), step_in(context))
-
-    def begun(
-        self,
-        kind: Kind,
-        span: trace.Span,
-        start: dict[str, Any] | BoundedAttributes,
-        run: Run | None,
-        step: Step | None = None,
-    ) -> None:
-        """Register a span of this run and step, as :meth:`opened` does."""
         if isinstance(span, ReadableSpan) and span.is_recording():
-            self.register(Open(kind, span.get_span_context(), span.start_time or 0, {}, start, run, (span, step)))
+            run, step = run_in(context), step_in(context)
+            self.register(Open(kind, span.get_span_context(), start, run=run, opened=(span, step)))
 
     def register(self, item: Open) -> None:
         """Register what has started, by hand."""
@@ -356,6 +347,7 @@ class Live:
         item.announced = True
         if item.opened is not None:
             item.base = _base(item, *item.opened)
+            item.start_ns = item.opened[0].start_time or 0
             item.opened = None
         item.beat_at = time.monotonic() + HEARTBEAT_S
         start = {key: value for key, value in item.start.copy().items() if key in item.kind.start_keys}

@@ -5,7 +5,7 @@ more becomes JSON only when somebody reads it: as a rule the thread that exports
 """
 
 import threading
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from opentelemetry.attributes import BoundedAttributes
 from opentelemetry.context import Context, create_key
@@ -13,7 +13,8 @@ from opentelemetry.sdk.trace import ReadableSpan, sampling
 from opentelemetry.sdk.trace import Span as SdkSpan
 from opentelemetry.trace import Span, Tracer
 
-from quarterdeck.capture import Capture, Late
+from quarterdeck.capture import Late
+from quarterdeck.sampling import Usual
 
 OPENING: Final = create_key("quarterdeck-opening")
 """Where the context that a span of ours starts in holds its attributes."""
@@ -21,7 +22,7 @@ OPENING: Final = create_key("quarterdeck-opening")
 _ROOM: Final = 64
 """A tracer provider that allows fewer attributes counts them itself."""
 
-_BLIND: Final = frozenset({sampling.StaticSampler, sampling.TraceIdRatioBased, sampling.ParentBasedTraceIdRatio})
+_BLIND: Final = frozenset({Usual, sampling.StaticSampler, sampling.TraceIdRatioBased, sampling.ParentBasedTraceIdRatio})
 _USUAL: Final = sampling.DEFAULT_ON
 """Samplers that do not look at attributes."""
 
@@ -30,12 +31,20 @@ _FITS: Final = vars(BoundedAttributes()).keys() == _KNOWN
 """Whether the SDK's attributes are made as ours expect; where not, the span takes them over one by one."""
 
 
+class Keys(NamedTuple):
+    """How a run or step calls what its span carries."""
+
+    input: str
+    output: str
+    status: str
+
+
 class Attributes(BoundedAttributes):
     """Attributes of one span, of which the input and the output may be JSON only from the first look on.
 
     Args:
-        ready: what the span carries from its start; taken over.
-        key: name of the input.
+        ready: what the span carries from its start, clean; taken over.
+        keys: what the rest is called.
         given: the input.
     """
 
@@ -45,33 +54,42 @@ class Attributes(BoundedAttributes):
     _immutable = False
     _given: Late | None = None
     _result: Late | None = None
-    _output_key = ""
     adopted = False
     """Whether a span has them."""
 
-    def __init__(self, ready: dict[str, Any], key: str = "", given: str | Late | None = None) -> None:
+    def __init__(self, ready: dict[str, Any], keys: Keys, given: str | Late | None = None) -> None:
         # Not the SDK's own way to begin: what is there is clean, and nobody else has it yet.
         self._ready = ready
+        self._keys = keys
         self._lock = threading.Lock()
-        self._input_key = key
         self.weight = 0
+        """About how many characters there are, besides what every span carries."""
         if type(given) is Late:
             self._given = given
             self.weight = given.weight
-        elif given is not None:
-            self.add(key, given)
+        elif isinstance(given, str):
+            self._put(keys.input, given)
 
     @property
     def _dict(self) -> dict[str, Any]:  # type: ignore[override] # the SDK only reads it, through its own methods
         # Without a lock: several threads may write the same text, each before it notes that it is written.
         given, result = self._given, self._result
         if given is not None:
-            self._ready[self._input_key] = given.text()
+            self._ready[self._keys.input] = given.text()
             self._given = None
         if result is not None:
-            self._ready[self._output_key] = result.text()
+            self._ready[self._keys.output] = result.text()
             self._result = None
         return self._ready
+
+    def _setitem_locked(self, key: str, value: Any) -> None:
+        super()._setitem_locked(key, value)
+        if isinstance(value, str):
+            self.weight += len(value)
+
+    def _put(self, key: str, text: str) -> None:
+        self._ready[key] = text
+        self.weight += len(text)
 
     def adopt(self, span: SdkSpan) -> None:
         """Become the attributes of ``span``, which starts, unless its provider limits them."""
@@ -86,37 +104,31 @@ class Attributes(BoundedAttributes):
         span._attributes = self  # noqa: SLF001 - as above
         self.adopted = True
 
-    def _setitem_locked(self, key: str, value: Any) -> None:
-        if type(value) is str:
-            self.weight += len(value)
-        super()._setitem_locked(key, value)
-
-    def add(self, key: str, text: str) -> None:
-        """Put on what needs no cleaning."""
-        self._ready[key] = text
-        self.weight += len(text)
-
-    def end(self, span: Span, keys: tuple[str, str], status: str, result: str | Late | None) -> None:
-        """Put on the status and, where there is one, the output.
-
-        Args:
-            span: whose end it is, with these or with attributes of its own.
-            keys: names of the status and of the output.
-            status: how it ended.
-            result: the output.
-        """
-        status_key, output_key = keys
+    def add(self, span: Span, key: str, text: str) -> None:
+        """Put a clean text on the span whose attributes these were meant to be."""
         if self.adopted:
-            self._ready[status_key] = status
-            if type(result) is Late:
-                self._output_key, self._result = output_key, result
-                self.weight += result.weight
-            elif result is not None:
-                self.add(output_key, result)
+            self._ready[key] = text
+        else:
+            span.set_attribute(key, text)
+
+    def end(self, span: Span, status: str, result: str | Late | None) -> None:
+        """Put the status and, where there is one, the output on the span whose attributes these were meant to be."""
+        if not self.adopted:
+            if result is not None:
+                span.set_attribute(self._keys.output, result if isinstance(result, str) else result.text())
+            span.set_attribute(self._keys.status, status)
             return
-        if result is not None:
-            span.set_attribute(output_key, result if isinstance(result, str) else result.text())
-        span.set_attribute(status_key, status)
+        self._ready[self._keys.status] = status
+        if type(result) is Late:
+            self._result = result
+            self.weight += result.weight
+        elif isinstance(result, str):
+            self._put(self._keys.output, result)
+
+
+def clean(attributes: dict[str, Any]) -> dict[str, Any]:
+    """Make attributes what OpenTelemetry allows: it says so if something is not; ``None`` values are left out."""
+    return BoundedAttributes(attributes={k: v for k, v in attributes.items() if v is not None}).copy()  # type: ignore[return-value] # a dictionary
 
 
 def begin(tracer: Tracer, name: str, around: Context, attributes: Attributes) -> Span:
@@ -140,5 +152,5 @@ def begin(tracer: Tracer, name: str, around: Context, attributes: Attributes) ->
 
 def own(span: ReadableSpan) -> Attributes | None:
     """The attributes of a span of ours; None for any other."""
-    found = span._attributes  # noqa: SLF001 - as above
+    found: Any = span._attributes  # noqa: SLF001 - as above
     return found if type(found) is Attributes else None
