@@ -121,8 +121,10 @@ def report(found: dict[str, list[Cost]]) -> None:
     hand = costs[HAND]
     print(f"{'µs of CPU per span':<52} {'calling thread':>22} {'whole process':>22}")
     for name, cost in costs.items():
-        own = costs.get(name.replace(STEP, HAND), hand)  # a variant is compared with the same variant by hand
-        thread, process = (f"{a:9.1f} {a / b:8.2f} x hand" for a, b in zip(cost, own, strict=True))
+        by_hand = (
+            costs.get(name.replace(STEP, HAND), hand) if STEP in name else hand
+        )  # the same variant, if there is one
+        thread, process = (f"{a:9.1f} {a / b:8.2f} x hand" for a, b in zip(cost, by_hand, strict=True))
         print(f"{name:<52} {thread} {process}")
     print(f"promise: at most 1.0 x the span by hand; measured {costs[STEP].thread / hand.thread:.2f}")
 

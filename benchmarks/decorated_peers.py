@@ -61,7 +61,6 @@ def mlflow(endpoint: str) -> Prepared:
     os.environ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"] = f"{endpoint}/v1/traces"
     os.environ["OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"] = "http/protobuf"
     import mlflow as flow
-
     from mlflow.tracing import provider
 
     tracer: Any = provider.provider.get_or_init_tracer("benchmark")

@@ -1,8 +1,8 @@
 """What ``decorated_call.py`` measures: a call without telemetry, with a span written by hand, and decorated.
 
 A subject sets its library up for an endpoint and gives the function to call, how many spans a call makes, and what
-sends them. What is not decorated by us uses OpenTelemetry's own batch processor and OTLP exporter, with the schedule and
-queue that we use.
+sends them. What is not decorated by us uses OpenTelemetry's own batch processor and OTLP exporter, with the schedule
+and queue that we use.
 """
 
 import asyncio

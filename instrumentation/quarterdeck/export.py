@@ -9,7 +9,7 @@ from typing import Any, Final
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 
-from quarterdeck.clean import clean_span
+from quarterdeck.clean import clean_spans
 from quarterdeck.guard import guarded
 from quarterdeck.health import Health, Verdict, quietly, wait_patiently
 from quarterdeck.redaction import Redactor
@@ -73,7 +73,7 @@ class CleanExporter(SpanExporter):
         """Send what was held, then these spans."""
         self.on_taken(spans)
         with self._lock:
-            self._held.extend(_portions(clean_span(span, self._redactor) for span in spans))
+            self._held.extend(_portions(clean_spans(spans, self._redactor)))
             return self._send_held()
 
     def _send_held(self) -> SpanExportResult:
