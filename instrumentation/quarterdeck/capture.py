@@ -59,9 +59,7 @@ class Capture:
             value: an argument, result or configuration.
             owned: whether it is a dictionary that nobody else holds.
         """
-        if value is None or self.mode == "off":
-            return None
-        if self.mode != "full":
+        if value is None or not self.full:
             return self.value(value)
         size = 0
         for item in value.values() if owned else (value,):

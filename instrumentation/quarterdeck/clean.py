@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from opentelemetry.attributes import BoundedAttributes
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.trace import Link, Status
@@ -22,8 +23,8 @@ def clean_spans(spans: Iterable[ReadableSpan], redactor: Redactor) -> Iterator[R
 
 def _clean_span(span: ReadableSpan, resource: Resource, redactor: Redactor) -> ReadableSpan:
     # Each look at a property of a span makes a copy, and each at an attribute asks for it through three methods.
-    given: Any = span.attributes
-    found = given.copy() if given else {}
+    given = span._attributes  # noqa: SLF001
+    found = given.copy() if isinstance(given, (dict, BoundedAttributes)) else dict(given or {})
     name, attributes = redactor.text("name", span.name), redactor.attributes(found)
     all_events, all_links = span.events, span.links
     events = [_clean_event(event, redactor) for event in all_events]
