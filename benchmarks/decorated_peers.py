@@ -38,7 +38,8 @@ def openlit(endpoint: str) -> Prepared:
     provider = standard_provider(endpoint)
     import openlit as lit
 
-    lit.init(otlp_endpoint=endpoint, disable_metrics=True, disable_events=True, disabled_instrumentors=["all"])
+    # Without a file of prices it would ask the internet for them.
+    lit.init(otlp_endpoint=endpoint, disable_metrics=True, disable_events=True, pricing_json=os.devnull)
     return prepared(lit.trace(answered), provider.force_flush)
 
 
