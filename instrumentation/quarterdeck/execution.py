@@ -16,7 +16,7 @@ from opentelemetry.context import Context, attach, get_current
 from opentelemetry.trace import Span
 
 from quarterdeck import config, failures, live, semconv, termination
-from quarterdeck.capture import Capture, Late, Mode
+from quarterdeck.capture import Late, Mode
 from quarterdeck.context import RUN, STEP, Run, Step, context_in, context_with, current_run, leave
 from quarterdeck.control import Gate, RunCancelled
 from quarterdeck.guard import guarded
@@ -214,9 +214,12 @@ def open_run(spec: PipelineSpec, arguments: Any = None) -> Execution[Run] | Exec
     capture = config.capture().narrowed(spec.capture)
     run = Run(new_run_id(), spec.name, version=spec.version())
     run.capture = capture
-    known = _run_attributes(spec, run, capture)
+    known = _run_attributes(spec, run)
     run.steps_total = known.get(semconv.STEP_TOTAL)
     attributes = Attributes(known, _RUN_KEYS, capture.later(given, owned=spec.input is None))
+    configured = capture.value(spec.config)
+    if configured is not None:
+        attributes.put(semconv.PIPELINE_CONFIG, configured)
     run.span = begin(config.tracer(), f"{semconv.OPERATION_WORKFLOW} {spec.name}", get_current(), attributes)
     run.gate = gate = Gate()
     context = context_with(run, None, run.span)
@@ -230,14 +233,13 @@ def open_run(spec: PipelineSpec, arguments: Any = None) -> Execution[Run] | Exec
     return execution
 
 
-def _run_attributes(spec: PipelineSpec, run: Run, capture: Capture) -> dict[str, Any]:
+def _run_attributes(spec: PipelineSpec, run: Run) -> dict[str, Any]:
     attributes = {
         semconv.OPERATION_NAME: semconv.OPERATION_WORKFLOW,
         semconv.WORKFLOW_NAME: spec.name,
         semconv.AGENT_NAME: spec.name,
         semconv.PIPELINE_NAME: spec.name,
         semconv.PIPELINE_VERSION: run.version or None,
-        semconv.PIPELINE_CONFIG: capture.value(spec.config),
         semconv.RUN_ID: run.id,
         semconv.STEP_TOTAL: spec.total,
     }

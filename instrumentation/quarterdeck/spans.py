@@ -68,7 +68,7 @@ class Attributes(BoundedAttributes):
             self._given = given
             self.weight = given.weight
         elif isinstance(given, str):
-            self._put(keys.input, given)
+            self.put(keys.input, given)
 
     @property
     def _dict(self) -> dict[str, Any]:  # type: ignore[override] # the SDK only reads it, through its own methods
@@ -87,7 +87,8 @@ class Attributes(BoundedAttributes):
         if isinstance(value, str):
             self.weight += len(value)
 
-    def _put(self, key: str, text: str) -> None:
+    def put(self, key: str, text: str) -> None:
+        """Put on a text that needs no cleaning, a captured one as a rule, and count it."""
         self._ready[key] = text
         self.weight += len(text)
 
@@ -123,7 +124,7 @@ class Attributes(BoundedAttributes):
             self._result = result
             self.weight += result.weight
         elif isinstance(result, str):
-            self._put(self._keys.output, result)
+            self.put(self._keys.output, result)
 
 
 def clean(attributes: dict[str, Any]) -> dict[str, Any]:

@@ -164,11 +164,12 @@ def test_a_payload_is_counted_when_it_waits_and_when_it_is_written() -> None:
     with recording():
         relay = config._relays[config._state.provider]  # type: ignore[union-attr] # recording has just started it
         relay.targets = (*relay.targets, Keeping())
-        with qd.step("big", input="x" * 60_000) as step:
+        with qd.pipeline("big", config="z" * 20_000), qd.step("big", input="x" * 60_000) as step:
             step.set(more="y" * 30_000)
-        before = export._weigh(ended[0])
+        before = [export._weigh(span) for span in ended]
         assert '"xx' in str(ended[0].attributes)
-        assert 90_000 < before == export._weigh(ended[0]) < 92_000
+        assert [export._weigh(span) for span in ended] == before
+        assert [round(weight, -4) for weight in before] == [90_000, 20_000]
 
 
 def parents() -> Iterator[Context]:
