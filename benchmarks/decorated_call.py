@@ -2,12 +2,20 @@
 
 Baselines: the bare call, and a span written by hand with the same two JSON attributes, which is the least that anybody
 who wants to see the call has to pay. Every subject runs in a process of its own and sends to the same local sink with
-OpenTelemetry's own OTLP exporter behind a batch processor; what is counted is the CPU time of the calling thread, the
-median of many rounds, and subjects take turns, so that a busy machine hits them alike.
+OpenTelemetry's own OTLP exporter behind a batch processor. Two costs are told, the median of many rounds each: CPU time
+of the calling thread, which is what the program waits for, and CPU time of the whole process until everything is sent,
+so that nothing hides on another thread; ours there is for redaction and gzip too, which the span by hand goes without.
+Subjects take turns, so that a busy machine hits them alike.
+
+    python benchmarks/decorated_call.py [--peers DIRECTORY]
+
+Decorators of other libraries are measured where they can be imported or, as DIRECTORY/NAME/bin/python, in a virtual
+environment of their own, such as ``python -m venv peers/logfire && peers/logfire/bin/pip install logfire``.
 """
 
 import argparse
 import http.server
+import importlib.metadata
 import json
 import os
 import statistics
@@ -15,95 +23,43 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Final
+from pathlib import Path
+from typing import Final, NamedTuple
 
-PROMPT: Final = "Summarise what the crew of the lighthouse wrote down: é, “quotes” and \n breaks. " * 25
-RESPONSE: Final = "The keeper lit the lamp at dusk, and nothing happened until the fog came in.\n" * 20
-CALLS: Final = 400
-ROUNDS: Final = 9
+from decorated_peers import PEERS
+from decorated_subjects import HAND, OURS, STEP, Prepared
+
+SPANS: Final = 400
+ROUNDS: Final = 12
 TURNS: Final = 3
 
-Call = Callable[[str], str]
-Subject = Callable[[str], tuple[Call, Callable[[], object]]]
-"""``subject(endpoint)`` gives the call to measure, and what sends everything between the rounds."""
+
+class Cost(NamedTuple):
+    """Microseconds of CPU per span."""
+
+    thread: float
+    process: float
 
 
-def bare(_endpoint: str) -> tuple[Call, Callable[[], object]]:
-    def summarise(prompt: str) -> str:
-        return RESPONSE if prompt else ""
-
-    return summarise, lambda: None
-
-
-def by_hand(endpoint: str) -> tuple[Call, Callable[[], object]]:
-    from opentelemetry import trace
-
-    provider = standard_provider(endpoint)
-    tracer = trace.get_tracer("by-hand")
-
-    def summarise(prompt: str) -> str:
-        with tracer.start_as_current_span("summarise") as span:
-            span.set_attribute("input", json.dumps({"prompt": prompt}, ensure_ascii=False))
-            result = RESPONSE if prompt else ""
-            span.set_attribute("output", json.dumps(result, ensure_ascii=False))
-            return result
-
-    return summarise, provider.force_flush
-
-
-def quarterdeck(endpoint: str) -> tuple[Call, Callable[[], object]]:
-    import quarterdeck as qd
-
-    qd.init(endpoint)
-
-    @qd.step
-    def summarise(prompt: str) -> str:
-        return RESPONSE if prompt else ""
-
-    return summarise, qd.flush
-
-
-def quarterdeck_in_a_run(endpoint: str) -> tuple[Call, Callable[[], object]]:
-    import quarterdeck as qd
-
-    summarise, flush = quarterdeck(endpoint)
-    qd.pipeline("benchmark").__enter__()
-    return summarise, flush
-
-
-def standard_provider(endpoint: str) -> Any:
-    from opentelemetry import trace
-    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-    from opentelemetry.sdk.trace import TracerProvider
-    from opentelemetry.sdk.trace.export import BatchSpanProcessor
-
-    provider = TracerProvider()
-    exporter = OTLPSpanExporter(f"{endpoint}/v1/traces")
-    provider.add_span_processor(BatchSpanProcessor(exporter, max_queue_size=16_384, schedule_delay_millis=250))
-    trace.set_tracer_provider(provider)
-    return provider
-
-
-OURS: Final[dict[str, Subject]] = {
-    "the bare call": bare,
-    "a span by hand": by_hand,
-    "@qd.step": quarterdeck,
-    "@qd.step in a run": quarterdeck_in_a_run,
-}
-
-
-def microseconds(call: Call, flush: Callable[[], object]) -> float:
-    """Median over the rounds of the thread's CPU time per call."""
+def cost_of(subject: Prepared) -> Cost:
+    """Median over the rounds; the first one warms up."""
+    calls = SPANS // subject.spans
+    spans = calls * subject.spans
     rounds = []
-    for _ in range(ROUNDS):
-        began = time.thread_time()
-        for _ in range(CALLS):
-            call(PROMPT)
-        rounds.append((time.thread_time() - began) / CALLS * 1e6)
-        flush()
-    return statistics.median(rounds[1:])
+    for _ in range(ROUNDS + 1):
+        thread, process = time.thread_time(), time.process_time()
+        for _ in range(calls):
+            subject.call()
+        thread = time.thread_time() - thread
+        subject.flush()
+        rounds.append(Cost(thread / spans * 1e6, (time.process_time() - process) / spans * 1e6))
+    return middle(rounds[1:])
+
+
+def middle(costs: list[Cost]) -> Cost:
+    return Cost(statistics.median(cost.thread for cost in costs), statistics.median(cost.process for cost in costs))
 
 
 class Sink(http.server.BaseHTTPRequestHandler):
@@ -129,39 +85,65 @@ def sink() -> Iterator[str]:
         server.shutdown()
 
 
-def measured(python: str, subject: str, endpoint: str) -> float | None:
-    """One turn of a subject in a process of its own; None if its library is not there."""
+def measured(python: str, subject: str, endpoint: str) -> Cost | None:
+    """One turn of a subject in a process of its own; None, and why, if it fails."""
     command = [python, __file__, "--subject", subject, "--endpoint", endpoint]
     done = subprocess.run(command, capture_output=True, text=True, env=os.environ, check=False)
-    answer = done.stdout.strip().rpartition("\n")[2]
     if done.returncode:
         print(f"{subject}: {done.stderr.strip().rpartition(chr(10))[2]}", file=sys.stderr)
-    return float(answer) if done.returncode == 0 and answer != "absent" else None
+        return None
+    return Cost(*json.loads(done.stdout.strip().rpartition("\n")[2]))
 
 
-def report(found: dict[str, list[float]]) -> None:
-    hand = statistics.median(found["a span by hand"])
-    for name, turns in found.items():
-        cost = statistics.median(turns)
-        print(f"{name:<24} {cost:8.1f} µs per call   {cost / hand:6.2f} x the span by hand")
-    ours = statistics.median(found["@qd.step in a run"])
-    print(f"promise: at most 1.0 x the span by hand; measured {ours / hand:.2f}")
+def pythons(peers: Path | None) -> Iterator[tuple[str, str]]:
+    """Each subject that can run here and the interpreter that runs it."""
+    yield from ((name, sys.executable) for name in OURS)
+    for name in PEERS:
+        own = None if peers is None else peers / name / "bin" / "python"
+        if own is not None and own.exists():
+            yield name, str(own)
+        elif installed(name):
+            yield name, sys.executable
+        else:
+            print(f"{name}: not installed, skipped")
+
+
+def installed(distribution: str) -> bool:
+    try:
+        importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return True
+
+
+def report(found: dict[str, list[Cost]]) -> None:
+    costs = {name: middle(turns) for name, turns in found.items()}
+    hand = costs[HAND]
+    print(f"{'µs of CPU per span':<52} {'calling thread':>22} {'whole process':>22}")
+    for name, cost in costs.items():
+        by_hand = (
+            costs.get(name.replace(STEP, HAND), hand) if STEP in name else hand
+        )  # the same variant, if there is one
+        thread, process = (f"{a:9.1f} {a / b:8.2f} x hand" for a, b in zip(cost, by_hand, strict=True))
+        print(f"{name:<52} {thread} {process}")
+    print(f"promise: at most 1.0 x the span by hand; measured {costs[STEP].thread / hand.thread:.2f}")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--peers", type=Path, help="directory of virtual environments of other libraries")
     parser.add_argument("--subject", help=argparse.SUPPRESS)
     parser.add_argument("--endpoint", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.subject:
-        call, flush = OURS[options.subject](options.endpoint)
-        print(microseconds(call, flush))
+        print(json.dumps(cost_of((OURS | PEERS)[options.subject](options.endpoint))), flush=True)
         return
-    found: dict[str, list[float]] = {}
+    subjects = list(pythons(options.peers))
+    found: dict[str, list[Cost]] = {}
     with sink() as endpoint:
         for _ in range(TURNS):
-            for name in OURS:
-                cost = measured(sys.executable, name, endpoint)
+            for name, python in subjects:
+                cost = measured(python, name, endpoint)
                 if cost is not None:
                     found.setdefault(name, []).append(cost)
     report(found)

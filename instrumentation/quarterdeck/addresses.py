@@ -93,3 +93,8 @@ def check_installed(url: str) -> None:
     """
     if speaks_grpc(url) and not installed():
         raise ValueError(f"{shown(url)}: {INSTALL}")
+
+
+def bearer(token: str) -> dict[str, str]:
+    """Headers that carry a token; none without one."""
+    return {"authorization": f"Bearer {token}"} if token else {}

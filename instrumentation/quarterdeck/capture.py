@@ -4,6 +4,7 @@ import logging
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import NoneType
 from typing import Any, Final, Literal, get_args
 
 from quarterdeck.guard import guarded
@@ -16,6 +17,10 @@ MODES: Final[tuple[Mode, ...]] = get_args(Mode)
 
 _VARIABLE: Final = "QUARTERDECK_CAPTURE"
 _OTEL_VARIABLE: Final = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
+
+_SCALARS: Final = frozenset({bool, int, float, NoneType})
+_MAX_LATE: Final = 65_536
+"""Characters of a value that is written later: of a longer one only a part may be kept."""
 
 log: Final = logging.getLogger("quarterdeck")
 
@@ -47,6 +52,24 @@ class Capture:
             return to_json(value) if self.full else dump(fingerprint(to_json(value)))
         return None
 
+    def later(self, value: Any, *, owned: bool = False) -> "str | Late | None":
+        """Capture a value, written as JSON only when it is read if nobody can change it until then.
+
+        Args:
+            value: an argument, result or configuration.
+            owned: whether it is a dictionary that nobody else holds.
+        """
+        if value is None or not self.full:
+            return self.value(value)
+        size = 0
+        for item in value.values() if owned else (value,):
+            kind = type(item)
+            if kind is str:
+                size += len(item)
+            elif kind not in _SCALARS:
+                return self.value(value)
+        return Late(value, size) if size <= _MAX_LATE else self.value(value)
+
     def text(self, text: str) -> str | None:
         """Capture a text as it is, without JSON quotes."""
         if self.mode == "off":
@@ -61,6 +84,28 @@ class Capture:
             kept = plain(messages)
             return bounded(dump(kept if self.full else [_hashed(item) for item in kept]))
         return None
+
+
+class Late:
+    """A captured value that is not written as JSON yet.
+
+    Args:
+        value: it; nobody can change it.
+        weight: how many characters it holds.
+    """
+
+    __slots__ = ("_value", "weight")
+
+    def __init__(self, value: Any, weight: int) -> None:
+        self._value = value
+        self.weight = weight
+
+    def text(self) -> str:
+        """Write it as JSON."""
+        return _FULL.value(self._value) or ""
+
+
+_FULL: Final = Capture()
 
 
 def _hashed(item: Any) -> Any:

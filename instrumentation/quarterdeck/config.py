@@ -38,6 +38,7 @@ from quarterdeck.otlp_target import shown
 from quarterdeck.outgoing import Records
 from quarterdeck.outlets import Address, Buffer
 from quarterdeck.redaction import RULES, Hook, Redactor, parsed
+from quarterdeck.sampling import sampler
 from quarterdeck.settings import ConfigError, Settings, resolve
 
 log: Final = logging.getLogger("quarterdeck")
@@ -342,6 +343,7 @@ def _provider(settings: Settings) -> TracerProvider:
     if not (named and settings.service_name == default_service_name()):
         attributes.setdefault(SERVICE_NAME, settings.service_name)
     provider = TracerProvider(
+        sampler=sampler(),
         resource=Resource.create(attributes),
         shutdown_on_exit=False,
         span_limits=otel_variables.span_limits(),

@@ -15,15 +15,18 @@ from opentelemetry.trace import Span
 from quarterdeck import semconv
 from quarterdeck.capture import Capture
 from quarterdeck.guard import guarded
+from quarterdeck.spans import OPENING
 
 if TYPE_CHECKING:
     from quarterdeck.control import Gate
 
-_RUN: Final = create_key("quarterdeck-run")
-_STEP: Final = create_key("quarterdeck-step")
-_OPENING: Final = create_key("quarterdeck-opening")
+RUN: Final = create_key("quarterdeck-run")
+STEP: Final = create_key("quarterdeck-step")
+"""Under these keys a context holds the run and the step that are current in it."""
 (_SPAN,) = trace.set_span_in_context(trace.INVALID_SPAN, Context())
 """The key under which OpenTelemetry keeps the current span: a context is made with one copy instead of three."""
+
+_FULL: Final = Capture()
 
 _step_log: Final = logging.getLogger("quarterdeck.steps")
 _step_log.setLevel(logging.INFO)
@@ -58,7 +61,7 @@ class Run:
         self.steps_total = steps_total
         self.started_ns = time.time_ns()
         self.current_step = ""
-        self.capture = Capture()
+        self.capture = _FULL
         self.hosted = False
         """Whether the pipeline that begins next is this run, of which another process tells beginning and end."""
         self.gate: Gate | None = None
@@ -108,14 +111,14 @@ class Step:
         self.name = name
         self.span = span
         self.index = index
-        self.capture = Capture()
+        self.capture = _FULL
         self.output_key = semconv.STEP_OUTPUT
         self.on_progress: Callable[[Step, dict[str, Any], str], None] = _nobody
 
     @property
     def id(self) -> str:
         """Id of the step: its span id in hex."""
-        return trace.format_span_id(self.span.get_span_context().span_id)
+        return f"{self.span.get_span_context().span_id:016x}"
 
     def __bool__(self) -> bool:
         return self.span.get_span_context().is_valid
@@ -180,7 +183,8 @@ def _set(span: Span, attributes: dict[str, Any]) -> None:
 
 def current_run() -> Run | None:
     """The run that the calling code belongs to."""
-    return run_in(None)
+    found: Run | None = get_current().get(RUN)  # type: ignore[assignment] # our key
+    return found
 
 
 def current_step() -> Step:
@@ -190,19 +194,14 @@ def current_step() -> Step:
 
 def run_in(context: Context | None) -> Run | None:
     """The run of a context."""
-    found: Run | None = (get_current() if context is None else context).get(_RUN)  # type: ignore[assignment] # our key
+    found: Run | None = (get_current() if context is None else context).get(RUN)  # type: ignore[assignment] # our key
     return found
 
 
 def step_in(context: Context | None) -> Step | None:
     """The step of a context."""
-    found: Step | None = (get_current() if context is None else context).get(_STEP)  # type: ignore[assignment] # ours
+    found: Step | None = (get_current() if context is None else context).get(STEP)  # type: ignore[assignment] # ours
     return found
-
-
-def opening() -> Context:
-    """The current context for a span that brings its own identity along."""
-    return Context({**get_current(), _OPENING: True})
 
 
 def context_with(run: Run | None, step: Step | None, span: Span) -> Context:
@@ -212,7 +211,7 @@ def context_with(run: Run | None, step: Step | None, span: Span) -> Context:
 
 def context_in(around: Context, run: Run | None, step: Step | None, span: Span) -> Context:
     """The context ``around`` with ``span`` current in it, inside ``run`` and ``step``."""
-    return Context({**around, _RUN: run, _STEP: step, _SPAN: span})
+    return Context({**around, RUN: run, STEP: step, _SPAN: span})
 
 
 def leave(token: Any) -> None:
@@ -230,9 +229,9 @@ def leave(token: Any) -> None:
 def captured_here() -> Capture | None:
     """The capture policy of the step or run around the calling code."""
     here = get_current()
-    place: Any = here.get(_STEP)
+    place: Any = here.get(STEP)
     if place is None:
-        place = here.get(_RUN)
+        place = here.get(RUN)
     return None if place is None else place.capture
 
 
@@ -252,7 +251,10 @@ class StampProcessor(SpanProcessor):
     def on_start(self, span: SdkSpan, parent_context: Context | None = None) -> None:
         """Stamp a span that starts."""
         here = get_current() if parent_context is None else parent_context
-        run, step = here.get(_RUN), here.get(_STEP)
-        # What begins here says itself who it is.
-        if (run is not None or step is not None) and here.get(_OPENING) is None:
+        attributes: Any = here.get(OPENING)
+        if attributes is not None:  # what begins here says itself who it is
+            attributes.adopt(span)
+            return
+        run, step = here.get(RUN), here.get(STEP)
+        if run is not None or step is not None:
             span.set_attributes(identity_of(run, step))  # type: ignore[arg-type] # our keys hold a run and a step

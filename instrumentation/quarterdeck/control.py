@@ -10,8 +10,8 @@ import urllib.request
 from datetime import UTC, datetime
 from typing import Any, Final, Protocol
 
+from quarterdeck.addresses import bearer
 from quarterdeck.context import Run
-from quarterdeck.export import bearer
 from quarterdeck.guard import guarded
 
 log: Final = logging.getLogger("quarterdeck")
@@ -57,6 +57,11 @@ class Gate:
             elif command in {"pause", "resume"}:
                 self._paused = command == "pause"
             self._changed.notify_all()
+
+    @property
+    def closed(self) -> bool:
+        """Whether who comes by has to wait or to give up."""
+        return self._paused or self.cancelled
 
     def paused(self) -> bool:
         """Whether the run is to stand still."""

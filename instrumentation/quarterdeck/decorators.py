@@ -117,7 +117,7 @@ def pipeline(
         spec = PipelineSpec(label or _name(fn, "pipeline"), versioned, config, total, input, mode)
         with contextlib.suppress(AttributeError):
             setattr(fn, PIPELINE_MARK, spec)
-        return lambda arguments: open_run(spec, arguments)
+        return functools.partial(open_run, spec)
 
     return Block(open_for) if name is None or isinstance(name, str) else decorate(name, open_for)
 
@@ -168,7 +168,7 @@ def step(
 
     def open_for(fn: Callable[..., Any] | None) -> Open:
         spec = StepSpec(label or _name(fn, "step"), index, total, kind, token_budget, attempt, input, mode)
-        return lambda arguments: open_step(spec, arguments)
+        return functools.partial(open_step, spec)
 
     return Block(open_for) if name is None or isinstance(name, str) else decorate(name, open_for)
 

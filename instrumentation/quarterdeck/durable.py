@@ -100,7 +100,7 @@ def started(run: RunIdentity, *, start_ns: int, config: Any, input: Any, steps_t
             semconv.SPAN_PARENT_ID: "",
             semconv.SPAN_START: start_ns,
         }
-        channel.register(live.Open(live.RUN, run.span_context, start_ns, base, attributes, handle))
+        channel.register(live.Open(live.RUN, run.span_context, attributes, run=handle, base=base, start_ns=start_ns))
 
 
 def status(run: RunIdentity, status: str) -> None:

@@ -1,6 +1,7 @@
 """One execution of a pipeline or step: open a span, be current, end with a status."""
 
 import asyncio
+import functools
 import hashlib
 import inspect
 import secrets
@@ -15,13 +16,13 @@ from opentelemetry.context import Context, attach, get_current
 from opentelemetry.trace import Span
 
 from quarterdeck import config, failures, live, semconv, termination
-from quarterdeck.capture import Capture, Mode
-from quarterdeck.context import Run, Step, context_with, current_run, leave, opening, step_in
+from quarterdeck.capture import Late, Mode
+from quarterdeck.context import RUN, STEP, Run, Step, context_in, context_with, current_run, leave
 from quarterdeck.control import Gate, RunCancelled
 from quarterdeck.guard import guarded
+from quarterdeck.spans import Attributes, Keys, begin, clean
 
 _CANCELLED: Final = (asyncio.CancelledError, RunCancelled, KeyboardInterrupt)
-_RECORDING: Final = guarded("record the end of a span")
 _TELLING: Final = guarded("tell the end of a span")
 _ENDING: Final = guarded("end a span")
 
@@ -56,9 +57,23 @@ class StepSpec:
     input: Any = None
     capture: Mode | None = None
 
+    @functools.cached_property
+    def span_name(self) -> str:
+        """Name of the step's span."""
+        return f"step {self.name}"
 
-def _nothing_to_settle(_status: str) -> None:
-    """A step is nobody's but its span's."""
+    @functools.cached_property
+    def attributes(self) -> dict[str, Any]:
+        """What every execution carries."""
+        found: dict[str, Any] = {
+            semconv.STEP_NAME: self.name,
+            semconv.STEP_ATTEMPT: self.attempt,
+            semconv.STEP_KIND: self.kind,
+            semconv.STEP_TOKEN_BUDGET: self.token_budget,
+            semconv.STEP_INDEX: self.index,
+            semconv.STEP_TOTAL: self.total,
+        }
+        return clean(found)
 
 
 class Execution(Generic[Handle]):
@@ -68,27 +83,37 @@ class Execution(Generic[Handle]):
         handle: the run or step.
         span: its span.
         context: the context in which it is current.
-        keys: attributes of its status and of its result.
+        attributes: what the span carries.
         settle: called with the status before the span ends.
     """
 
-    __slots__ = ("_captured", "_inside", "_keys", "_settle", "_token", "context", "gate", "handle", "span")
+    __slots__ = (
+        "_attributes",
+        "_captured",
+        "_inside",
+        "_settle",
+        "_token",
+        "context",
+        "gate",
+        "handle",
+        "span",
+    )
 
     def __init__(
         self,
         handle: Handle,
         span: Span,
         context: Context,
-        keys: tuple[str, str],
-        settle: Callable[[str], None] = _nothing_to_settle,
+        attributes: Attributes,
+        settle: Callable[[str], None] | None = None,
     ) -> None:
         self.handle: Handle = handle
         self.span = span
         self.context = self._inside = context
         self.gate: Gate | None = None
-        self._keys = keys
+        self._attributes = attributes
         self._settle = settle
-        self._captured: str | None = None
+        self._captured: str | Late | None = None
         self._token: Any = None
         termination.opened(id(self), self._terminated)
 
@@ -118,24 +143,27 @@ class Execution(Generic[Handle]):
 
     def output(self, value: Any) -> None:
         """Take the result; it is recorded at the end."""
-        self._captured = self.handle.capture.value(value)
+        self._captured = self.handle.capture.later(value)
 
-    def finish(self, error: BaseException | None) -> None:
-        """End the span with the status that ``error`` implies."""
+    def finish(self, error: BaseException | None, result: Any = None) -> None:
+        """End the span with the status that ``error`` implies and the result, if it is given here."""
         termination.closed(id(self))
         status = "completed" if error is None else _status(error)
-        with _RECORDING:
-            status_key, output_key = self._keys
-            if self._captured is None:
-                self.span.set_attribute(status_key, status)
-            else:
-                self.span.set_attributes({output_key: self._captured, status_key: status})
-            if status == "failed" and error is not None:
-                failures.record(self.span, error, failures.error_type(error))
-        with _TELLING:
-            self._settle(status)
-        with _ENDING:
-            self.span.end()
+        try:
+            try:
+                if result is not None:
+                    self.output(result)
+                self._attributes.end(self.span, status, self._captured)
+                if status == "failed" and error is not None:
+                    failures.record(self.span, error, failures.error_type(error))
+            finally:
+                if self._settle is not None:
+                    with _TELLING:
+                        self._settle(status)
+                self.span.end()
+        except Exception as problem:
+            if not _ENDING.take(problem):
+                raise
 
     def translate(self, error: BaseException | None) -> None:
         """Turn the interruption that our own cancel caused into :class:`RunCancelled`."""
@@ -177,8 +205,8 @@ def source_version(fn: Callable[..., Any]) -> str:
     return ""
 
 
-_RUN_KEYS: Final = (semconv.RUN_STATUS, semconv.RUN_OUTPUT)
-_STEP_KEYS: Final = (semconv.STEP_STATUS, semconv.STEP_OUTPUT)
+_RUN_KEYS: Final = Keys(semconv.RUN_INPUT, semconv.RUN_OUTPUT, semconv.RUN_STATUS)
+_STEP_KEYS: Final = Keys(semconv.STEP_INPUT, semconv.STEP_OUTPUT, semconv.STEP_STATUS)
 
 
 def open_run(spec: PipelineSpec, arguments: Any = None) -> Execution[Run] | Execution[Step]:
@@ -190,12 +218,15 @@ def open_run(spec: PipelineSpec, arguments: Any = None) -> Execution[Run] | Exec
     if around is not None:
         return open_step(StepSpec(spec.name, kind="pipeline", input=given, capture=spec.capture))
     capture = config.capture().narrowed(spec.capture)
-    run = Run(new_run_id(), spec.name, version=spec.version(), steps_total=spec.total)
+    run = Run(new_run_id(), spec.name, version=spec.version())
     run.capture = capture
-    attributes = _run_attributes(spec, run, capture, given)
-    run.span = config.tracer().start_span(
-        f"{semconv.OPERATION_WORKFLOW} {spec.name}", context=opening(), attributes=attributes
-    )
+    known = _run_attributes(spec, run)
+    run.steps_total = known.get(semconv.STEP_TOTAL)
+    attributes = Attributes(known, _RUN_KEYS, capture.later(given, owned=spec.input is None))
+    configured = capture.value(spec.config)
+    if configured is not None:
+        attributes.put(semconv.PIPELINE_CONFIG, configured)
+    run.span = begin(config.tracer(), f"{semconv.OPERATION_WORKFLOW} {spec.name}", get_current(), attributes)
     run.gate = gate = Gate()
     context = context_with(run, None, run.span)
     channel = config.live()
@@ -203,7 +234,7 @@ def open_run(spec: PipelineSpec, arguments: Any = None) -> Execution[Run] | Exec
         channel.opened(live.RUN, run.span, attributes, context)
     _connect_control(run, gate)
     run.on_status = _tell_status
-    execution = Execution(run, run.span, context, _RUN_KEYS, lambda status: _settle_run(run, status))
+    execution = Execution(run, run.span, context, attributes, lambda status: _settle_run(run, status))
     execution.gate = gate
     return execution
 
@@ -217,24 +248,22 @@ def _move_in(spec: PipelineSpec, run: Run) -> Execution[Run]:
     _connect_control(run, gate)
     run.on_status = _tell_status
     context = context_with(run, None, run.span)
-    execution = Execution(run, run.span, context, _RUN_KEYS, lambda status: _settle_run(run, status))
+    execution = Execution(run, run.span, context, Attributes({}, _RUN_KEYS), lambda status: _settle_run(run, status))
     execution.gate = gate
     return execution
 
 
-def _run_attributes(spec: PipelineSpec, run: Run, capture: Capture, given: Any) -> dict[str, Any]:
+def _run_attributes(spec: PipelineSpec, run: Run) -> dict[str, Any]:
     attributes = {
         semconv.OPERATION_NAME: semconv.OPERATION_WORKFLOW,
         semconv.WORKFLOW_NAME: spec.name,
         semconv.AGENT_NAME: spec.name,
         semconv.PIPELINE_NAME: spec.name,
         semconv.PIPELINE_VERSION: run.version or None,
-        semconv.PIPELINE_CONFIG: capture.value(spec.config),
         semconv.RUN_ID: run.id,
-        semconv.RUN_INPUT: capture.value(given),
         semconv.STEP_TOTAL: spec.total,
     }
-    return {key: value for key, value in attributes.items() if value is not None}
+    return clean(attributes)
 
 
 def _connect_control(run: Run, gate: Gate) -> None:
@@ -263,43 +292,41 @@ def _settle_run(run: Run, status: str) -> None:
 
 def open_step(spec: StepSpec, arguments: Any = None) -> Execution[Step]:
     """Start a step of the current run."""
-    run, outer = current_run(), step_in(None)
-    capture = config.capture().narrowed(spec.capture)
-    attributes: dict[str, Any] = {
-        semconv.STEP_NAME: spec.name,
-        semconv.STEP_ATTEMPT: spec.attempt,
-        semconv.STEP_KIND: spec.kind,
-    }
-    captured = capture.value(spec.input if spec.input is not None else arguments)
-    if captured is not None:
-        attributes[semconv.STEP_INPUT] = captured
-    if spec.token_budget is not None:
-        attributes[semconv.STEP_TOKEN_BUDGET] = spec.token_budget
-    index, total = spec.index, spec.total
+    here = get_current()
+    run: Run | None = here.get(RUN)  # type: ignore[assignment] # our key
+    outer: Step | None = here.get(STEP)  # type: ignore[assignment] # our key
+    around = run if outer is None else outer
+    capture = config.capture() if around is None else around.capture
+    if spec.capture is not None:
+        capture = capture.narrowed(spec.capture)
+    attributes = spec.attributes.copy()
+    index = spec.index
     if run is not None:
         attributes[semconv.RUN_ID] = run.id
         attributes[semconv.PIPELINE_NAME] = run.pipeline
         run.current_step = spec.name
-        total = run.steps_total if total is None else total
+        if spec.total is None and run.steps_total is not None:
+            attributes[semconv.STEP_TOTAL] = run.steps_total
         if index is None and outer is None:
             index = run.next_index()
-    if index is not None:
-        attributes[semconv.STEP_INDEX] = index
-    if total is not None:
-        attributes[semconv.STEP_TOTAL] = total
-    return _begun(Step(spec.name, index=index or 0), capture, run, attributes)
-
-
-def _begun(step: Step, capture: Capture, run: Run | None, attributes: dict[str, Any]) -> Execution[Step]:
-    step.span = span = config.tracer().start_span(f"step {step.name}", context=opening(), attributes=attributes)
+            if index is not None:
+                attributes[semconv.STEP_INDEX] = index
+    given = capture.later(arguments if spec.input is None else spec.input, owned=spec.input is None)
+    step = Step(spec.name, index=index or 0)
     step.capture = capture
-    span.set_attribute(semconv.STEP_ID, step.id)
-    context = context_with(run, step, span)
+    return _begun(spec, step, run, Attributes(attributes, _STEP_KEYS, given), here)
+
+
+def _begun(spec: StepSpec, step: Step, run: Run | None, attributes: Attributes, around: Context) -> Execution[Step]:
+    step.span = span = begin(config.tracer(), spec.span_name, around, attributes)
+    here = span.get_span_context()
+    attributes.add(span, semconv.STEP_ID, f"{here.span_id:016x}")
     channel = config.live()
     if channel is not None:
-        channel.opened(live.STEP, span, attributes, context)
+        if span.is_recording():
+            channel.register(live.Open(live.STEP, here, attributes, run=run, opened=(span, step)))
         step.on_progress = channel.progress
-    return Execution(step, span, context, _STEP_KEYS)
+    return Execution(step, span, context_in(around, run, step, span), attributes)
 
 
 def boundary() -> None:
@@ -309,7 +336,7 @@ def boundary() -> None:
         RunCancelled: the current run was cancelled.
     """
     run = current_run()
-    if run is not None and run.gate is not None:
+    if run is not None and run.gate is not None and run.gate.closed:
         run.gate.wait(run)
 
 
@@ -320,11 +347,11 @@ async def boundary_async() -> None:
         RunCancelled: the current run was cancelled.
     """
     run = current_run()
-    if run is not None and run.gate is not None:
+    if run is not None and run.gate is not None and run.gate.closed:
         await run.gate.wait_async(run)
 
 
 def inert_step(name: str) -> Execution[Step]:
     """Stand in for a step whose telemetry could not start."""
     context = context_with(current_run(), None, trace.get_current_span())
-    return Execution(Step(name), trace.INVALID_SPAN, context, _STEP_KEYS)
+    return Execution(Step(name), trace.INVALID_SPAN, context, Attributes({}, _STEP_KEYS))

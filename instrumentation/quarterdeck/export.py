@@ -9,11 +9,12 @@ from typing import Any, Final
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 
-from quarterdeck.clean import clean_span
+from quarterdeck.clean import clean_spans
 from quarterdeck.guard import guarded
 from quarterdeck.health import Health, Verdict, quietly, wait_patiently
 from quarterdeck.otel_variables import count
 from quarterdeck.redaction import Redactor
+from quarterdeck.spans import own
 
 SCHEDULE_MS: Final = 250
 QUEUE_SPANS: Final = 16_384
@@ -92,7 +93,7 @@ class CleanExporter(Outlet):
         """Send what was held, then these spans."""
         self.on_taken(spans)
         with self._lock:
-            self._held.extend(portions(clean_span(span, self._redactor) for span in spans))
+            self._held.extend(portions(clean_spans(spans, self._redactor)))
             return self._send_held()
 
     def _send_held(self) -> SpanExportResult:
@@ -165,6 +166,9 @@ class CleanExporter(Outlet):
 class CleanBatchProcessor(BatchSpanProcessor):
     """OpenTelemetry's batch processor with a short schedule and quiet manners."""
 
+    on_start = SpanProcessor.on_start
+    """What starts is nothing to export yet."""
+
     def __init__(self, exporter: Outlet) -> None:
         self._clean = exporter
         self._counting = threading.RLock()
@@ -193,8 +197,7 @@ class CleanBatchProcessor(BatchSpanProcessor):
         if full:
             self._clean.health.drop(1)
             return
-        with quietly(self._clean.health):
-            super().on_end(span)
+        self._batch_processor.emit(span)
 
     def _taken(self, spans: Sequence[ReadableSpan]) -> None:
         with self._counting:
@@ -239,15 +242,27 @@ class Relay(SpanProcessor):
     def __init__(self) -> None:
         self.targets: tuple[SpanProcessor, ...] = ()
 
+    @property
+    def targets(self) -> tuple[SpanProcessor, ...]:
+        """Who is told about spans."""
+        return self._targets
+
+    @targets.setter
+    def targets(self, targets: tuple[SpanProcessor, ...]) -> None:
+        self._targets = targets
+        # Only who listens: a call of what does nothing is a call all the same.
+        self._starting = [target.on_start for target in targets if type(target).on_start is not SpanProcessor.on_start]
+        self._ending = [target.on_end for target in targets if type(target).on_end is not SpanProcessor.on_end]
+
     def on_start(self, span: Span, parent_context: Any = None) -> None:
         """Pass on the start of a span."""
-        for target in self.targets:
-            target.on_start(span, parent_context)
+        for tell in self._starting:
+            tell(span, parent_context)
 
     def on_end(self, span: ReadableSpan) -> None:
         """Pass on the end of a span."""
-        for target in self.targets:
-            target.on_end(span)
+        for tell in self._ending:
+            tell(span)
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         """Flush every target."""
@@ -270,7 +285,11 @@ def portions(spans: Iterable[ReadableSpan]) -> Iterator[_Batch]:
 
 
 def _weigh(span: ReadableSpan) -> int:
-    return weight_of(span.attributes) + sum(weight_of(event.attributes) for event in span.events)
+    ours = own(span)
+    weight = weight_of(span.attributes) if ours is None else _OVERHEAD_BYTES + ours.weight
+    # The property makes a copy of the events, which most spans do not have.
+    events = span.events if len(span._events) else ()  # noqa: SLF001
+    return weight + sum(weight_of(event.attributes) for event in events)
 
 
 def weight_of(attributes: Mapping[str, Any] | None) -> int:

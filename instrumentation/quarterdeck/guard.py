@@ -34,8 +34,10 @@ class guarded:  # noqa: N801 - used as a context manager and as a decorator, rea
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> bool:
-        if error is None or not isinstance(error, Exception):
-            return False
+        return isinstance(error, Exception) and self.take(error)
+
+    def take(self, error: Exception) -> bool:
+        """Whether an error is swallowed; an ``except`` may ask, which costs nothing where there is no error."""
         if Switch.reraise:
             return False
         if self._task not in self._logged:

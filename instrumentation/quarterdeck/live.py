@@ -7,11 +7,12 @@ is announced, and from then on its progress, chunks, heartbeats and end are sent
 import os
 import threading
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry import trace
+from opentelemetry.attributes import BoundedAttributes
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 from opentelemetry.trace import SpanContext
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 INTERVAL_S: Final = 0.2
 HEARTBEAT_S: Final = 1.0
 _LOGS_DELAY_MS: Final = 1_000
+_ENDING: Final = guarded("send the end of a span")
 _MAX_WAITING_CHARACTERS: Final = 4_000_000
 
 
@@ -98,24 +100,46 @@ CALL: Final = Kind(
 )
 
 
-@dataclass
 class Open:
-    """Something that runs: its kind, its span, what every event of it carries, and what waits to be sent."""
+    """Something that runs, and what waits to be sent of it.
 
-    kind: Kind
-    span: SpanContext
-    start_ns: int
-    base: dict[str, Any]
-    start: dict[str, Any]
-    run: Run | None = None
-    opened: tuple[ReadableSpan, Step | None] | None = None
-    born: float = field(default_factory=time.monotonic)
-    announced: bool = False
-    beat_at: float = 0.0
-    sequence: int = 0
-    chunks: list[tuple[str, list[str]]] = field(default_factory=list)
-    waiting_characters: int = 0
+    Args:
+        kind: run, step or call.
+        span: its span.
+        start: what its start event carries beyond what all events of it carry; read when it is announced.
+        run: the run that it is or belongs to.
+        opened: its span and step; what all events of it carry is known from them.
+        base: what all events of it carry, where no span here tells it.
+        start_ns: when it started, nanoseconds since the epoch, likewise.
+    """
+
+    # Most of what opens is never told of: only what outlives a look gets values of its own for these.
+    announced = False
+    beat_at = 0.0
+    sequence = 0
+    chunks: Sequence[tuple[str, list[str]]] = ()
+    waiting_characters = 0
     progress: tuple[int, dict[str, Any], str] | None = None
+
+    def __init__(
+        self,
+        kind: Kind,
+        span: SpanContext,
+        start: dict[str, Any] | BoundedAttributes,
+        *,
+        run: Run | None = None,
+        opened: tuple[Any, Step | None] | None = None,
+        base: dict[str, Any] | None = None,
+        start_ns: int = 0,
+    ) -> None:
+        self.kind = kind
+        self.span = span
+        self.start_ns = start_ns
+        self.base = {} if base is None else base
+        self.start = start
+        self.run = run
+        self.opened = opened
+        self.born = time.monotonic()
 
 
 class Live:
@@ -138,25 +162,29 @@ class Live:
         self._thread: threading.Thread | None = None
         self._pid = os.getpid()
 
-    def opened(self, kind: Kind, span: trace.Span, start: Mapping[str, Any], context: Context | None = None) -> None:
+    def opened(
+        self,
+        kind: Kind,
+        span: trace.Span,
+        start: dict[str, Any] | BoundedAttributes,
+        context: Context | None = None,
+    ) -> None:
         """Register a span that starts.
 
         Args:
             kind: run, step or call.
             span: the span; one that does not record is ignored.
-            start: what its start event carries beyond the identity; other keys are left out.
+            start: what its start event carries beyond the identity; other keys are left out. Taken over.
             context: where to find the run and step; the current context by default.
         """
-        if not isinstance(span, ReadableSpan) or not span.is_recording():
-            return
-        # Most of what opens is never told of: what its events carry is put together when they are.
-        started = span.start_time or 0
-        opened = (span, step_in(context))
-        self.register(Open(kind, span.get_span_context(), started, {}, dict(start), run_in(context), opened))
+        if isinstance(span, ReadableSpan) and span.is_recording():
+            run, step = run_in(context), step_in(context)
+            self.register(Open(kind, span.get_span_context(), start, run=run, opened=(span, step)))
 
     def register(self, item: Open) -> None:
         """Register what has started, by hand."""
-        self._ensure_thread()
+        if self._thread is None:
+            self._ensure_thread()
         with self._lock:
             self._open[item.span.span_id] = item
         if not self._wake.is_set():
@@ -178,19 +206,37 @@ class Live:
             if item is not None:
                 item.start.update(start)
 
+    def ended(self, span: ReadableSpan) -> None:
+        """Note that a span has ended, whoever made it."""
+        context = span.get_span_context()
+        item = None if context is None else self._taken(context.span_id)
+        if item is not None:
+            with _ENDING:
+                failed = span.status.status_code is trace.StatusCode.ERROR
+                self._tell_end(item, span.end_time or 0, span.attributes or {}, span.status.description, failed=failed)
+
     def closed(
         self, span_id: int, end_ns: int, attributes: Mapping[str, Any], message: str | None = None, *, failed: bool
     ) -> None:
         """Note that something has ended; says so only if its start was announced."""
+        item = self._taken(span_id)
+        if item is not None:
+            self._tell_end(item, end_ns, attributes, message, failed=failed)
+
+    def _taken(self, span_id: int) -> Open | None:
+        """Forget what has ended; gives it if its start was announced."""
         with self._lock:
             item = self._open.pop(span_id, None)
-            if item is None or not item.announced:
-                return
-            self._flush_item(item, to_the_end=True)
-            end = {key: value for key, value in attributes.items() if key in item.kind.end_keys}
-            end |= {semconv.SPAN_END: end_ns, semconv.EXCEPTION_MESSAGE: message if failed else None}
-            name = semconv.EVENT_PIPELINE_ERROR if failed and item.kind is RUN else item.kind.ended
-            self._events.put(record_of(name, item.span, end_ns, {**item.base, **end}))
+        return item if item is not None and item.announced else None
+
+    def _tell_end(
+        self, item: Open, end_ns: int, attributes: Mapping[str, Any], message: str | None, *, failed: bool
+    ) -> None:
+        self._flush_item(item, to_the_end=True)
+        end = {key: value for key, value in attributes.items() if key in item.kind.end_keys}
+        end |= {semconv.SPAN_END: end_ns, semconv.EXCEPTION_MESSAGE: message if failed else None}
+        name = semconv.EVENT_PIPELINE_ERROR if failed and item.kind is RUN else item.kind.ended
+        self._events.put(record_of(name, item.span, end_ns, {**item.base, **end}))
         self._wake.set()
 
     def chunk(self, span_id: int, kind: str, text: str) -> None:
@@ -205,7 +251,7 @@ class Live:
             if item.chunks and item.chunks[-1][0] == kind:
                 item.chunks[-1][1].append(text)
             else:
-                item.chunks.append((kind, [text]))
+                item.chunks = [*item.chunks, (kind, [text])]
 
     def progress(self, step: Step, attributes: dict[str, Any], message: str) -> None:
         """Queue the progress of a step; only the newest is sent at the next look."""
@@ -273,6 +319,7 @@ class Live:
         self._lock = threading.Lock()
         self._wake = threading.Event()
         self._urgent = threading.Event()
+        self._thread = None
         self._open = {}
         self._events.forget()
         self._logs.forget()
@@ -311,9 +358,10 @@ class Live:
         item.announced = True
         if item.opened is not None:
             item.base = _base(item, *item.opened)
+            item.start_ns = item.opened[0].start_time or 0
             item.opened = None
         item.beat_at = time.monotonic() + HEARTBEAT_S
-        start = {key: value for key, value in item.start.items() if key in item.kind.start_keys}
+        start = {key: value for key, value in item.start.copy().items() if key in item.kind.start_keys}
         if item.kind is RUN and item.run is not None:
             start[semconv.RUN_STATUS] = item.run.status
         self._events.put(record_of(item.kind.started, item.span, item.start_ns, {**item.base, **start}))
@@ -371,11 +419,4 @@ class EndProcessor(SpanProcessor):
 
     def on_end(self, span: ReadableSpan) -> None:
         """Close what was registered under the span's id."""
-        context = span.get_span_context()
-        if context is None or not self._live.is_open(context.span_id):
-            return
-        with guarded("send the end of a span"):
-            failed = span.status.status_code is trace.StatusCode.ERROR
-            self._live.closed(
-                context.span_id, span.end_time or 0, span.attributes or {}, span.status.description, failed=failed
-            )
+        self._live.ended(span)

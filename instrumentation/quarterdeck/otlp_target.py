@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl, urlsplit
 from opentelemetry.util.re import parse_env_headers
 
 from quarterdeck import otel_variables
+from quarterdeck.addresses import bearer
 
 log: Final = logging.getLogger("quarterdeck")
 
@@ -108,8 +109,7 @@ def target_of(address: str, signal: Signal, *, token: str = "", standard: bool =
         if name.startswith(_HEADER_OPTION)
     }
     owner = hashlib.sha256(repr(sorted(headers.items())).encode()).hexdigest()[:12] if headers else ""
-    if token:
-        headers["authorization"] = f"Bearer {token}"
+    headers |= bearer(token)
     where = parts._replace(query="", fragment="")
     return Target(
         signal=signal,

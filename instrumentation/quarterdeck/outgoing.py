@@ -7,7 +7,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExportResult
 
 from quarterdeck.answers import Answer, Transport
-from quarterdeck.clean import clean_span
+from quarterdeck.clean import clean_spans
 from quarterdeck.delivery import Delivery
 from quarterdeck.disk_buffer import Request
 from quarterdeck.export import MAKING, Outlet, portions
@@ -36,7 +36,7 @@ class OtlpSpans(Outlet):
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Hand spans over; the network is somebody else's business."""
         self.on_taken(spans)
-        for portion in portions(clean_span(span, self._redactor) for span in spans):
+        for portion in portions(clean_spans(spans, self._redactor)):
             for request in self._encoded(portion.spans):
                 self._delivery.put(request)
         return SpanExportResult.SUCCESS

@@ -103,6 +103,9 @@ def _hints() -> Iterator[str]:
         yield from (shared,) if len(shared) >= _SHORTEST_HINT else secret.literals
 
 
+_SHORTEST: Final = 15
+"""Fewer characters hold no secret: ``sk-ant-`` and eight more."""
+
 _HINTS: Final = tuple(hint for hint in _hints() if hint != "sk-ant-")  # that one holds another
 
 
@@ -113,7 +116,12 @@ def scrub(text: str, found: list[str] | None = None) -> str:
         text: what may hold secrets.
         found: gets the kind of each that was replaced.
     """
-    if not any(hint in text for hint in _HINTS):
+    if len(text) < _SHORTEST:
+        return text
+    for hint in _HINTS:  # ``any`` would make a generator for every text
+        if hint in text:
+            break
+    else:
         return text
 
     def marker(match: re.Match[str]) -> str:
@@ -155,6 +163,9 @@ def unfinished(text: str) -> int:
         return at
     # A short run always waits: its end may begin a secret, and whether that counts depends on what is before it.
     return max(at, len(text) - _WORD_CHARACTERS)
+
+
+_HARMLESS: Final = frozenset({bool, int, float})
 
 
 class Redactor:
@@ -213,8 +224,12 @@ class Redactor:
         """Clean a mapping of attributes; the very same mapping comes back when nothing had to change."""
         if not attributes:
             return attributes or {}
-        cleaned = {key: self.value(prefix + key, value) for key, value in attributes.items()}
-        return attributes if all(cleaned[key] is attributes[key] for key in cleaned) else cleaned
+        cleaned: dict[str, Any] = {}
+        same = True
+        for key, value in attributes.items():
+            found = cleaned[key] = value if type(value) in _HARMLESS else self.value(prefix + key, value)
+            same = same and found is value
+        return attributes if same else cleaned
 
 
 def _hooked(hook: Hook, name: str, text: str) -> str:

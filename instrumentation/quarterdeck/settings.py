@@ -4,7 +4,7 @@ import logging
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from quarterdeck import otel_variables
 from quarterdeck.addresses import base_url, check_installed, default_endpoint, default_service_name
@@ -34,6 +34,17 @@ class Settings:
     buffer: Buffer = field(default_factory=Buffer)
     urls: tuple[str, ...] = field(default=(), repr=False)
     rules: tuple[str, ...] = RULES[:1]
+
+    @classmethod
+    def revived(cls, plain: Mapping[str, Any]) -> Self:
+        """Make settings of what :func:`dataclasses.asdict` and JSON made of some.
+
+        Args:
+            plain: a field each.
+        """
+        given = {key: tuple(value) if isinstance(value, list) else value for key, value in plain.items()}
+        attributes = tuple((key, value) for key, value in plain["resource_attributes"])
+        return cls(**{**given, "resource_attributes": attributes, "buffer": Buffer(**plain["buffer"])})
 
 
 def resolve(

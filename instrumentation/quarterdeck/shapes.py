@@ -34,8 +34,11 @@ def shaped(fn: Callable[..., Any], open_one: Open) -> Callable[..., Any]:
 
 def safely(open_one: Open, arguments: Any) -> Opened:
     """Start an execution; an inert one when telemetry fails."""
-    with _STARTING:
+    try:
         return open_one(arguments)
+    except Exception as problem:
+        if not _STARTING.take(problem):
+            raise
     return inert_step("")
 
 
@@ -67,9 +70,7 @@ def _wrap_function(fn: Callable[..., Any], open_one: Open, arguments: Arguments)
             _failed(execution, error)
             raise
         leave(token)
-        with _CAPTURING:
-            execution.output(result)
-        execution.finish(None)
+        execution.finish(None, result)
         return result
 
     return call
@@ -87,9 +88,7 @@ def _wrap_coroutine(fn: Callable[..., Any], open_one: Open, arguments: Arguments
             _failed(execution, error)
             raise
         leave(token)
-        with _CAPTURING:
-            execution.output(result)
-        execution.finish(None)
+        execution.finish(None, result)
         return result
 
     return call

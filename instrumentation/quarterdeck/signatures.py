@@ -33,6 +33,8 @@ class Arguments:
         """Name a call's arguments; one that does not fit is the function's own business to refuse."""
         if self._skipped:
             args = args[1:]
+        if len(args) == len(self._names) == 1 and not kwargs:  # most steps, and at a third of the cost
+            return {self._names[0]: args[0]}
         found = dict(zip(self._names, args, strict=False))
         if len(args) > len(self._names):
             found[self._rest] = args[len(self._names) :]

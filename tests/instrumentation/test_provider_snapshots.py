@@ -16,6 +16,7 @@ import anthropic
 import pytest
 from google import genai
 from google.genai import types
+from opentelemetry.sdk.trace import ReadableSpan
 
 import quarterdeck as qd
 from quarterdeck import live
@@ -75,18 +76,19 @@ def _one_tls_context(monkeypatch: pytest.MonkeyPatch, tls: ssl.SSLContext) -> No
 @pytest.fixture(autouse=True)
 def _told_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the live channel look once, right before each span ends: what it tells no longer depends on speed."""
-    closed = live.Live.closed
+    ended = live.Live.ended
 
-    def look_and_close(self: live.Live, span_id: int, *args: Any, **kwargs: Any) -> None:
+    def look_and_end(self: live.Live, span: ReadableSpan) -> None:
+        context = span.get_span_context()
         with self._lock:
-            item = self._open.get(span_id)
+            item = self._open.get(context.span_id) if context else None
             if item is not None:
                 self._announce(item)
                 self._flush_item(item)
-        closed(self, span_id, *args, **kwargs)
+        ended(self, span)
 
     monkeypatch.setattr(live, "INTERVAL_S", 3600)
-    monkeypatch.setattr(live.Live, "closed", look_and_close)
+    monkeypatch.setattr(live.Live, "ended", look_and_end)
     monkeypatch.setattr("anthropic._base_client.INITIAL_RETRY_DELAY", 0.01)
     qd.instrument()
 

@@ -17,6 +17,7 @@ from pydantic_core import to_jsonable_python
 import quarterdeck as qd
 from quarterdeck import config, durable
 from quarterdeck.failures import error_type
+from quarterdeck.settings import Settings
 from quarterdeck_runner.child.link import Link, be_first_to_go, die_with_parent
 from quarterdeck_runner.child.signature import arguments
 
@@ -56,9 +57,7 @@ def _start_telemetry(telemetry: dict[str, Any] | None, link: Link) -> None:
     if telemetry is None:
         qd.init(endpoint="", runner_url="")
     else:
-        lists = {key: tuple(value) for key, value in telemetry.items() if isinstance(value, list)}
-        lists["resource_attributes"] = tuple(map(tuple, telemetry["resource_attributes"]))
-        config.begin_in_worker(config.Settings(**{**telemetry, **lists}), ())
+        config.begin_in_worker(Settings.revived(telemetry), ())
     config.obey(link)
 
 

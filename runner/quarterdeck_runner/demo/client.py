@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from quarterdeck.export import bearer
+from quarterdeck.addresses import bearer
 
 log = logging.getLogger("quarterdeck.demo")
 
