@@ -13,6 +13,7 @@ from opentelemetry.sdk.trace.export import SpanExporter
 log: Final = logging.getLogger("quarterdeck")
 
 DEFAULT_ENDPOINT: Final = "http://127.0.0.1:4318"
+_RUNNER: Final = "http://127.0.0.1:8700"
 
 
 def default_endpoint() -> str:
@@ -61,3 +62,16 @@ def checked_exporters(exporters: Sequence[SpanExporter | str]) -> tuple[SpanExpo
                 f"exporters must be a sequence of exporters or of URLs like 'http://jaeger:4318', not {url!r}"
             )
     return tuple(exporters)
+
+
+def runner_to_obey(url: str | None, control: bool | None) -> str | None:
+    """The runner's address as ``init`` goes on with it: as given, a default where control is wished for, or ``""``.
+
+    Raises:
+        ValueError: if ``control`` is neither of both nor None.
+    """
+    if control is None:
+        return url
+    if not isinstance(control, bool):
+        raise ValueError(f"control must be True or False, not {type(control).__name__}")  # noqa: TRY004 - as for the others
+    return (url or os.environ.get("QUARTERDECK_RUNNER_URL", "").strip() or _RUNNER) if control else ""

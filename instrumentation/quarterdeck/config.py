@@ -17,10 +17,17 @@ from opentelemetry.sdk.trace.export import SpanExporter
 from opentelemetry.trace import Tracer
 
 from quarterdeck import process_pools, semconv, termination, threads
-from quarterdeck.addresses import base_url, checked_exporters, default_endpoint, default_service_name, is_http
+from quarterdeck.addresses import (
+    base_url,
+    checked_exporters,
+    default_endpoint,
+    default_service_name,
+    is_http,
+    runner_to_obey,
+)
 from quarterdeck.capture import MODES, Capture, Mode, from_environment
 from quarterdeck.channel import Channel, otlp_log_exporter
-from quarterdeck.context import StampProcessor, captured_here
+from quarterdeck.context import StampProcessor, captured_here, share_before_fork
 from quarterdeck.control import Control
 from quarterdeck.export import (
     MAKING,
@@ -101,6 +108,7 @@ def init(
     *,
     service_name: str | None = None,
     runner_url: str | None = None,
+    control: bool | None = None,
     capture: Mode | None = None,
     exporters: Sequence[SpanExporter | str] = (),
     resource_attributes: Mapping[str, Any] | None = None,
@@ -115,6 +123,8 @@ def init(
         service_name: name of this program; default ``OTEL_SERVICE_NAME``, else the script's name.
         runner_url: base URL of the runner, to be paused, resumed and cancelled from there; default
             ``QUARTERDECK_RUNNER_URL``, else no control.
+        control: whether runs obey the runner; default: where its address is known, else it is
+            ``http://127.0.0.1:8700``.
         capture: ``full``, ``hash`` or ``off``; default ``QUARTERDECK_CAPTURE``, else ``full``.
         exporters: further OpenTelemetry span exporters, or base URLs of OTLP/HTTP collectors such as
             ``"http://jaeger:4318"``; they receive the same redacted spans, and nothing live.
@@ -126,8 +136,9 @@ def init(
     Raises:
         ConfigError: if an argument has a wrong type.
     """
-    settings = _resolve(endpoint, service_name, runner_url, capture, resource_attributes, token=token)
     try:
+        runner_url = runner_to_obey(runner_url, control)
+        settings = _resolve(endpoint, service_name, runner_url, capture, resource_attributes, token=token)
         given = checked_exporters(exporters)
         rules, hooks = parsed(redact)
         urls = tuple(target for target in given if isinstance(target, str))
@@ -394,4 +405,4 @@ def _register_hooks() -> None:
         sys.modules["multiprocessing.util"].Finalize(None, shutdown, exitpriority=_LAST)
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(before=MAKING.acquire, after_in_parent=MAKING.release, after_in_child=MAKING.release)
-        os.register_at_fork(after_in_child=_after_fork)
+        os.register_at_fork(before=share_before_fork, after_in_child=_after_fork)

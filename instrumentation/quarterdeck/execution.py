@@ -5,7 +5,7 @@ import hashlib
 import inspect
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final, Generic, Self, TypeVar
@@ -17,10 +17,10 @@ from opentelemetry.trace import Span
 from quarterdeck import config, failures, live, semconv, termination
 from quarterdeck.capture import Capture, Mode
 from quarterdeck.context import Run, Step, context_with, current_run, leave, opening, step_in
-from quarterdeck.control import Gate, RunCancelled
+from quarterdeck.gate import Gate, Presence, RunCancelled
 from quarterdeck.guard import guarded
 
-_CANCELLED: Final = (asyncio.CancelledError, RunCancelled, KeyboardInterrupt)
+_CANCELLED: Final = (asyncio.CancelledError, KeyboardInterrupt)
 _RECORDING: Final = guarded("record the end of a span")
 _TELLING: Final = guarded("tell the end of a span")
 _ENDING: Final = guarded("end a span")
@@ -38,6 +38,7 @@ class PipelineSpec:
     total: int | None = None
     input: Any = None
     capture: Mode | None = None
+    control: bool = True
 
 
 @dataclass(frozen=True)
@@ -67,9 +68,10 @@ class Execution(Generic[Handle]):
         context: the context in which it is current.
         keys: attributes of its status and of its result.
         settle: called with the status before the span ends.
+        run: the run that it is, or is a part of.
     """
 
-    __slots__ = ("_captured", "_inside", "_keys", "_settle", "_token", "context", "gate", "handle", "span")
+    __slots__ = ("_captured", "_inside", "_keys", "_presence", "_run", "_settle", "_token", "context", "handle", "span")
 
     def __init__(
         self,
@@ -77,12 +79,15 @@ class Execution(Generic[Handle]):
         span: Span,
         context: Context,
         keys: tuple[str, str],
+        *,
         settle: Callable[[str], None] = _nothing_to_settle,
+        run: Run | None = None,
     ) -> None:
         self.handle: Handle = handle
         self.span = span
         self.context = self._inside = context
-        self.gate: Gate | None = None
+        self._run = run if run is not None and run.gate is not None else None
+        self._presence: Presence | None = None
         self._keys = keys
         self._settle = settle
         self._captured: str | None = None
@@ -102,16 +107,30 @@ class Execution(Generic[Handle]):
         self._inside = get_current()
         leave(token)
 
+    def steered(self, awaitable: Awaitable[Any]) -> Awaitable[Any]:
+        """Give ``awaitable`` so that the runner can interrupt and hold it, where there is one."""
+        run = self._run
+        return awaitable if run is None or run.gate is None else run.gate.steered(awaitable, run)
+
     def __enter__(self) -> Self:
         self._token = attach(self.context)
+        if self._run is not None and self._run.gate is not None:
+            self._presence = self._run.gate.enter()
         return self
 
     def __exit__(
         self, _kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None
     ) -> None:
         leave(self._token)
-        self.finish(error)
-        self.translate(error)
+        if self._run is not None and self._run.gate is not None:
+            self._run.gate.leave(self._presence)
+        if error is None:
+            self.finish(None)
+            return
+        meant = self.translated(error)
+        self.finish(meant)
+        if meant is not error:
+            raise meant from None
 
     def output(self, value: Any) -> None:
         """Take the result; it is recorded at the end."""
@@ -134,13 +153,10 @@ class Execution(Generic[Handle]):
         with _ENDING:
             self.span.end()
 
-    def translate(self, error: BaseException | None) -> None:
-        """Turn the interruption that our own cancel caused into :class:`RunCancelled`."""
-        if self.gate is not None and self.gate.cancelled and isinstance(error, asyncio.CancelledError):
-            task = asyncio.current_task()
-            if task is not None:
-                task.uncancel()
-            raise RunCancelled(str(getattr(self.handle, "id", ""))) from None
+    def translated(self, error: BaseException) -> BaseException:
+        """What ``error`` means: the interruption that our own cancel caused is a :class:`RunCancelled`."""
+        run = self._run
+        return error if run is None or run.gate is None else run.gate.translated(error, run.id)
 
     def _terminated(self) -> None:
         self.finish(RunCancelled("the program was terminated"))
@@ -190,16 +206,14 @@ def open_run(spec: PipelineSpec, arguments: Any = None) -> Execution[Run] | Exec
     run.span = config.tracer().start_span(
         f"{semconv.OPERATION_WORKFLOW} {spec.name}", context=opening(), attributes=attributes
     )
-    run.gate = gate = Gate()
     context = context_with(run, None, run.span)
     channel = config.live()
     if channel is not None:
         channel.opened(live.RUN, run.span, attributes, context)
-    _connect_control(run, gate)
+    if spec.control:
+        _connect_control(run)
     run.on_status = _tell_status
-    execution = Execution(run, run.span, context, _RUN_KEYS, lambda status: _settle_run(run, status))
-    execution.gate = gate
-    return execution
+    return Execution(run, run.span, context, _RUN_KEYS, settle=lambda status: _settle_run(run, status), run=run)
 
 
 def _run_attributes(spec: PipelineSpec, run: Run, capture: Capture, given: Any) -> dict[str, Any]:
@@ -217,11 +231,11 @@ def _run_attributes(spec: PipelineSpec, run: Run, capture: Capture, given: Any) 
     return {key: value for key, value in attributes.items() if value is not None}
 
 
-def _connect_control(run: Run, gate: Gate) -> None:
+def _connect_control(run: Run) -> None:
     runner = config.control()
     if runner is not None:
-        gate.watch_task()
-        runner.opened(run, gate)
+        run.gate = Gate()
+        runner.opened(run, run.gate)
 
 
 def _tell_status(run: Run) -> None:
@@ -236,6 +250,7 @@ def _tell_status(run: Run) -> None:
 def _settle_run(run: Run, status: str) -> None:
     run.on_status = lambda _run: None
     run.status = status
+    run.unshare()
     runner = config.control()
     if runner is not None:
         runner.closed(run)
@@ -279,7 +294,7 @@ def _begun(step: Step, capture: Capture, run: Run | None, attributes: dict[str, 
     if channel is not None:
         channel.opened(live.STEP, span, attributes, context)
         step.on_progress = channel.progress
-    return Execution(step, span, context, _STEP_KEYS)
+    return Execution(step, span, context, _STEP_KEYS, run=run)
 
 
 def boundary() -> None:

@@ -51,8 +51,10 @@ def _failed(execution: Opened, error: BaseException) -> None:
         while shown.tb_next is not None and shown.tb_next.tb_frame.f_globals is mine:
             shown.tb_next = shown.tb_next.tb_next
         shown = shown.tb_next
-    execution.finish(error)
-    execution.translate(error)
+    meant = execution.translated(error)
+    execution.finish(meant)
+    if meant is not error:
+        raise meant from None
 
 
 def _wrap_function(fn: Callable[..., Any], open_one: Open, arguments: Arguments) -> Callable[..., Any]:
@@ -81,7 +83,7 @@ def _wrap_coroutine(fn: Callable[..., Any], open_one: Open, arguments: Arguments
         execution = safely(open_one, arguments(args, kwargs))
         token = attach(execution.context)
         try:
-            result = await fn(*args, **kwargs)
+            result = await execution.steered(fn(*args, **kwargs))
         except BaseException as error:
             leave(token)
             _failed(execution, error)
@@ -149,7 +151,7 @@ def _wrap_async_generator(fn: Callable[..., Any], open_one: Open, arguments: Arg
             while True:
                 token = execution.resume()
                 try:
-                    item = await advance(given)
+                    item = await execution.steered(advance(given))
                 except StopAsyncIteration:
                     break
                 finally:
