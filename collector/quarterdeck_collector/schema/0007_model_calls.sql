@@ -32,7 +32,7 @@ CREATE TABLE IF NOT EXISTS ${db}.model_calls${L} ${on_cluster} (
     Cost Nullable(Float64) CODEC(ZSTD(1)), -- USD; NULL where the price is not known or no usage was reported
     IsUnpriced UInt8 CODEC(ZSTD(1)), -- a call that failed before it used a token is not one whose price is unknown
     Duration UInt64 CODEC(T64, ZSTD(1)), -- nanoseconds
-    TimeToFirstChunk Nullable(Float64) CODEC(ZSTD(1)), -- seconds
+    TimeToFirstChunk Nullable(Float64) CODEC(ZSTD(1)), -- seconds; of content, where thoughts are told apart
     FinishReason LowCardinality(String) CODEC(ZSTD(1)),
     IsError UInt8 CODEC(ZSTD(1)),
     ErrorType LowCardinality(String) CODEC(ZSTD(1)),

@@ -13,25 +13,48 @@ SELECT
     roots.results AS results
 FROM (
     SELECT
-        RunId AS id,
-        if(max(r.PipelineName) != '', toString(max(r.PipelineName)), max(r.RootName)) AS pipeline_name,
-        min(r.Start) AS started_at,
-        if(max(r.RootSeen) = 1, max(r.End), NULL) AS completed_at,
-        if(max(r.RootSeen) = 1, toString(max(r.Status)), 'running') AS status,
-        sum(r.InputTokens) + sum(r.OutputTokens) AS total_tokens,
-        sum(r.Cost) AS total_cost
-    FROM ${db}.runs AS r
-    GROUP BY RunId
-    HAVING max(r.PipelineName) != '' OR sum(r.ModelCalls) > 0
+        id,
+        max(name) AS pipeline_name,
+        min(started) AS started_at,
+        max(ended) AS completed_at,
+        -- Spans tell how a run ended; until then its heartbeats tell how it is, and that it is no more. A run without
+        -- heartbeats may be silent for as long as its longest span takes.
+        multiIf(
+            completed_at IS NOT NULL, max(how),
+            max(heard) = 0, if(max(seen) > now64(9) - toIntervalMinute(5), 'running', 'lost'),
+            max(state) IN ('running', 'waiting') AND max(heard) < toUnixTimestamp64Nano(now64(9)) - 8000000000, 'lost',
+            max(state)
+        ) AS status,
+        sum(tokens) AS total_tokens,
+        sum(cost) AS total_cost
+    FROM (
+        SELECT
+            RunId AS id,
+            if(max(r.PipelineName) != '', toString(max(r.PipelineName)), max(r.RootName)) AS name,
+            min(r.Start) AS started,
+            if(max(r.RootSeen) = 1, max(r.End), NULL) AS ended,
+            toString(max(r.Status)) AS how,
+            sum(r.InputTokens) + sum(r.OutputTokens) AS tokens,
+            sum(r.Cost) AS cost,
+            max(r.End) AS seen,
+            0 AS heard,
+            '' AS state
+        FROM ${db}.runs AS r
+        GROUP BY RunId
+        HAVING max(r.PipelineName) != '' OR sum(r.ModelCalls) > 0
 
-    UNION ALL
+        UNION ALL
 
-    -- runs of which no span has ended yet; a join, since a wanted id reaches both of its sides
-    SELECT e.RunId, toString(any(e.PipelineName)), min(e.StartTime), NULL, argMax(e.Attributes['quarterdeck.run.status'], e.Position), 0, 0.
-    FROM ${db}.live_events AS e
-    GLOBAL LEFT ANTI JOIN ${db}.runs AS r ON r.RunId = e.RunId
-    WHERE e.EventName IN ('quarterdeck.pipeline.started', 'quarterdeck.heartbeat')
-    GROUP BY e.RunId
+        SELECT
+            e.RunId, toString(any(e.PipelineName)), min(e.StartTime), NULL, '', 0, 0., toDateTime64(0, 9),
+            max(e.Position), argMax(e.Attributes['quarterdeck.run.status'], e.Position)
+        FROM ${db}.live_events AS e
+        WHERE e.EventName IN (
+            'quarterdeck.pipeline.started', 'quarterdeck.heartbeat', 'quarterdeck.pipeline.completed', 'quarterdeck.pipeline.error'
+        )
+        GROUP BY e.RunId
+    )
+    GROUP BY id
 ) AS finished
 GLOBAL LEFT JOIN (
     SELECT
