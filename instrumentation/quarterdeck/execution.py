@@ -304,7 +304,7 @@ def boundary() -> None:
         RunCancelled: the current run was cancelled.
     """
     run = current_run()
-    if run is not None and run.gate is not None:
+    if run is not None and run.gate is not None and run.gate.closed:
         run.gate.wait(run)
 
 
@@ -315,7 +315,7 @@ async def boundary_async() -> None:
         RunCancelled: the current run was cancelled.
     """
     run = current_run()
-    if run is not None and run.gate is not None:
+    if run is not None and run.gate is not None and run.gate.closed:
         await run.gate.wait_async(run)
 
 

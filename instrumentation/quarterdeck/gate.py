@@ -66,6 +66,11 @@ class Gate:
         return self._wanted if self.leads or self.board is None else self.board.wanted
 
     @property
+    def closed(self) -> bool:
+        """Whether who comes by has to wait or to give up."""
+        return self.wanted != ""
+
+    @property
     def paused(self) -> bool:
         """Whether the run is to stand still."""
         return self.wanted == PAUSE
