@@ -222,10 +222,9 @@ def shutdown(timeout_s: float = _EXIT_S) -> None:
     state, _state = _state, None
     if state is None:
         return
-    with guarded("shut telemetry down"):
+    with termination.last(), guarded("shut telemetry down"):
         threads.remove()
         process_pools.remove()
-        termination.remove()
         if state.bridge is not None:
             state.bridge.remove()
         if state.control is not None:

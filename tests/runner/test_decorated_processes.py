@@ -51,8 +51,6 @@ PROGRAM = """
                 elif way == "carry":
                     with context.Pool(2) as pool:
                         print(pool.map(qd.carry(work), [path] * 2), flush=True)
-                        pool.close()
-                        pool.join()
                 else:
                     process = context.Process(target=work, args=(path,))
                     process.start()
