@@ -124,7 +124,7 @@ class Gate:
             RunCancelled: the run was cancelled.
         """
         if self.cancelled:
-            raise cancelled(run)
+            raise _cancelled(run.id)
 
     def wait(self, run: Run) -> None:
         """Block while the run is paused, unless this thread drives an event loop: then the task waits where it can.
@@ -279,11 +279,6 @@ class _Patience:
         if self._board.beats != self._seen:
             self._seen, self._since = self._board.beats, time.monotonic()
         return time.monotonic() - self._since < _ORPHANED_S
-
-
-def cancelled(run: Run) -> RunCancelled:
-    """The exception for a run that was cancelled."""
-    return _cancelled(run.id)
 
 
 def _cancelled(run_id: str) -> RunCancelled:

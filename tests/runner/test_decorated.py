@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import traceback
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -159,6 +160,22 @@ async def test_cancel_interrupts_what_awaits_and_nothing_else(steering: Steering
     assert asyncio.all_tasks() == before
     presser.wait()
     assert statuses(steering)["invoke_workflow waiting"] == {"cancelled"}
+
+
+@pytest.mark.usefixtures("steering")
+async def test_an_error_of_a_steered_coroutine_shows_the_users_frames_only() -> None:
+    @qd.step
+    async def inner() -> None:
+        await asyncio.sleep(0)
+        raise KeyError("k")
+
+    @qd.pipeline
+    async def outer() -> None:
+        await inner()
+
+    with pytest.raises(KeyError) as caught:
+        await outer()
+    assert [frame.name for frame in traceback.extract_tb(caught.value.__traceback__)[1:]] == ["outer", "inner"]
 
 
 async def test_a_pause_holds_tasks_and_plain_steps_of_a_coroutine(steering: Steering) -> None:
