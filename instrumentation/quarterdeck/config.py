@@ -16,15 +16,8 @@ from opentelemetry.sdk.trace import SpanLimits, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import SpanExporter
 from opentelemetry.trace import Tracer
 
-from quarterdeck import process_pools, semconv, termination, threads
-from quarterdeck.addresses import (
-    base_url,
-    checked_exporters,
-    default_endpoint,
-    default_service_name,
-    is_http,
-    runner_to_obey,
-)
+from quarterdeck import addresses, process_pools, semconv, termination, threads
+from quarterdeck.addresses import base_url, checked_exporters, default_endpoint, default_service_name, is_http
 from quarterdeck.capture import MODES, Capture, Mode, from_environment
 from quarterdeck.channel import Channel, otlp_log_exporter
 from quarterdeck.context import StampProcessor, captured_here, share_before_fork
@@ -137,7 +130,7 @@ def init(
         ConfigError: if an argument has a wrong type.
     """
     try:
-        runner_url = runner_to_obey(runner_url, control)
+        runner_url = addresses.runner_to_obey(runner_url, control)
         settings = _resolve(endpoint, service_name, runner_url, capture, resource_attributes, token=token)
         given = checked_exporters(exporters)
         rules, hooks = parsed(redact)
