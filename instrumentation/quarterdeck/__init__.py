@@ -11,8 +11,8 @@
 
 from quarterdeck.config import flush, init, shutdown
 from quarterdeck.context import current_run, current_step
-from quarterdeck.control import RunCancelled
 from quarterdeck.decorators import pipeline, step
+from quarterdeck.gate import RunCancelled
 from quarterdeck.processes import carry
 from quarterdeck.prompt import Prompt
 from quarterdeck.providers import instrument

@@ -16,6 +16,8 @@ from quarterdeck.over_grpc import INSTALL, installed
 
 log: Final = logging.getLogger("quarterdeck")
 
+_RUNNER: Final = "http://127.0.0.1:8700"
+
 
 def default_endpoint() -> tuple[str, bool]:
     """Base URL of the collector that the environment names, else that of this machine; whether OTel's variables do."""
@@ -98,3 +100,16 @@ def check_installed(url: str) -> None:
 def bearer(token: str) -> dict[str, str]:
     """Headers that carry a token; none without one."""
     return {"authorization": f"Bearer {token}"} if token else {}
+
+
+def runner_to_obey(url: str | None, control: bool | None) -> str | None:
+    """The runner's address as ``init`` goes on with it: as given, a default where control is wished for, or ``""``.
+
+    Raises:
+        ValueError: if ``control`` is neither of both nor None.
+    """
+    if control is None:
+        return url
+    if not isinstance(control, bool):
+        raise ValueError(f"control must be True or False, not {type(control).__name__}")  # noqa: TRY004 - as for the others
+    return (url or os.environ.get("QUARTERDECK_RUNNER_URL", "").strip() or _RUNNER) if control else ""

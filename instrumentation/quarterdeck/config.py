@@ -17,7 +17,7 @@ from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import SpanExporter
 from opentelemetry.trace import Tracer
 
-from quarterdeck import otel_variables, process_pools, semconv, termination, threads
+from quarterdeck import addresses, otel_variables, process_pools, semconv, termination, threads
 from quarterdeck.addresses import (
     base_url,
     checked_exporters,
@@ -26,7 +26,7 @@ from quarterdeck.addresses import (
 )
 from quarterdeck.capture import Capture, Mode, from_environment
 from quarterdeck.channel import BATCH_RECORDS, QUEUE_RECORDS, Channel
-from quarterdeck.context import StampProcessor, captured_here
+from quarterdeck.context import StampProcessor, captured_here, share_before_fork
 from quarterdeck.control import Commander, Control
 from quarterdeck.delivery import Delivery
 from quarterdeck.export import MAKING, REFUSED_EXIT_S, CleanBatchProcessor, CleanExporter, Relay
@@ -83,6 +83,7 @@ def init(
     *,
     service_name: str | None = None,
     runner_url: str | None = None,
+    control: bool | None = None,
     capture: Mode | None = None,
     exporters: Sequence[SpanExporter | str] = (),
     resource_attributes: Mapping[str, Any] | None = None,
@@ -98,6 +99,8 @@ def init(
         service_name: name of this program; default ``OTEL_SERVICE_NAME``, else the script's name.
         runner_url: base URL of the runner, to be paused, resumed and cancelled from there; default
             ``QUARTERDECK_RUNNER_URL``, else no control.
+        control: whether runs obey the runner; default: where its address is known, else it is
+            ``http://127.0.0.1:8700``.
         capture: ``full``, ``hash`` or ``off``; default ``QUARTERDECK_CAPTURE``, else ``full``.
         exporters: further OpenTelemetry span exporters, or base URLs of OTLP backends such as
             ``"http://jaeger:4318"`` or ``"grpc://tempo:4317?header.x-scope-orgid=me"``; they receive the same redacted
@@ -112,8 +115,9 @@ def init(
     Raises:
         ConfigError: if an argument has a wrong type, or what it needs is not installed.
     """
-    settings = resolve(endpoint, service_name, runner_url, capture, resource_attributes, token=token, buffer=buffer)
     try:
+        runner_url = addresses.runner_to_obey(runner_url, control)
+        settings = resolve(endpoint, service_name, runner_url, capture, resource_attributes, token=token, buffer=buffer)
         given = checked_exporters(exporters)
         rules, hooks = parsed(redact)
         urls = tuple(target for target in given if isinstance(target, str))
@@ -201,10 +205,9 @@ def shutdown(timeout_s: float = _EXIT_S) -> None:
     state, _state = _state, None
     if state is None:
         return
-    with guarded("shut telemetry down"):
+    with termination.last(), guarded("shut telemetry down"):
         threads.remove()
         process_pools.remove()
-        termination.remove()
         if state.bridge is not None:
             state.bridge.remove()
         if state.control is not None:
@@ -385,4 +388,4 @@ def _register_hooks() -> None:
         sys.modules["multiprocessing.util"].Finalize(None, shutdown, exitpriority=_LAST)
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(before=MAKING.acquire, after_in_parent=MAKING.release, after_in_child=MAKING.release)
-        os.register_at_fork(after_in_child=_after_fork)
+        os.register_at_fork(before=share_before_fork, after_in_child=_after_fork)

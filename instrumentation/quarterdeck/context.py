@@ -2,6 +2,7 @@
 
 import itertools
 import logging
+import threading
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
@@ -18,13 +19,15 @@ from quarterdeck.guard import guarded
 from quarterdeck.spans import OPENING
 
 if TYPE_CHECKING:
-    from quarterdeck.control import Gate
+    from quarterdeck.board import Board
+    from quarterdeck.gate import Gate
 
 RUN: Final = create_key("quarterdeck-run")
 STEP: Final = create_key("quarterdeck-step")
 """Under these keys a context holds the run and the step that are current in it."""
 (_SPAN,) = trace.set_span_in_context(trace.INVALID_SPAN, Context())
 """The key under which OpenTelemetry keeps the current span: a context is made with one copy instead of three."""
+_sharing: Final = threading.Lock()
 
 _FULL: Final = Capture()
 
@@ -41,7 +44,7 @@ class Run:
         version: version of the definition.
         span: the run's span.
         steps_total: how many steps it will have, where known.
-        elsewhere: whether another process runs it, and numbers its steps.
+        elsewhere: whether another process runs it.
     """
 
     def __init__(
@@ -65,6 +68,7 @@ class Run:
         self.hosted = False
         """Whether the pipeline that begins next is this run, of which another process tells beginning and end."""
         self.gate: Gate | None = None
+        self.board: Board | None = None
         self.on_status: Callable[[Run], None] = _nobody
         self._status = "running"
         self._indexes = None if elsewhere else itertools.count(1)
@@ -86,8 +90,28 @@ class Run:
             self.on_status(self)
 
     def next_index(self) -> int | None:
-        """Position of the next step, counted from 1; None in a process that only takes part in the run."""
+        """Position of the next step, counted from 1; None where another process runs it and can no longer be asked."""
+        if self.board is not None:
+            return self.board.next_index()
         return None if self._indexes is None else next(self._indexes)
+
+    def share(self) -> "Board | None":
+        """What other processes need to take part in the run; None where this process only takes part itself."""
+        if self.board is None and self._indexes is not None:
+            from quarterdeck.board import Board
+
+            with _sharing:
+                if self.board is None:
+                    board = Board.made(next(self._indexes) - 1)
+                    if self.gate is not None:
+                        self.gate.shared(board)
+                    self.board = board
+        return self.board
+
+    def unshare(self) -> None:
+        """End what other processes shared."""
+        if self.board is not None:
+            self.board.close()
 
     def set(self, **attributes: Any) -> None:
         """Put attributes on the run's span."""
@@ -185,6 +209,14 @@ def current_run() -> Run | None:
     """The run that the calling code belongs to."""
     found: Run | None = get_current().get(RUN)  # type: ignore[assignment] # our key
     return found
+
+
+def share_before_fork() -> None:
+    """Let a process that is forked now take part in the current run."""
+    run = current_run()
+    if run is not None:
+        with guarded("share a run with a forked process"):
+            run.share()
 
 
 def current_step() -> Step:

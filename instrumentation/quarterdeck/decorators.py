@@ -85,6 +85,7 @@ def pipeline(
     total: int | None = None,
     input: Any = None,
     capture: Mode | None = None,
+    control: bool = True,
 ) -> Block[Run]: ...
 def pipeline(
     name: F | str | None = None,
@@ -94,6 +95,7 @@ def pipeline(
     total: int | None = None,
     input: Any = None,  # noqa: A002 - the word users know; nothing here reads from the terminal
     capture: Mode | None = None,
+    control: bool = True,
 ) -> F | Block[Run]:
     """Make a function or a ``with`` block a run of a pipeline; inside another run it becomes a step of that one.
 
@@ -104,6 +106,7 @@ def pipeline(
         total: how many steps a run has, where known.
         input: what a ``with`` block starts with; a function's arguments are recorded by themselves.
         capture: ``full``, ``hash`` or ``off`` for it and everything inside; it can only be stricter than around it.
+        control: whether the runner may pause, resume and cancel it.
 
     Raises:
         ValueError: if ``capture`` is none of these.
@@ -114,7 +117,7 @@ def pipeline(
 
     def open_for(fn: Callable[..., Any] | None) -> Open:
         versioned = _version(version, fn)
-        spec = PipelineSpec(label or _name(fn, "pipeline"), versioned, config, total, input, mode)
+        spec = PipelineSpec(label or _name(fn, "pipeline"), versioned, config, total, input, mode, control)
         with contextlib.suppress(AttributeError):
             setattr(fn, PIPELINE_MARK, spec)
         return functools.partial(open_run, spec)

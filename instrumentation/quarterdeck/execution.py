@@ -6,7 +6,7 @@ import hashlib
 import inspect
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final, Generic, Self, TypeVar
@@ -18,11 +18,11 @@ from opentelemetry.trace import Span
 from quarterdeck import config, failures, live, semconv, termination
 from quarterdeck.capture import Late, Mode
 from quarterdeck.context import RUN, STEP, Run, Step, context_in, context_with, current_run, leave
-from quarterdeck.control import Gate, RunCancelled
+from quarterdeck.gate import Gate, Presence, RunCancelled
 from quarterdeck.guard import guarded
 from quarterdeck.spans import Attributes, Keys, begin, clean
 
-_CANCELLED: Final = (asyncio.CancelledError, RunCancelled, KeyboardInterrupt)
+_CANCELLED: Final = (asyncio.CancelledError, KeyboardInterrupt)
 _TELLING: Final = guarded("tell the end of a span")
 _ENDING: Final = guarded("end a span")
 
@@ -42,6 +42,7 @@ class PipelineSpec:
     total: int | None = None
     input: Any = None
     capture: Mode | None = None
+    control: bool = True
 
 
 @dataclass(frozen=True)
@@ -85,16 +86,18 @@ class Execution(Generic[Handle]):
         context: the context in which it is current.
         attributes: what the span carries.
         settle: called with the status before the span ends.
+        run: the run that it is, or is a part of.
     """
 
     __slots__ = (
         "_attributes",
         "_captured",
         "_inside",
+        "_presence",
+        "_run",
         "_settle",
         "_token",
         "context",
-        "gate",
         "handle",
         "span",
     )
@@ -105,12 +108,15 @@ class Execution(Generic[Handle]):
         span: Span,
         context: Context,
         attributes: Attributes,
+        *,
         settle: Callable[[str], None] | None = None,
+        run: Run | None = None,
     ) -> None:
         self.handle: Handle = handle
         self.span = span
         self.context = self._inside = context
-        self.gate: Gate | None = None
+        self._run = run if run is not None and run.gate is not None else None
+        self._presence: Presence | None = None
         self._attributes = attributes
         self._settle = settle
         self._captured: str | Late | None = None
@@ -130,16 +136,30 @@ class Execution(Generic[Handle]):
         self._inside = get_current()
         leave(token)
 
+    def steered(self, awaitable: Awaitable[Any]) -> Awaitable[Any]:
+        """Give ``awaitable`` so that the runner can interrupt and hold it, where there is one."""
+        run = self._run
+        return awaitable if run is None or run.gate is None else run.gate.steered(awaitable, run)
+
     def __enter__(self) -> Self:
         self._token = attach(self.context)
+        if self._run is not None and self._run.gate is not None:
+            self._presence = self._run.gate.enter()
         return self
 
     def __exit__(
         self, _kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None
     ) -> None:
         leave(self._token)
-        self.finish(error)
-        self.translate(error)
+        if self._run is not None and self._run.gate is not None:
+            self._run.gate.leave(self._presence)
+        if error is None:
+            self.finish(None)
+            return
+        meant = self.translated(error)
+        self.finish(meant)
+        if meant is not error:
+            raise meant from None
 
     def output(self, value: Any) -> None:
         """Take the result; it is recorded at the end."""
@@ -165,13 +185,10 @@ class Execution(Generic[Handle]):
             if not _ENDING.take(problem):
                 raise
 
-    def translate(self, error: BaseException | None) -> None:
-        """Turn the interruption that our own cancel caused into :class:`RunCancelled`."""
-        if self.gate is not None and self.gate.cancelled and isinstance(error, asyncio.CancelledError):
-            task = asyncio.current_task()
-            if task is not None:
-                task.uncancel()
-            raise RunCancelled(str(getattr(self.handle, "id", ""))) from None
+    def translated(self, error: BaseException) -> BaseException:
+        """What ``error`` means: the interruption that our own cancel caused is a :class:`RunCancelled`."""
+        run = self._run
+        return error if run is None or run.gate is None else run.gate.translated(error, run.id)
 
     def _terminated(self) -> None:
         self.finish(RunCancelled("the program was terminated"))
@@ -227,16 +244,14 @@ def open_run(spec: PipelineSpec, arguments: Any = None) -> Execution[Run] | Exec
     if configured is not None:
         attributes.put(semconv.PIPELINE_CONFIG, configured)
     run.span = begin(config.tracer(), f"{semconv.OPERATION_WORKFLOW} {spec.name}", get_current(), attributes)
-    run.gate = gate = Gate()
     context = context_with(run, None, run.span)
     channel = config.live()
     if channel is not None:
         channel.opened(live.RUN, run.span, attributes, context)
-    _connect_control(run, gate)
+    if spec.control:
+        _connect_control(run)
     run.on_status = _tell_status
-    execution = Execution(run, run.span, context, attributes, lambda status: _settle_run(run, status))
-    execution.gate = gate
-    return execution
+    return Execution(run, run.span, context, attributes, settle=lambda status: _settle_run(run, status), run=run)
 
 
 def _move_in(spec: PipelineSpec, run: Run) -> Execution[Run]:
@@ -244,13 +259,10 @@ def _move_in(spec: PipelineSpec, run: Run) -> Execution[Run]:
     run.hosted = False
     run.steps_total = spec.total
     run.capture = config.capture().narrowed(spec.capture)
-    run.gate = gate = Gate()
-    _connect_control(run, gate)
+    _connect_control(run)
     run.on_status = _tell_status
-    context = context_with(run, None, run.span)
-    execution = Execution(run, run.span, context, Attributes({}, _RUN_KEYS), lambda status: _settle_run(run, status))
-    execution.gate = gate
-    return execution
+    context, attributes = context_with(run, None, run.span), Attributes({}, _RUN_KEYS)
+    return Execution(run, run.span, context, attributes, settle=lambda status: _settle_run(run, status), run=run)
 
 
 def _run_attributes(spec: PipelineSpec, run: Run) -> dict[str, Any]:
@@ -266,11 +278,11 @@ def _run_attributes(spec: PipelineSpec, run: Run) -> dict[str, Any]:
     return clean(attributes)
 
 
-def _connect_control(run: Run, gate: Gate) -> None:
+def _connect_control(run: Run) -> None:
     runner = config.control()
     if runner is not None:
-        gate.watch_task()
-        runner.opened(run, gate)
+        run.gate = Gate()
+        runner.opened(run, run.gate)
 
 
 def _tell_status(run: Run) -> None:
@@ -285,6 +297,7 @@ def _tell_status(run: Run) -> None:
 def _settle_run(run: Run, status: str) -> None:
     run.on_status = lambda _run: None
     run.status = status
+    run.unshare()
     runner = config.control()
     if runner is not None:
         runner.closed(run)
@@ -326,7 +339,7 @@ def _begun(spec: StepSpec, step: Step, run: Run | None, attributes: Attributes, 
         if span.is_recording():
             channel.register(live.Open(live.STEP, here, attributes, run=run, opened=(span, step)))
         step.on_progress = channel.progress
-    return Execution(step, span, context_in(around, run, step, span), attributes)
+    return Execution(step, span, context_in(around, run, step, span), attributes, run=run)
 
 
 def boundary() -> None:

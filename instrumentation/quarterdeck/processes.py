@@ -7,6 +7,7 @@ another process wrap the function: ``multiprocessing.Process(target=qd.carry(wor
 import dataclasses
 import functools
 import logging
+import os
 import pickle
 from collections.abc import Callable
 from typing import Final, ParamSpec, TypeVar
@@ -18,8 +19,10 @@ from opentelemetry.propagators.composite import CompositePropagator
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from quarterdeck import config, semconv
+from quarterdeck.board import Board
 from quarterdeck.capture import Capture, Mode
 from quarterdeck.context import Run, Step, context_in, leave, run_in, step_in
+from quarterdeck.gate import Gate, RunCancelled
 from quarterdeck.guard import guarded
 from quarterdeck.redaction import Hook
 from quarterdeck.settings import Settings
@@ -32,6 +35,7 @@ R = TypeVar("R")
 _CAPTURE: Final = "quarterdeck.capture"
 _CONTEXT: Final = CompositePropagator([TraceContextTextMapPropagator(), W3CBaggagePropagator()])
 """``OTEL_PROPAGATORS`` says what other services are told; a worker is part of this program."""
+_BOARD: Final = "quarterdeck.board"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,10 +45,12 @@ class Carrier:
     Args:
         headers: the W3C headers of the current span, and the identity of run and step.
         start: what ``init`` was called with here, for a process that has not called it.
+        process: id of this process.
     """
 
     headers: dict[str, str]
     start: tuple[Settings, tuple[Hook, ...]] | None
+    process: int = dataclasses.field(default_factory=os.getpid)
 
 
 def packed() -> Carrier | None:
@@ -56,6 +62,8 @@ def packed() -> Carrier | None:
     _CONTEXT.inject(headers)
     if run is not None:
         headers |= {semconv.RUN_ID: run.id, semconv.PIPELINE_NAME: run.pipeline, semconv.PIPELINE_VERSION: run.version}
+        board = run.share()
+        headers[_BOARD] = board.path if board is not None else ""
     if step is not None:
         headers |= {semconv.STEP_ID: step.id, semconv.STEP_NAME: step.name}
     start = config.settings()
@@ -85,10 +93,21 @@ def unpacked(carrier: Carrier) -> Context:
         version = headers[semconv.PIPELINE_VERSION]
         run = Run(headers[semconv.RUN_ID], headers[semconv.PIPELINE_NAME], version=version, span=span, elsewhere=True)
         run.capture = Capture(mode)
+        run.board = _board(headers[_BOARD])
+        run.gate = Gate(run.board) if run.board is not None else None
     if semconv.STEP_ID in headers:
         step = Step(headers[semconv.STEP_NAME], span=span)
         step.capture = Capture(mode)
     return context_in(around, run, step, span)
+
+
+@functools.lru_cache(maxsize=8)
+def _board(path: str) -> Board | None:
+    """The board of a run; one is opened once, however much work of the run comes here."""
+    try:
+        return Board(path)
+    except OSError:  # the run is over
+        return None
 
 
 def carry(fn: Callable[P, R]) -> Callable[P, R]:
@@ -115,5 +134,17 @@ def _call(carrier: Carrier, fn: Callable[P, R], *args: P.args, **kwargs: P.kwarg
     token = attach(context)
     try:
         return fn(*args, **kwargs)
+    except RunCancelled as error:
+        if carrier.process == os.getpid():
+            raise
+        # Pools of multiprocessing wait forever for a worker whom anything but an Exception ends.
+        raise _CancelledElsewhere(*error.args) from None
     finally:
         leave(token)
+
+
+class _CancelledElsewhere(Exception):  # noqa: N818 - named as what it stands for
+    """What leaves a worker process when its run is cancelled; it arrives as what it stands for."""
+
+    def __reduce__(self) -> tuple[type[RunCancelled], tuple[object, ...]]:
+        return RunCancelled, self.args

@@ -352,6 +352,9 @@ SERVER_PORT: Final = "server.port"
 RUN_STATUSES: Final = ("running", "paused", "waiting", "completed", "failed", "cancelled", "lost")
 """``lost`` is never sent: readers conclude it from missing heartbeats."""
 
+RUN_LOST_AFTER_S: Final = 8
+"""Seconds of silence after which readers conclude it: heartbeats come every second, and are under way for a moment."""
+
 STEP_STATUSES: Final = ("running", "completed", "failed", "cancelled", "skipped")
 
 OPERATION_WORKFLOW: Final = "invoke_workflow"

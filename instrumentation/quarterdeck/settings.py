@@ -42,9 +42,11 @@ class Settings:
         Args:
             plain: a field each.
         """
-        given = {key: tuple(value) if isinstance(value, list) else value for key, value in plain.items()}
-        attributes = tuple((key, value) for key, value in plain["resource_attributes"])
-        return cls(**{**given, "resource_attributes": attributes, "buffer": Buffer(**plain["buffer"])})
+        given: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in plain.items()
+        }
+        given["resource_attributes"] = tuple(map(tuple, plain["resource_attributes"]))
+        return cls(**{**given, "buffer": Buffer(**plain["buffer"])})
 
 
 def resolve(

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from opentelemetry.context import attach
 
+from quarterdeck import gate
 from quarterdeck.capture import Capture
 from quarterdeck.context import Run, Step, leave
 from quarterdeck.execution import Execution, boundary, boundary_async, inert_step
@@ -22,6 +23,8 @@ Opened = Execution[Run] | Execution[Step]
 Open = Callable[[Any], Opened]
 """``open(arguments)`` starts one execution."""
 
+_OURS: Final = frozenset({id(globals()), id(vars(gate))})
+"""Modules whose frames lie between those of the user, by the identity of their global names."""
 _STARTING: Final = guarded("start a span")
 _CAPTURING: Final = guarded("capture a result")
 
@@ -44,18 +47,19 @@ def safely(open_one: Open, arguments: Any) -> Opened:
 
 def _failed(execution: Opened, error: BaseException) -> None:
     """End an execution for ``error``, which a bare ``raise`` then passes on without our frames."""
-    mine = globals()
     shown = error.__traceback__
-    while shown is not None and shown.tb_frame.f_globals is mine:
+    while shown is not None and id(shown.tb_frame.f_globals) in _OURS:
         shown = shown.tb_next
     error.__traceback__ = shown
     # What was thrown into a generator has met our frame once more, further in.
     while shown is not None:
-        while shown.tb_next is not None and shown.tb_next.tb_frame.f_globals is mine:
+        while shown.tb_next is not None and id(shown.tb_next.tb_frame.f_globals) in _OURS:
             shown.tb_next = shown.tb_next.tb_next
         shown = shown.tb_next
-    execution.finish(error)
-    execution.translate(error)
+    meant = execution.translated(error)
+    execution.finish(meant)
+    if meant is not error:
+        raise meant from None
 
 
 def _wrap_function(fn: Callable[..., Any], open_one: Open, arguments: Arguments) -> Callable[..., Any]:
@@ -82,7 +86,7 @@ def _wrap_coroutine(fn: Callable[..., Any], open_one: Open, arguments: Arguments
         execution = safely(open_one, arguments(args, kwargs))
         token = attach(execution.context)
         try:
-            result = await fn(*args, **kwargs)
+            result = await execution.steered(fn(*args, **kwargs))
         except BaseException as error:
             leave(token)
             _failed(execution, error)
@@ -148,7 +152,7 @@ def _wrap_async_generator(fn: Callable[..., Any], open_one: Open, arguments: Arg
             while True:
                 token = execution.resume()
                 try:
-                    item = await advance(given)
+                    item = await execution.steered(advance(given))
                 except StopAsyncIteration:
                     break
                 finally:

@@ -4,7 +4,8 @@ import _thread
 import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import Final
 
@@ -34,6 +35,7 @@ def closed(key: int) -> None:
 def forget() -> None:
     """Forget everything, in a forked child: it is the parent's."""
     _open.clear()
+    Handler.due, Handler.waits = 0, False
 
 
 def cancel_open() -> None:
@@ -48,7 +50,14 @@ class Handler:
 
     Args:
         send: sends everything.
+
+    Attributes:
+        waits: whether the thread that a signal interrupts is about to have said everything.
+        due: the signal that came meanwhile; 0 if none did.
     """
+
+    waits = False
+    due = 0
 
     def __init__(self, send: Callable[[], None]) -> None:
         self._send = send
@@ -56,6 +65,9 @@ class Handler:
     def __call__(self, number: int, _frame: FrameType | None) -> None:
         """Say the last words and die; a second signal kills at once."""
         signal.signal(number, signal.SIG_DFL)
+        if Handler.waits:
+            Handler.due = number
+            return
         # Neither on this thread nor in a threading.Thread: the code that was interrupted may hold the locks they need.
         done = _thread.allocate_lock()
         done.acquire()
@@ -82,7 +94,21 @@ def install(send: Callable[[], None]) -> None:
         signal.signal(signal.SIGTERM, Handler(send))
 
 
-def remove() -> None:
-    """Give SIGTERM its ordinary effect back, unless somebody else handles it now."""
-    if threading.current_thread() is threading.main_thread() and isinstance(signal.getsignal(signal.SIGTERM), Handler):
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+@contextmanager
+def last() -> Iterator[None]:
+    """Let a SIGTERM wait for the end of the block: pools send it to workers that are just ending by themselves.
+
+    Afterwards SIGTERM has its ordinary effect again, unless somebody else handles it now.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    Handler.waits = True
+    try:
+        yield
+    finally:
+        if isinstance(signal.getsignal(signal.SIGTERM), Handler):
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        due, Handler.due, Handler.waits = Handler.due, 0, False
+        if due:
+            os.kill(os.getpid(), due)

@@ -6,9 +6,11 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final, Literal
 
+from quarterdeck import semconv
+
 Command = Literal["pause", "resume", "cancel"]
 
-LOST_AFTER_S: Final = 10.0
+LOST_AFTER_S: Final = float(semconv.RUN_LOST_AFTER_S)
 _ENDED: Final = ("completed", "failed", "cancelled", "lost")
 _KEPT: Final = 500
 

@@ -74,5 +74,32 @@ def test_every_call_counts_once(
     spans = telemetry.spans()
     assert len(spans) == 1 + 2 * len(told)  # both instrumentations spoke
     ingest(encode_spans(spans))
-    counted = store.rows("SELECT InputTokens, OutputTokens FROM $model_calls ORDER BY Timestamp")
-    assert [(int(given), int(said)) for given, said in counted] == told
+    assert counted(store) == told
+
+
+def counted(store: EmbeddedStore) -> list[Tokens]:
+    rows = store.rows("SELECT InputTokens, OutputTokens FROM $model_calls ORDER BY Timestamp")
+    return [(int(given), int(said)) for given, said in rows]
+
+
+def test_so_does_every_call_outside_any_run_where_a_stream_has_two_traces(
+    telemetry: Recording, stand_in: str, store: EmbeddedStore, ingest: Ingest
+) -> None:
+    told = [*claude(stand_in, spans=True), *claude(stand_in, spans=False), *gemini(stand_in)]
+    spans = telemetry.spans()
+    assert len({span.context.trace_id for span in spans}) > len(told)
+    ingest(encode_spans(spans))
+    assert counted(store) == told
+    runs = store.rows("SELECT sum(ModelCalls), sum(InputTokens) FROM $runs")
+    assert [[int(count) for count in row] for row in runs] == [[len(told), sum(given for given, _ in told)]]
+
+
+def test_calls_with_one_made_up_id_are_calls_of_their_own(
+    telemetry: Recording, store: EmbeddedStore, ingest: Ingest
+) -> None:
+    tracer = trace.get_tracer("quarterdeck")
+    asked = {"gen_ai.operation.name": "chat", "gen_ai.provider.name": "anthropic", "gen_ai.response.id": "msg_mock"}
+    for _ in range(3):
+        tracer.start_span("chat m", attributes=asked | {"gen_ai.usage.input_tokens": 1}).end()
+    ingest(encode_spans(telemetry.spans()))
+    assert counted(store) == [(1, 0)] * 3

@@ -13,7 +13,9 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 import quarterdeck as qd
-from quarterdeck import semconv
+from quarterdeck import config, semconv
+from quarterdeck.control import Control
+from quarterdeck.settings import ConfigError
 from quarterdeck.testing import MemorySpans
 from support.servers import serve
 from support.waiting import eventually
@@ -179,3 +181,29 @@ def test_without_a_runner_nothing_changes(caplog: pytest.LogCaptureFixture) -> N
     assert [record.levelname for record in caplog.records if record.name == "quarterdeck"] == []
     run, _ = memory.kept()
     assert (run.attributes or {})[semconv.RUN_STATUS] == "completed"
+
+
+@pytest.mark.parametrize(
+    ("given", "known", "control", "obeyed"),
+    [
+        (None, "", None, ""),
+        (None, "http://env:1", None, "http://env:1"),
+        ("http://own:1", "http://env:1", None, "http://own:1"),
+        (None, "", True, "http://127.0.0.1:8700"),
+        (None, "http://env:1", True, "http://env:1"),
+        ("http://own:1", "http://env:1", True, "http://own:1"),
+        ("http://own:1", "http://env:1", False, ""),
+    ],
+)
+def test_control_is_on_where_a_runner_is_known_or_wished_for(
+    given: str | None, known: str, control: bool | None, obeyed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("QUARTERDECK_RUNNER_URL", known)
+    qd.init("", runner_url=given, control=control, exporters=[MemorySpans()])
+    found = config.control()
+    assert (found._url if isinstance(found, Control) else "") == (f"{obeyed}/v1/heartbeats" if obeyed else "")
+
+
+def test_control_that_is_neither_on_nor_off_is_refused() -> None:
+    with pytest.raises(ConfigError, match="control must be True or False, not str"):
+        qd.init("", control="yes")  # type: ignore[arg-type] # the mistake

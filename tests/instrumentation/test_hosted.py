@@ -6,7 +6,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 import quarterdeck as qd
 from quarterdeck import config, durable
 from quarterdeck.context import Run
-from quarterdeck.control import Gate
+from quarterdeck.gate import Gate
 
 IDENTITY = durable.identity("run-1", "voyage", "3")
 
@@ -17,10 +17,11 @@ class Captain:
     def __init__(self) -> None:
         self.told: list[str] = []
         self.gate: Gate | None = None
+        self.run: Run
 
     def opened(self, run: Run, gate: Gate) -> None:
         self.told.append(f"opened {run.id}")
-        self.gate = gate
+        self.gate, self.run = gate, run
 
     def changed(self) -> None:
         self.told.append("changed")
@@ -87,7 +88,7 @@ def test_it_can_be_cancelled(captain: Captain, exported: InMemorySpanExporter) -
     @qd.pipeline
     def stopped() -> None:
         assert captain.gate is not None
-        captain.gate.obey("cancel")
+        captain.gate.obey("cancel", captain.run)
         look()
 
     with durable.hosted(IDENTITY), pytest.raises(qd.RunCancelled):

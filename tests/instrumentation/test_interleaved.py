@@ -4,16 +4,19 @@ import asyncio
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
 import anthropic
 import pytest
 from google import genai
 from google.genai import types
+from opentelemetry.sdk.trace import ReadableSpan
 
 import quarterdeck as qd
 from quarterdeck import semconv
 from quarterdeck.testing import Recording
+from support.spans import span_id
 
 RUNS = 200
 CLAUDE, GEMINI = "claude-opus-5-5", "gemini-3.8-flash"
@@ -44,34 +47,51 @@ def said(number: int) -> str:
     return f"[[say:run {number}]] [[delay:0.005]]"
 
 
-def traces(telemetry: Recording) -> dict[int, list[tuple[str, str, str]]]:
-    """By the number that a run was started with: the name, step and answer of each of its calls."""
-    spans = telemetry.spans()
+@dataclass(frozen=True)
+class Told:
+    """A span: its name, that of its parent, the step it is stamped with, and what the model said in it."""
+
+    name: str
+    parent: str
+    step: str
+    answer: str = ""
+
+
+def traces(telemetry: Recording) -> dict[int, list[Told]]:
+    """By the number that a run was started with: all its spans, in the order of their names."""
+    spans = {span_id(span): span for span in telemetry.spans()}
     numbers = {
         (span.attributes or {})[semconv.RUN_ID]: json.loads(str((span.attributes or {})[semconv.RUN_INPUT]))["number"]
-        for span in spans
+        for span in spans.values()
         if span.parent is None
     }
-    assert len(numbers) == RUNS
-    found: dict[int, list[tuple[str, str, str]]] = {number: [] for number in numbers.values()}
-    trace_of: dict[int, set[int]] = {number: set() for number in numbers.values()}
-    for span in spans:
-        attributes = dict(span.attributes or {})
-        number, context = numbers[attributes[semconv.RUN_ID]], span.get_span_context()
-        assert context is not None
-        trace_of[number].add(context.trace_id)
-        if semconv.OUTPUT_MESSAGES in attributes:
-            parts = json.loads(str(attributes[semconv.OUTPUT_MESSAGES]))[0]["parts"]
-            found[number].append((span.name, str(attributes[semconv.STEP_NAME]), parts[0]["content"]))
-    assert all(len(ids) == 1 for ids in trace_of.values())
-    return found
+    found: dict[int, list[Told]] = {number: [] for number in numbers.values()}
+    trace_ids = {(attributes_of(span)[semconv.RUN_ID], span.context.trace_id) for span in spans.values()}
+    assert len(numbers) == len(found) == len(trace_ids) == len({trace for _, trace in trace_ids}) == RUNS
+    for span in spans.values():
+        attributes = attributes_of(span)
+        parent = spans[f"{span.parent.span_id:016x}"].name if span.parent else ""
+        said = json.loads(str(attributes.get(semconv.OUTPUT_MESSAGES, "[]")))
+        answer = said[0]["parts"][0]["content"] if said else ""
+        told = Told(span.name, parent, str(attributes.get(semconv.STEP_NAME, "")), answer)
+        found[numbers[attributes[semconv.RUN_ID]]].append(told)
+    for event in telemetry.events():
+        assert event["attributes"][semconv.RUN_ID] == attributes_of(spans[event["span"]])[semconv.RUN_ID]
+    return {number: sorted(each, key=lambda told: told.name) for number, each in found.items()}
 
 
-def expected() -> dict[int, list[tuple[str, str, str]]]:
+def attributes_of(span: ReadableSpan) -> dict[str, Any]:
+    return dict(span.attributes or {})
+
+
+def expected() -> dict[int, list[Told]]:
     return {
         number: [
-            (f"chat {CLAUDE}", "first", f"run {number}"),
-            (f"generate_content {GEMINI}", "second", f"run {number}"),
+            Told(f"chat {CLAUDE}", "step first", "first", f"run {number}"),
+            Told(f"generate_content {GEMINI}", "step second", "second", f"run {number}"),
+            Told("invoke_workflow run", "", ""),
+            Told("step first", "invoke_workflow run", "first"),
+            Told("step second", "invoke_workflow run", "second"),
         ]
         for number in range(RUNS)
     }

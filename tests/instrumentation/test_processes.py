@@ -36,10 +36,8 @@ PROGRAM = """
                 with ProcessPoolExecutor(1, mp_context=context) as pool:
                     assert list(pool.map(work, ["Bob", "b@example.com"]))[0] == ("outer", "Bob")
             elif way == "carry":
-                with context.Pool(1) as pool:
+                with context.Pool(1) as pool:  # ends its workers by SIGTERM while they are ending by themselves
                     assert pool.map(qd.carry(work), ["Bob", "b@example.com"])[0] == ("outer", "Bob")
-                    pool.close()
-                    pool.join()
         with ProcessPoolExecutor(1, mp_context=context) as pool:
             with qd.pipeline("first", capture="off"):
                 pool.submit(work, "quiet").result()

@@ -139,6 +139,11 @@ def claude_options(stand_in: str, scenario: Scenario) -> dict[str, Any]:
     }
 
 
+def unique(word: str, scenario: Scenario) -> str:
+    """A word that no other scenario has in its prompt: the stand-in counts how often a prompt comes."""
+    return word[:-1] + "abcdefg"[[*claude.SHAPES, *gemini.SHAPES].index(scenario.shape)]
+
+
 def synchronous(scenarios: list[Scenario]) -> list[Scenario]:
     return [scenario for scenario in scenarios if scenario.situation != "cancelled"]
 
@@ -146,7 +151,7 @@ def synchronous(scenarios: list[Scenario]) -> list[Scenario]:
 @pytest.mark.parametrize("scenario", synchronous(CLAUDE), ids=str)
 def test_claude(stand_in: str, matches: Matches, scenario: Scenario) -> None:
     what = claude.SITUATIONS[scenario.situation]
-    mode = "alpha" if scenario.maker == "claude-sdk" else "delta"
+    mode = unique("alpha" if scenario.maker == "claude-sdk" else "delta", scenario)
     with anthropic.Anthropic(**claude_options(stand_in, scenario)) as client, qd.step("ask"), outcome(fails=what.fails):
         claude.call(client, scenario.shape, what, mode)
     matches(str(scenario))
@@ -155,7 +160,7 @@ def test_claude(stand_in: str, matches: Matches, scenario: Scenario) -> None:
 @pytest.mark.parametrize("scenario", CLAUDE, ids=str)
 async def test_claude_async(telemetry: Recording, stand_in: str, matches: Matches, scenario: Scenario) -> None:
     what = claude.SITUATIONS[scenario.situation]
-    mode = "omega" if scenario.maker == "claude-sdk" else "gamma"
+    mode = unique("omega" if scenario.maker == "claude-sdk" else "gamma", scenario)
     async with anthropic.AsyncAnthropic(**claude_options(stand_in, scenario)) as client:
         with qd.step("ask"):
             await run_task(claude.call_async(client, scenario.shape, what, mode), fails=what.fails)
@@ -171,7 +176,7 @@ def gemini_client(stand_in: str, http: dict[str, Any]) -> genai.Client:
 def test_gemini(stand_in: str, matches: Matches, scenario: Scenario) -> None:
     what = gemini.SITUATIONS[scenario.situation]
     with gemini_client(stand_in, what.http) as client, qd.step("ask"), outcome(fails=what.fails):
-        gemini.call(client, scenario.shape, what, "alpha")
+        gemini.call(client, scenario.shape, what, unique("alpha", scenario))
     matches(str(scenario))
 
 
@@ -180,7 +185,7 @@ async def test_gemini_async(telemetry: Recording, stand_in: str, matches: Matche
     what = gemini.SITUATIONS[scenario.situation]
     with gemini_client(stand_in, what.http) as client:
         with qd.step("ask"):
-            await run_task(gemini.call_async(client, scenario.shape, what, "omega"), fails=what.fails)
+            await run_task(gemini.call_async(client, scenario.shape, what, unique("omega", scenario)), fails=what.fails)
         await until_ended(telemetry)
         await client.aio.aclose()
     matches(str(scenario))

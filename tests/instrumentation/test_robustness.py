@@ -160,7 +160,7 @@ def test_spans_waiting_for_an_exporter_are_bounded_in_bytes() -> None:
 
 def test_terminal_statuses_for_an_absent_runner_are_bounded() -> None:
     control = Control("http://127.0.0.1:9", "test")
-    control._stopping = True
+    control._stop.set()
     from quarterdeck.context import Run
 
     for number in range(3_000):

@@ -5,14 +5,20 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import httpx
 import pytest
 
+import quarterdeck as qd
+from quarterdeck import control
 from quarterdeck.serving import owner_of
+from quarterdeck.testing import MemorySpans
 from quarterdeck_runner.settings import Settings
-from support.runner import PATIENCE, process
+from support.deck import free_ports
+from support.runner import PATIENCE, eventually, process
+from support.steering import Steering
 
 PIPELINE = """
 workflow:
@@ -23,6 +29,48 @@ workflow:
     - {name: three, type: claude, prompt: "[[n:40]][[delay:0.05]] durable-three"}
     - {name: four, type: claude, prompt: "[[say:end]] durable-four {{ one }} {{ two }}"}
 """
+
+
+def test_decorated_runs_go_on_without_their_runner_and_obey_it_again(
+    tmp_path: Path, provider_environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(control, "HEARTBEAT_S", 0.05)
+    (port,) = free_ports(1)
+    ticks = [0]
+
+    @qd.pipeline
+    def patient() -> None:
+        steering.here()
+        while ticks[0] >= 0:
+            with qd.step("tick"):
+                threading.Event().wait(0.005)
+            ticks[0] += 1
+
+    qd.shutdown()
+    qd.init("", runner_url=f"http://127.0.0.1:{port}", exporters=[MemorySpans()])
+    try:
+        with process(tmp_path, provider_environment, "--runner-port", str(port)) as (_, runner):
+            steering = Steering(runner, MemorySpans())
+            outcomes = [steering.start(patient), steering.start(patient)]
+            held, free = steering.known(), steering.known()
+            steering.tell(held, "pause")
+            steering.until(held, status="paused")
+        before = ticks[0]
+        eventually(lambda: ticks[0] > before + 50)  # nobody tells the other one anything
+        assert [outcome.error for outcome in outcomes] == [None, None]
+        with process(tmp_path, provider_environment, "--runner-port", str(port)) as (_, runner):
+            steering.runner = runner
+            eventually(lambda: {run["id"] for run in runner.http.get("/v1/runs").json()["runs"]} == {held, free})
+            assert (runner.run(held)["status"], runner.run(free)["status"]) == ("paused", "running")
+            steering.tell(held, "resume")
+            steering.until(held, status="running")
+            steering.tell(free, "cancel")
+            steering.until(free, status="cancelled")
+            ticks[0] = -1_000_000
+            steering.until(held, status="completed")
+            steering.done()
+    finally:
+        qd.shutdown()
 
 
 def asked(stand_in: str) -> dict[str, int]:

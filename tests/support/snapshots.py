@@ -32,7 +32,7 @@ _IN_TEXTS = (
     (re.compile(r"(msg|toolu|req)_[0-9a-f]{24}"), r"<\1>"),
     (re.compile(r"127\.0\.0\.1:\d+"), "<stand-in>"),
     (re.compile(r'("id":\s*)"[0-9a-f]{12}"'), r'\1"<call>"'),
-    (re.compile(r"\b(alpha|omega|delta|gamma)\b"), "<mode>"),
+    (re.compile(r"\b(alph|omeg|delt|gamm)[a-g]\b"), "<mode>"),
 )
 
 

@@ -108,8 +108,8 @@ def test_silence_makes_a_working_run_lost_but_never_a_paused_or_ended_one() -> N
         name: event(s.EVENT_HEARTBEAT, "root", at=100, **attributes(RUN_STATUS=name)) for name in ("running", "paused")
     }
     end = event(s.EVENT_PIPELINE_COMPLETED, "root", at=101, **attributes(RUN_STATUS="completed"))
-    assert not run_of(beat["running"]).lost(109 * SECOND)
-    assert run_of(beat["running"]).lost(111 * SECOND)
+    assert not run_of(beat["running"]).lost(107 * SECOND)
+    assert run_of(beat["running"]).lost(109 * SECOND)
     assert not run_of(beat["paused"]).lost(111 * SECOND)
     assert not run_of(beat["running"], end).lost(999 * SECOND)
 

@@ -11,7 +11,7 @@ from typing import Any, Final, TypeVar
 from quarterdeck import semconv
 from quarterdeck_ui.queries.live import Event
 
-LOST_AFTER_NS: Final = 10_000_000_000
+LOST_AFTER_NS: Final = semconv.RUN_LOST_AFTER_S * 1_000_000_000
 """Silence after which a run that said it was working counts as lost."""
 
 _NOTHING: Final[Mapping[str, Any]] = {}

@@ -21,6 +21,8 @@ SOURCE(CLICKHOUSE(QUERY $QUERY$
         ('gen_ai.usage.cache_read.input_tokens', 'gen_ai.usage.cache_read.input_tokens'),
         ('gen_ai.usage.cache_write.input_tokens', 'gen_ai.usage.cache_write.input_tokens'),
         ('gen_ai.usage.reasoning.output_tokens', 'gen_ai.usage.reasoning.output_tokens'),
+        -- ours
+        ('quarterdeck.response.time_to_first_content', 'time_to_first_content'),
         -- older names of the conventions, and what the Anthropic SDK and Vercel add to today's
         ('gen_ai.usage.prompt_tokens', 'gen_ai.usage.input_tokens'),
         ('gen_ai.usage.completion_tokens', 'gen_ai.usage.output_tokens'),
@@ -245,8 +247,10 @@ CREATE OR REPLACE FUNCTION quarterdeck_response_id ${on_cluster} AS (canonical, 
     ), '')
 );
 
--- Seconds. Vercel says milliseconds, Langfuse the moment at which the answer began.
+-- Seconds, until what the model says and not what it thinks, where that is told. Vercel says milliseconds, Langfuse the
+-- moment at which the answer began.
 CREATE OR REPLACE FUNCTION quarterdeck_time_to_first_chunk ${on_cluster} AS (canonical, start) -> multiIf(
+    (canonical)['time_to_first_content'] != '', toFloat64OrNull((canonical)['time_to_first_content']),
     (canonical)['gen_ai.response.time_to_first_chunk'] != '', toFloat64OrNull((canonical)['gen_ai.response.time_to_first_chunk']),
     (canonical)['ai.response.msToFirstChunk'] != '', toFloat64OrNull((canonical)['ai.response.msToFirstChunk']) / 1000,
     dateDiff('microsecond', start, parseDateTime64BestEffortOrNull(trim(BOTH '"' FROM (canonical)['langfuse.observation.completion_start_time']), 6, 'UTC')) / 1e6

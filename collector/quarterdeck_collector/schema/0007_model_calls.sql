@@ -32,7 +32,7 @@ CREATE TABLE IF NOT EXISTS ${db}.model_calls${L} ${on_cluster} (
     Cost Nullable(Float64) CODEC(ZSTD(1)), -- USD; NULL where the price is not known or no usage was reported
     IsUnpriced UInt8 CODEC(ZSTD(1)), -- a call that failed before it used a token is not one whose price is unknown
     Duration UInt64 CODEC(T64, ZSTD(1)), -- nanoseconds
-    TimeToFirstChunk Nullable(Float64) CODEC(ZSTD(1)), -- seconds
+    TimeToFirstChunk Nullable(Float64) CODEC(ZSTD(1)), -- seconds; of content, where thoughts are told apart
     FinishReason LowCardinality(String) CODEC(ZSTD(1)),
     IsError UInt8 CODEC(ZSTD(1)),
     ErrorType LowCardinality(String) CODEC(ZSTD(1)),
@@ -104,6 +104,16 @@ WHERE IsModelCall
 ))))
 -- Logfire sends two spans for a streamed call, the first when the stream begins: without id and usage
 WHERE NOT (startsWith(ScopeName, 'logfire.') AND ResponseId = '' AND NOT IsError)
+    -- A stream that is read outside any other span has a trace from each library that tells of it; ours, or the SDK's own,
+    -- counts. Two calls with one id that one library tells of are two, as with a server that makes its ids up.
+    AND NOT (
+        ParentSpanId = '' AND NOT (startsWith(ScopeName, 'com.anthropic.sdk') OR ScopeName = 'quarterdeck')
+        AND ResponseId IN (
+            SELECT SpanAttributes['gen_ai.response.id'] AS Told FROM ${db}.otel_traces${L} -- of this insert
+            WHERE IsModelCall AND ParentSpanId = '' AND Told != ''
+                AND (startsWith(ScopeName, 'com.anthropic.sdk') OR ScopeName = 'quarterdeck')
+        )
+    )
     AND (
         CallId NOT IN (SELECT CallId FROM ${db}.recent_calls)
         OR (CallId, SpanId) IN (SELECT CallId, SpanId FROM ${db}.recent_calls) -- the same span again: a retried insert

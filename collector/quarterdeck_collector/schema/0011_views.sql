@@ -8,7 +8,14 @@ SELECT
     max(run_config) AS config,
     if(max(is_stored) = 1, minIf(start, is_stored = 1), min(start)) AS started_at,
     if(max(is_over) = 1, max(end), NULL) AS completed_at,
-    multiIf(max(is_over) = 1, max(final_status), max(is_stored) = 1, 'running', argMax(live_status, position)) AS status,
+    -- Spans tell how a run ended; until then its heartbeats tell how it is, and that it is no more. A run without
+    -- heartbeats may be silent for as long as its longest span takes.
+    multiIf(
+        max(is_over) = 1, max(final_status),
+        max(position) = 0, if(maxIf(end, is_stored = 1) > now64(9) - toIntervalMinute(5), 'running', 'lost'),
+        argMax(live_status, position) IN ('running', 'waiting') AND max(position) < toUnixTimestamp64Nano(now64(9)) - 8000000000, 'lost',
+        argMax(live_status, position)
+    ) AS status,
     sum(tokens) AS total_tokens,
     sum(cost) AS total_cost,
     max(run_output) AS results
@@ -35,7 +42,9 @@ FROM (
     -- also runs of which no span has ended yet
     SELECT RunId, 1, 0, 0, toString(PipelineName), StartTime, StartTime, '', Attributes['quarterdeck.run.status'], Position, 0, 0., '', ''
     FROM ${db}.live_events
-    WHERE EventName IN ('quarterdeck.pipeline.started', 'quarterdeck.heartbeat')
+    WHERE EventName IN (
+        'quarterdeck.pipeline.started', 'quarterdeck.heartbeat', 'quarterdeck.pipeline.completed', 'quarterdeck.pipeline.error'
+    )
 
     UNION ALL
 

@@ -105,15 +105,15 @@ def _observe(call: Call, result: Any) -> None:
             return
         message = response.json() if isinstance(response, http.Response) else result.to_dict()
         identity = response.headers.get("request-id") if response is not None else getattr(result, "_request_id", None)
-        facts = _facts(message, parts_of(message.get("content")), message.get("stop_reason"))
+        facts = _facts(call, message, parts_of(message.get("content")), message.get("stop_reason"))
         call.finish({**facts, semconv.ANTHROPIC_REQUEST_ID: identity})
         return
     call.finish({})
 
 
-def _facts(message: Mapping[str, Any], parts: Parts, stop_reason: str | None) -> dict[str, Any]:
+def _facts(call: Call, message: Mapping[str, Any], parts: Parts, stop_reason: str | None) -> dict[str, Any]:
     counted = {semconv.COUNTED_TOKENS: message.get("input_tokens")}
-    return {**answer_attributes(message), **said_attributes(parts, stop_reason), **counted}
+    return {**answer_attributes(message), **said_attributes(parts, stop_reason, call.capture), **counted}
 
 
 class _Reading:
@@ -137,7 +137,7 @@ class _Reading:
         self._ended = True
         reader, facts = self._reader, {semconv.ANTHROPIC_REQUEST_ID: self._identity}
         with guarded("summarise an Anthropic stream"):
-            facts |= _facts(reader.message, reader.parts(), reader.stop_reason)
+            facts |= _facts(self._call, reader.message, reader.parts(), reader.stop_reason)
             if reader.error is not None:
                 self._call.fail(str(reader.error.get("type")), str(reader.error.get("message")))
             elif whole and not reader.stopped:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from quarterdeck import semconv
+from quarterdeck.capture import Capture
 from quarterdeck.providers.call import Parts, content_attributes, finish_reason, output_messages
 from quarterdeck.values import dump, plain
 
@@ -56,11 +57,11 @@ def answer_attributes(message: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def said_attributes(parts: Parts, stop_reason: str | None) -> dict[str, Any]:
-    """Attributes of what the model said and why it stopped."""
+def said_attributes(parts: Parts, stop_reason: str | None, capture: Capture) -> dict[str, Any]:
+    """Attributes of what the model said, as far as the capture policy of the call allows, and why it stopped."""
     reason = finish_reason(stop_reason) if stop_reason else None
     return {
-        semconv.OUTPUT_MESSAGES: output_messages(parts, reason),
+        semconv.OUTPUT_MESSAGES: output_messages(parts, reason, capture),
         semconv.RESPONSE_FINISH_REASONS: None if reason is None else [reason],
     }
 

@@ -15,6 +15,7 @@ from opentelemetry import trace
 from opentelemetry.sdk.trace import ReadableSpan, Span
 
 from quarterdeck import config, live, semconv, termination
+from quarterdeck.capture import Capture
 from quarterdeck.guard import guarded
 from quarterdeck.providers.anthropic_body import is_stream, reader_for, watch
 from quarterdeck.providers.anthropic_messages import (
@@ -126,12 +127,12 @@ def _observe(request: APIRequest, response: Any, span: Span) -> None:
             watch(response, _Reading(span, response))
         elif not request.stream:
             answer = json.loads(response.content)
-            _record(span, parts_of(answer.get("content")), answer.get("stop_reason"))
+            _record(span, parts_of(answer.get("content")), answer.get("stop_reason"), config.capture())
 
 
-def _record(span: Span, parts: Parts, stop_reason: str | None) -> None:
+def _record(span: Span, parts: Parts, stop_reason: str | None, capture: Capture) -> None:
     if span.is_recording():
-        said = said_attributes(parts, stop_reason)
+        said = said_attributes(parts, stop_reason, capture)
         span.set_attributes({key: value for key, value in said.items() if value is not None})
 
 
@@ -141,6 +142,7 @@ class _Reading:
     def __init__(self, span: Span, response: Any) -> None:
         self._span = span
         self._reader = reader_for(response)
+        self._capture = config.capture()  # of the step that asks, whoever reads
         self._answers = False
         # However the reading ends (read up, closed, cut, dropped), the SDK ends the span; nothing else sees them all.
         self._end: Callable[..., None] = span.end
@@ -153,14 +155,14 @@ class _Reading:
                     self._answers = True
                     waited = (time.time_ns() - (self._span.start_time or 0)) / 1e9
                     self._span.set_attribute(semconv.RESPONSE_TIME_TO_FIRST_CONTENT, waited)
-                tell_chunk(self._span, kind, text)
+                tell_chunk(self._span, kind, text, self._capture)
 
     def end(self, error: BaseException | None = None, *, whole: bool = False) -> None:
         """The SDK ends the span."""
 
     def _record_and_end(self, end_time: int | None = None) -> None:
         with guarded("summarise an Anthropic stream"):
-            _record(self._span, self._reader.parts(), self._reader.stop_reason)
+            _record(self._span, self._reader.parts(), self._reader.stop_reason, self._capture)
             # A body that the caller reads as bytes tells the SDK nothing.
             known = self._span.attributes or {}
             told = answer_attributes(self._reader.message)

@@ -11,6 +11,7 @@ from opentelemetry.context import attach, create_key, detach, get_value, set_val
 from opentelemetry.trace import SpanKind, Status, StatusCode
 
 from quarterdeck import config, failures, live, semconv, termination
+from quarterdeck.capture import Capture
 from quarterdeck.guard import guarded
 from quarterdeck.prompt import remembered
 from quarterdeck.values import cut, to_json
@@ -77,18 +78,18 @@ def content_attributes(messages: Sequence[Mapping[str, Any]], system: Parts, too
     return {key: value for key, value in found.items() if value is not None}
 
 
-def output_messages(parts: Parts, reason: str | None) -> str | None:
-    """The answer as GenAI messages, as far as the capture policy allows."""
+def output_messages(parts: Parts, reason: str | None, capture: Capture) -> str | None:
+    """The answer as GenAI messages, as far as the capture policy of the call allows."""
     message: dict[str, Any] = {"role": "assistant", "parts": parts}
     if reason is not None:
         message["finish_reason"] = reason
-    return config.capture().messages([message]) if parts else None
+    return capture.messages([message]) if parts else None
 
 
-def tell_chunk(span: trace.Span, kind: str, text: str) -> None:
+def tell_chunk(span: trace.Span, kind: str, text: str, capture: Capture) -> None:
     """Send a streamed piece of a call to the live channel, if texts may leave the process."""
     channel = config.live()
-    if channel is not None and config.capture().full:
+    if channel is not None and capture.full:
         channel.chunk(span.get_span_context().span_id, kind, text)
 
 
@@ -114,6 +115,8 @@ class Call:
             **attributes,
         }
         known = _known(given)
+        # An answer may be read after the step that asked for it has ended, or inside another.
+        self.capture = config.capture()
         self._began = time.perf_counter()
         self._seen: set[str] = set()
         self._attempts = 0
@@ -157,7 +160,7 @@ class Call:
         """Note a streamed piece of content: ``text``, ``thinking`` or ``tool``."""
         if kind not in self._seen:
             self._note_first(kind)
-        tell_chunk(self.span, kind, text)
+        tell_chunk(self.span, kind, text, self.capture)
 
     def _note_first(self, kind: str) -> None:
         waited = time.perf_counter() - self._began

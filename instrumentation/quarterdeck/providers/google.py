@@ -11,11 +11,11 @@ from typing import Any, Final
 
 from google.genai import _api_client as api_client
 from google.genai import _extra_utils as extra_utils
-from google.genai import errors, models, types
+from google.genai import chats, errors, models, types
 
 from quarterdeck import semconv
 from quarterdeck.guard import guarded
-from quarterdeck.providers import google_tools
+from quarterdeck.providers import google_streams, google_tools
 from quarterdeck.providers.call import Call, Parts, content_attributes, current_call, output_messages
 from quarterdeck.providers.google_messages import (
     answer_attributes,
@@ -65,6 +65,8 @@ def _wrap_models(sync: Any, asynchronous: Any) -> None:
         found = _patches.wrap(owner, name, wrap) or _patches.wrap(owner, name.replace("_embed", "embed"), wrap)
         if not found:
             log.warning("this google-genai has no %s: such calls are not observed", name)
+    _patches.wrap(sync, "generate_content_stream", google_streams.wrap)
+    _patches.wrap(asynchronous, "generate_content_stream", google_streams.wrap_async)
 
 
 def _wrap_shared() -> None:
@@ -73,6 +75,8 @@ def _wrap_shared() -> None:
     sender = getattr(api_client, "BaseApiClient", None)  # versions without it retry nothing
     _patches.wrap(sender, "_request_once", _wrap_attempt)
     _patches.wrap(sender, "_async_request_once", _wrap_async_attempt)
+    _patches.wrap(chats.Chat, "send_message_stream", google_streams.wrap)
+    _patches.wrap(chats.AsyncChat, "send_message_stream", google_streams.wrap_async)
 
 
 def _wrap_attempt(original: Callable[..., Any]) -> Callable[..., Any]:
@@ -184,11 +188,11 @@ class _Generation(_Observed):
 
     def _result(self) -> dict[str, Any]:
         reasons = [self._reasons[index] for index in sorted(self._reasons)]
-        first = self._parts.get(0, [])
+        first, call = self._parts.get(0, []), self._call
         return {
             **self._facts,
             semconv.RESPONSE_FINISH_REASONS: reasons or None,
-            semconv.OUTPUT_MESSAGES: output_messages(first, self._reasons.get(0)),
+            semconv.OUTPUT_MESSAGES: call and output_messages(first, self._reasons.get(0), call.capture),
         }
 
 

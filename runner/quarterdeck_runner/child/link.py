@@ -12,7 +12,7 @@ import threading
 from typing import Any, Final
 
 from quarterdeck.context import Run
-from quarterdeck.control import Gate
+from quarterdeck.gate import Gate
 
 _LOOK_S: Final = 0.1
 _PR_SET_PDEATHSIG: Final = 1
@@ -50,7 +50,7 @@ class Link:
         """The run begins: commands that came before reach it now."""
         self._run, self._gate = run, gate
         for command in self._early:
-            gate.obey(command)
+            gate.obey(command, run)
 
     def changed(self) -> None:
         """The status of the run changed."""
@@ -70,10 +70,10 @@ class Link:
         with contextlib.suppress(OSError, ValueError):
             for text in self._reader:
                 command = json.loads(text)["command"]
-                if self._gate is None:
+                if self._gate is None or self._run is None:
                     self._early.append(command)
                 else:
-                    self._gate.obey(command)
+                    self._gate.obey(command, self._run)
         # The runner is gone. Its successor does this run again: not beside this one.
         os.killpg(0, signal.SIGKILL)
 
@@ -84,7 +84,8 @@ class Link:
                 self._look()
 
     def _look(self) -> None:
-        if self._run is not None:
+        if self._run is not None and self._gate is not None:
+            self._gate.look_elsewhere(self._run)
             now = (self._run.status, self._run.current_step)
             if now != self._told:
                 self._told = now
