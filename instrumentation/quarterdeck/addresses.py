@@ -97,11 +97,6 @@ def check_installed(url: str) -> None:
         raise ValueError(f"{shown(url)}: {INSTALL}")
 
 
-def bearer(token: str) -> dict[str, str]:
-    """Headers that carry a token; none without one."""
-    return {"authorization": f"Bearer {token}"} if token else {}
-
-
 def runner_to_obey(url: str | None, control: bool | None) -> str | None:
     """The runner's address as ``init`` goes on with it: as given, a default where control is wished for, or ``""``.
 

@@ -9,10 +9,10 @@ import urllib.request
 from datetime import UTC, datetime
 from typing import Any, Final, Protocol
 
-from quarterdeck.addresses import bearer
 from quarterdeck.context import Run
 from quarterdeck.gate import Gate
 from quarterdeck.guard import guarded
+from quarterdeck.otlp_target import bearer
 
 log: Final = logging.getLogger("quarterdeck")
 

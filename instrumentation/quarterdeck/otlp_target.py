@@ -10,7 +10,6 @@ from urllib.parse import parse_qsl, urlsplit
 from opentelemetry.util.re import parse_env_headers
 
 from quarterdeck import otel_variables
-from quarterdeck.addresses import bearer
 
 log: Final = logging.getLogger("quarterdeck")
 
@@ -153,3 +152,8 @@ def _compression(signal: Signal) -> str:
         return said
     log.warning("OTEL_EXPORTER_OTLP_COMPRESSION is %r, not one of %s: gzip is used", said, ", ".join(_COMPRESSIONS))
     return "gzip"
+
+
+def bearer(token: str) -> dict[str, str]:
+    """Headers that carry a token; none without one."""
+    return {"authorization": f"Bearer {token}"} if token else {}

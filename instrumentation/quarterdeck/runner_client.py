@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final, Literal, cast
 from urllib.parse import quote, urlencode, urlsplit
 
-from quarterdeck.addresses import bearer
+from quarterdeck.otlp_target import bearer
 from quarterdeck.runner_types import (
     KeyProfile,
     KeyVerdict,

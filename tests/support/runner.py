@@ -16,7 +16,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 import quarterdeck as qd
-from quarterdeck.addresses import bearer
+from quarterdeck.otlp_target import bearer
 from quarterdeck_runner.validate import Validated, validate
 
 PATIENCE = 60.0

@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from quarterdeck.addresses import bearer
+from quarterdeck.otlp_target import bearer
 
 log = logging.getLogger("quarterdeck.demo")
 
