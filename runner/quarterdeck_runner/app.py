@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from quarterdeck import config
 from quarterdeck.serving import is_loopback
 from quarterdeck.tokens import Tokens
-from quarterdeck_runner import openapi, problems
+from quarterdeck_runner import openapi, prices, problems
 from quarterdeck_runner.audit import Audit
 from quarterdeck_runner.batches import Batches
 from quarterdeck_runner.catalogue import Catalogue
@@ -95,7 +95,8 @@ async def _working(settings: Settings) -> AsyncIterator[Parts]:
     store = open_store(settings.key_store, settings.data_dir, os.environ)
     keys = await asyncio.to_thread(Keys, os.environ, store, Egress(settings.provider_urls))
     url = settings.database_url
-    with contextlib.closing(Ledger(url, Prices(settings.prices))) as ledger:
+    prices.use(Prices(settings.prices))
+    with contextlib.closing(Ledger(url, prices.current())) as ledger:
         providers = Providers(keys, ledger)
         engine = Engine(
             url,

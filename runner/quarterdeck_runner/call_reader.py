@@ -3,10 +3,9 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from quarterdeck_runner import models
+from quarterdeck_runner import models, prices
 from quarterdeck_runner.diagnostics import nearest
 from quarterdeck_runner.fields import Fields, shown
-from quarterdeck_runner.prices import Prices
 from quarterdeck_runner.prompt_reader import read_prompt
 from quarterdeck_runner.reading import DAY_S, Reading, read_timeout
 from quarterdeck_runner.schemas import SchemaError, check_schema
@@ -134,7 +133,7 @@ class CallReader:
             self._report.error(node.position, message)
         elif chosen.warning:
             self._report.warning(node.position, chosen.warning)
-        elif not Prices().known("gemini" if gemini else "claude", chosen.name):
+        elif not prices.current().known("gemini" if gemini else "claude", chosen.name):
             known = models.names("gemini" if gemini else "claude")
             message = (
                 f"the model '{node.value}' has no known price: its cost stays unknown"

@@ -1,5 +1,6 @@
 """What calls cost in USD: by ``genai-prices``, or the user's own prices; the collector counts alike."""
 
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Final
@@ -86,3 +87,26 @@ def _package_id(provider: Provider, name: str) -> str:
         return str(get_snapshot().find_provider_model(name, None, _NAMES[provider][0], None)[1].id).lower()
     except LookupError:
         return name
+
+
+_current: list[Prices] = [Prices()]
+
+
+def use(prices: Prices) -> None:
+    """Make these the prices of the process: what steps cost, limits and the validator go by them."""
+    _current[:] = [prices]
+
+
+def use_those_of(environ: Mapping[str, str]) -> None:
+    """Make those that ``QUARTERDECK_PRICES`` names the prices of the process, if it names some.
+
+    Raises:
+        PriceFileError: the file cannot be used.
+    """
+    if path := environ.get("QUARTERDECK_PRICES", "").strip():
+        use(Prices(Path(path)))
+
+
+def current() -> Prices:
+    """The prices of the process; those of the package until others are chosen."""
+    return _current[0]

@@ -8,13 +8,12 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from quarterdeck_runner import answers
+from quarterdeck_runner import answers, prices
 from quarterdeck_runner.compose import Folders, PromptError, compose, rendered
 from quarterdeck_runner.extraction import extracted
 from quarterdeck_runner.file_operations import operate
 from quarterdeck_runner.files import write_output
 from quarterdeck_runner.models import Provider
-from quarterdeck_runner.prices import Prices
 from quarterdeck_runner.providers import Answer, ModelCall, Models, explain
 from quarterdeck_runner.scope import Record, Scope, parsed_json
 from quarterdeck_runner.spec import Call, Extraction, FileOperation, Session, Step, Task, Transform
@@ -308,9 +307,10 @@ def record_of(answer: Answer, question: ModelCall, call: Call) -> Record:
 def _cost(answer: Answer, question: ModelCall) -> float | None:
     usage = answer.usage
     output = usage.get("output_tokens", 0) + usage.get("thinking_tokens", 0)
-    prices = Prices()
     for model in dict.fromkeys((answer.model, question.model)):
-        cost = prices.cost(question.provider, model, input_tokens=usage.get("input_tokens", 0), output_tokens=output)
+        cost = prices.current().cost(
+            question.provider, model, input_tokens=usage.get("input_tokens", 0), output_tokens=output
+        )
         if cost is not None:
             return cost
     return None

@@ -11,6 +11,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from quarterdeck_runner import prices
+from quarterdeck_runner.prices import Prices
 from quarterdeck_runner.terminal.run import main as run
 from quarterdeck_runner.terminal.validate import main as validate
 from support.deck import free_ports
@@ -268,3 +270,24 @@ workflow:
     said = capsys.readouterr()
     assert said.out == "kept\n"
     assert "fell back to use_cached_response" in said.err
+
+
+def test_the_users_own_prices_hold_in_the_terminal_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(prices, "_current", [Prices()])
+    file, own = tmp_path / "own.yaml", tmp_path / "prices.toml"
+    file.write_text(
+        "workflow:\n  name: own\n  steps:\n"
+        "    - {name: a, type: claude, claude_options: {model: claude-own-1}, prompt: hi}\n"
+    )
+    own.write_text('[[price]]\nprovider = "anthropic"\nmodel = "claude-own-1"\ninput = 1.0\noutput = 2.0\n')
+    assert validate([str(file)]) == 0
+    assert "is not known, nor its price" in capsys.readouterr().out
+    monkeypatch.setenv("QUARTERDECK_PRICES", str(own))
+    assert validate([str(file)]) == 0
+    assert capsys.readouterr().out == ""
+    own.write_text("nonsense")
+    with pytest.raises(SystemExit, match="2"):
+        validate([str(file)])
+    assert str(own) in capsys.readouterr().err

@@ -19,7 +19,9 @@ from pydantic import ValidationError
 import quarterdeck as qd
 from quarterdeck import config
 from quarterdeck.execution import new_run_id
+from quarterdeck.price_file import PriceFileError
 from quarterdeck.serving import InUseError, sole_owner, wrong_settings
+from quarterdeck_runner import prices
 from quarterdeck_runner.egress import Egress
 from quarterdeck_runner.files import FileError, read_pipeline
 from quarterdeck_runner.key_stores import KeyStoreError, open_store
@@ -73,7 +75,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     chosen = _parser().parse_intermixed_args(argv)
     try:
         return _main(chosen)
-    except (UsageError, ArgumentsError, CheckpointError, FileError, KeyStoreError) as error:
+    except (UsageError, ArgumentsError, CheckpointError, FileError, KeyStoreError, PriceFileError) as error:
         _say(f"quarterdeck run: {error}")
         return USAGE
     except ValidationError as error:
@@ -88,6 +90,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _main(chosen: argparse.Namespace) -> int:
+    prices.use_those_of(os.environ)
     file = Path(chosen.file)
     source = read_pipeline(file)
     found = validate(source, file, shown_as=str(file))

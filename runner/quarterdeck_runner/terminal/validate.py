@@ -1,12 +1,15 @@
 """``quarterdeck validate``: every problem of pipeline files, for people, editors and CI."""
 
 import argparse
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Final
 
+from quarterdeck.price_file import PriceFileError
+from quarterdeck_runner import prices
 from quarterdeck_runner.diagnostics import START, Diagnostic
 from quarterdeck_runner.files import FileError, read_pipeline
 from quarterdeck_runner.validate import validate
@@ -41,6 +44,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     if not chosen.files:
         parser.error("name a pipeline file, or a folder with some")
+    try:
+        prices.use_those_of(os.environ)
+    except PriceFileError as error:
+        parser.error(str(error))
     errors = warnings = count = 0
     for path in _paths(chosen.files):
         count += 1
