@@ -9,6 +9,8 @@ from itertools import count
 from pathlib import Path
 from typing import Final
 
+from quarterdeck import files
+
 SUFFIX: Final = ".otlp"
 _CONTINUES: Final = 0x80
 _SERIAL: Final = count()
@@ -127,7 +129,7 @@ class OpenSegment:
         self._descriptor = os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND, 0o600)
         try:
             if sync:
-                _sync_folder(folder)
+                files.sync_folder(folder)
         except OSError:
             self.seal()
             raise
@@ -197,11 +199,3 @@ def _write_all(descriptor: int, parts: Sequence[bytes]) -> int:
 def sync_data(descriptor: int) -> None:
     """Flush a file's data to the disk (macOS has no fdatasync)."""
     getattr(os, "fdatasync", os.fsync)(descriptor)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -18,6 +18,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from quarterdeck import files
+
 if sys.platform != "win32":
     import fcntl
 
@@ -164,7 +166,7 @@ class DiskBuffer:
             if self._lock is None:
                 raise OSError(errno.ENOLCK, "files cannot be locked", str(unready))
             self._own = unready.rename(self.folder / name)
-            _sync_folder(self.folder)
+            files.sync_folder(self.folder)
         return self._own
 
     def oldest(self) -> Request | None:
@@ -300,12 +302,4 @@ def _write(path: Path, body: bytes) -> None:
         with contextlib.suppress(OSError):
             unfinished.unlink()
         raise
-    _sync_folder(path.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    files.sync_folder(path.parent)

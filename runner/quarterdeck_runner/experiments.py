@@ -5,6 +5,7 @@ experiment is a batch, with all that batches have.
 """
 
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, median
@@ -19,6 +20,8 @@ from quarterdeck_runner.stats import Interval, interval
 
 METRICS: Final = ("score", "cost_usd", "latency_seconds", "input_tokens", "output_tokens")
 ANSWER: Final = "answer"
+_BREAKS: Final = re.compile("[\x85\u2028\u2029\ufeff]")
+"""What YAML takes for a line break, or for its own mark, unless it is escaped."""
 
 _VERDICT: Final = """
 Judge the answer below. {question}
@@ -117,7 +120,10 @@ def source_of(
         parts = {"answer": "{{ steps.answer.text }}", "verdict": "{{ steps.judge.text }}"}
         steps.append({"name": "result", "type": "echo", "value": parts})
     workflow = {"name": name, "inputs": {each: {"type": kind} for each, kind in inputs.items()}, "steps": steps}
-    return yaml.safe_dump({"workflow": workflow}, allow_unicode=True, sort_keys=False, width=1000)
+    plain = yaml.safe_dump({"workflow": workflow}, allow_unicode=True, sort_keys=False, width=1000)
+    if _BREAKS.search(plain) is None:
+        return plain
+    return yaml.safe_dump({"workflow": workflow}, allow_unicode=False, sort_keys=False, width=1000)
 
 
 def _ask(name: str, model: str, prompt: Any, system: str = "", max_output_tokens: int | None = None) -> dict[str, Any]:

@@ -25,6 +25,7 @@ EVENT_NAMES: Final = {
     stream_name(value): value
     for name, value in vars(semconv).items()
     if name.startswith("EVENT_") and value.startswith(_PREFIX)
+    if value != semconv.EVENT_CONTROL  # an ordinary log record, kept as long as those
 }
 """Every live event that our SDK sends or the collector makes: name on the stream to name of the event."""
 

@@ -156,8 +156,8 @@ class _Deck:
             Service("ui", "quarterdeck_ui", [], f"http://{host}:{ui}/_stcore/health", reader),
             Service("runner", "quarterdeck_runner", [], f"http://{host}:{runner}/readyz", door),
         ]
-        port = environment.get("QUARTERDECK_STAND_IN_PORT")
-        if port:
+        if self.options.demo and missing_keys():
+            port = environment["QUARTERDECK_STAND_IN_PORT"]
             url = f"http://127.0.0.1:{port}"
             module = "quarterdeck_runner.demo.provider"
             services.append(Service("provider-stand-in", module, ["--port", port], f"{url}/healthz"))

@@ -4,13 +4,13 @@ import base64
 import hashlib
 import hmac
 import json
-import os
 import secrets
-import tempfile
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
+
+from quarterdeck import files
 
 SHORTEST_PASSWORD: Final = 10
 
@@ -117,12 +117,7 @@ class PasswordFile:
         text = "".join(json.dumps(asdict(entry), ensure_ascii=False) + "\n" for entry in entries.values())
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            descriptor, name = tempfile.mkstemp(dir=self.path.parent, prefix=f"{self.path.name}.")
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(name).replace(self.path)
+            files.replace(self.path, text.encode())
         except OSError as error:
             raise PeopleError(f"{self.path} cannot be written: {error.strerror}") from error
 
