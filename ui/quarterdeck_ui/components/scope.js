@@ -39,7 +39,7 @@ export function scopeWish({ range, filter, paused }) {
 
 // Whether a run is meant; its environment or service may not be known yet.
 export function fits({ range, filter }, run, now) {
-  const [from, to] = bounds(range, now);
+  const [from = null, to = null] = bounds(range, now);
   if (from !== null && (run.ended ?? now) < from) return false;
   if (to !== null && run.started > to) return false;
   return (!filter.environment || !run.environment || run.environment === filter.environment) && (!filter.service || !run.service || run.service === filter.service);

@@ -21,6 +21,7 @@ export const state = {
   offers: new Map(), // run -> what the runner would do with it though it is over
   runs: new Map(),
   order: [],
+  dropped: [], // runs that the last message took away: older than the newest hundred
   listed: [], // the part of the order that range and filter leave
   chosen: "", // the run that the reader asked for; empty: follow the newest
   run: "", // the run on screen
@@ -159,7 +160,8 @@ const take = {
     for (const run of m.changed) state.runs.set(run.id, run);
     if (m.order) {
       const wanted = new Set(m.order);
-      for (const id of state.runs.keys()) if (!wanted.has(id)) state.runs.delete(id);
+      state.dropped = [...state.runs.values()].filter((run) => !wanted.has(run.id));
+      for (const run of state.dropped) state.runs.delete(run.id);
       state.order = m.order;
     }
     relist();
