@@ -83,8 +83,9 @@ def search_runs(store: Store, wanted: RunSearch, behind: Place, since_ns: int, l
         StoreError: ClickHouse is away.
     """
     (until, after), width = behind, _HOUR_NS
-    end = max(since_ns, oldest_run(store), _DAY_NS)  # rows are also looked for on the day before
-    while limit > 0 and until >= end:
+    oldest = oldest_run(store)
+    end = max(since_ns, oldest, _DAY_NS)  # rows are also looked for on the day before
+    while oldest and limit > 0 and until >= end:
         since, began = max(end, min(until, time.time_ns()) - width), time.monotonic()
         hits = store.ask("history", since=since, until=until, after=after, limit=limit, **wanted.parameters())
         rows = [row for row in runs_by_id(store, [hit["RunId"] for hit in hits], since) if row.start_ns >= since]
