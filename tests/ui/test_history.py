@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -79,9 +80,9 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
 
 
 def search(
-    store: Store, behind: tuple[int, str] = EVER, since_ns: int = 0, limit: int = 100, **wanted: object
+    store: Store, behind: tuple[int, str] = EVER, since_ns: int = 0, limit: int = 100, **wanted: Any
 ) -> list[RunRow]:
-    looks = queries.search_runs(store, replace(RunSearch(), **wanted), behind, since_ns, limit)  # type: ignore[arg-type]
+    looks = queries.search_runs(store, replace(RunSearch(), **wanted), behind, since_ns, limit)
     return [row for found in looks for row in found.rows]
 
 
@@ -110,7 +111,7 @@ def numbers(rows: list[RunRow]) -> list[int]:
         ({"service": "batch", "words": ("price",)}, [6]),
     ],
 )  # fmt: skip
-def test_a_search_finds_the_runs_that_fit(store: Store, wanted: dict[str, object], found: list[int]) -> None:
+def test_a_search_finds_the_runs_that_fit(store: Store, wanted: dict[str, Any], found: list[int]) -> None:
     assert numbers(search(store, **wanted)) == found
 
 

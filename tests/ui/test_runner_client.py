@@ -116,7 +116,7 @@ async def test_what_the_runner_would_do_with_a_run_that_failed_is_asked_once_it_
 
 
 def test_a_retry_shows_the_new_run(runner: RunnerClient, asked: list[Any]) -> None:
-    services.use(services.Services(Settings(), runner))
+    services.use(services.Services(SETTINGS, runner, Access(SETTINGS)))
     app = AppTest.from_function(retrying, default_timeout=30).run()
     assert not app.exception
     assert (asked, app.session_state["select"]) == (["retry"], "r1")

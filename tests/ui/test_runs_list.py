@@ -31,7 +31,7 @@ def announced(count: int) -> bytes:
         record = {"event_name": s.EVENT_PIPELINE_STARTED, "time_unix_nano": now, "attributes": begun}
         records.append(record | {"trace_id": otlp.new_trace_id(), "span_id": b"rootroot"})
     resource = {"service.name": "fleet"}
-    return otlp.logs(*records, scope=s.LIVE_SCOPE, resource=resource).SerializeToString()
+    return bytes(otlp.logs(*records, scope=s.LIVE_SCOPE, resource=resource).SerializeToString())
 
 
 def finished(count: int) -> bytes:
@@ -49,9 +49,8 @@ def finished(count: int) -> bytes:
         span = {"trace_id": otlp.new_trace_id(), "name": "invoke_workflow archive", "attributes": told, **error}
         end = begin + (number + 1) * 10**9
         spans.append(span | {"start_time_unix_nano": begin, "end_time_unix_nano": end})
-    return otlp.traces(
-        *spans, resource={"service.name": "archive", "deployment.environment.name": "prod"}
-    ).SerializeToString()
+    resource = {"service.name": "archive", "deployment.environment.name": "prod"}
+    return bytes(otlp.traces(*spans, resource=resource).SerializeToString())
 
 
 @pytest.fixture(scope="module")
