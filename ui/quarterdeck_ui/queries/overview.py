@@ -40,7 +40,7 @@ def today(store: Store) -> dict[Place, Today]:
 
 
 def places(store: Store) -> tuple[Place, ...]:
-    """Environments and services of the last week."""
+    """Environments and services of the last days."""
     return tuple((row["Environment"], row["Service"]) for row in store.ask("places"))
 
 
