@@ -162,6 +162,9 @@ def test_the_history_finds_runs_that_are_not_in_the_list(
         expect(page).to_have_url(f"{deck.url}/?history=1&q=article+209")
 
         page.locator("[data-search=text]").fill("")
+        page.locator("[data-search-status=paused]").click()  # of these nothing is stored yet
+        expect(tally(page)).to_have_text(str(OPEN_RUNS))
+        page.locator("[data-search-status=paused]").click()
         page.locator("[data-search-status=failed]").click()
         expect(tally(page)).to_have_text("30")
         page.locator("[data-search=seconds_from]").fill("251")

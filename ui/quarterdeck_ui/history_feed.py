@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 from quarterdeck_ui import runs_view
@@ -12,7 +11,7 @@ from quarterdeck_ui.hub import Hub
 from quarterdeck_ui.queries import Found, RunSearch, Store, StoreError, search_runs
 from quarterdeck_ui.queries.history import Place
 from quarterdeck_ui.runs_view import RunView
-from quarterdeck_ui.scope import Scope, number, scope_of
+from quarterdeck_ui.scope import Scope, mapping, number, scope_of
 
 PAGE: Final = 60
 """Runs that a screen gets at once."""
@@ -26,22 +25,19 @@ Message = dict[str, Any]
 Send = Callable[[Message], Awaitable[None]]
 
 
-@dataclass
 class HistoryDesk:
-    """What one screen has asked; a new question ends the one before.
+    """What one screen asks of the history; a new question ends the one before.
 
     Args:
         hub: Shared state.
         store: ClickHouse.
         send: Tells the screen.
+        shown: Collects the runs that the screen gets from here.
     """
 
-    hub: Hub
-    store: Store
-    send: Send
-    shown: set[str] = field(default_factory=set)
-    """Runs that the screen got from here."""
-    _task: "asyncio.Task[None] | None" = None
+    def __init__(self, hub: Hub, store: Store, send: Send, shown: set[str]) -> None:
+        self._hub, self._store, self._send, self._shown = hub, store, send, shown
+        self._task: asyncio.Task[None] | None = None
 
     def ask(self, said: Mapping[str, Any]) -> None:
         """Begin to answer a question: a ``search`` within a scope, ``before`` a place in the order of all runs."""
@@ -54,36 +50,36 @@ class HistoryDesk:
             self._task.cancel()
 
     async def _answer(self, said: Mapping[str, Any]) -> None:
-        scope, asked = scope_of(said), _mapping(said.get("search"))
+        scope, asked = scope_of(said), mapping(said.get("search"))
         since_ns, until_ns = scope.bounds(time.time_ns())
         behind = self._behind(said, until_ns or time.time_ns() + _AHEAD_NS)
         statuses = _statuses(asked)
         head: Message = {"type": "history", "number": said.get("number")}
-        looks = search_runs(self.store, run_search(asked, scope), behind, since_ns, PAGE)
+        looks = search_runs(self._store, run_search(asked, scope), behind, since_ns, PAGE)
         with contextlib.suppress(RuntimeError):  # the screen left
             try:
                 while (found := await asyncio.to_thread(next, looks, None)) is not None:
                     fresh = [run for run in self._views(found) if not statuses or run.status in statuses]
-                    self.shown |= {run.id for run in fresh}
-                    self.hub.offers_wanted |= {run.id for run in fresh if run.status in {"failed", "cancelled"}}
-                    await self.send(head | _told(fresh, found))
+                    self._shown |= {run.id for run in fresh}
+                    self._hub.offers_wanted |= {run.id for run in fresh if run.status in {"failed", "cancelled"}}
+                    await self._send(head | _told(fresh, found))
             except StoreError as error:
-                await self.send(head | {"done": True, "problem": str(error)})
+                await self._send(head | {"done": True, "problem": str(error)})
                 return
-            await self.send(head | {"done": True, "problem": ""})
+            await self._send(head | {"done": True, "problem": ""})
 
     def _behind(self, said: Mapping[str, Any], until_ns: int) -> Place:
         before = said.get("before")
         with contextlib.suppress(TypeError, ValueError):
             time_ns, run_id = before  # type: ignore[misc]  # a browser may say anything
             return min(int(time_ns), until_ns), str(run_id)[:_LONGEST]
-        rows = self.hub.snapshot.rows
+        rows = self._hub.snapshot.rows
         if said.get("older") and rows:
             return min(rows[-1].start_ns, until_ns), rows[-1].id
         return until_ns, ""
 
     def _views(self, found: Found) -> Iterator[RunView]:
-        now = self.hub.snapshot
+        now = self._hub.snapshot
         for row in found.rows:
             known = now.by_id.get(row.id)
             yield known or runs_view.view(
@@ -130,7 +126,3 @@ def _told(runs: list[RunView], found: Found) -> Message:
         "next": place,
         "done": False,
     }
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}

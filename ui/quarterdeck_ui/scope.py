@@ -44,7 +44,7 @@ class Scope:
 
 def scope_of(said: Mapping[str, Any]) -> Scope:
     """Read a scope from what a browser says (``range`` and ``filter``); what makes no sense limits nothing."""
-    span, wanted = _mapping(said.get("range")), _mapping(said.get("filter"))
+    span, wanted = mapping(said.get("range")), mapping(said.get("filter"))
     return Scope(
         seconds=min(number(span.get("seconds")) or 0.0, _LONGEST_RANGE_S),
         since_ms=number(span.get("from")) or 0.0,
@@ -61,5 +61,6 @@ def number(value: Any) -> float | None:
     return float(min(value, 9e12))
 
 
-def _mapping(value: Any) -> Mapping[str, Any]:
+def mapping(value: Any) -> Mapping[str, Any]:
+    """What a browser said, if it is an object; else an empty one."""
     return value if isinstance(value, dict) else {}

@@ -21,7 +21,7 @@ export function writeSearch(query, on_, search) {
   if (on_) for (const status of search.statuses) query.append("status", status);
 }
 
-// told() is called after every change.
+// told() is called after every change, with true when a new search begins.
 export function historyStore(told) {
   const query = new URLSearchParams(window.location.search);
   const mine = { on: query.get("history") === "1", search: readSearch(query), runs: new Map(), next: null, loading: false, asked: false, end: false, backTo: null, problem: "" };
@@ -34,7 +34,7 @@ export function historyStore(told) {
     const [from, to] = bounds(state.range, now());
     const wish = scopeWish(state);
     say({ type: "history", number, search: mine.on ? mine.search : {}, range: { from, to }, filter: wish.filter, before: mine.next, older: first && !mine.on });
-    told();
+    told(first && mine.on);
   }
 
   receive("history", (m) => {
@@ -50,7 +50,7 @@ export function historyStore(told) {
     mine.runs.clear();
     Object.assign(mine, { next: null, loading: false, asked: false, end: false, backTo: null, problem: "" });
     if (mine.on) ask(true);
-    else told();
+    else told(true);
   }
 
   function write() {

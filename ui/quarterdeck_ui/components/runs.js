@@ -4,7 +4,7 @@ import { OPEN, moment } from "./format.js";
 import { historyBar } from "./history_bar.js";
 import { historyStore } from "./history_store.js";
 import { actionsOf, runRow, tick, updateRow } from "./run_row.js";
-import { matches, readSort, rows, turned, writeSort } from "./runs_order.js";
+import { found, matches, readSort, rows, turned, writeSort } from "./runs_order.js";
 import { LATEST } from "./scope.js";
 import { now, on, rescope, select, state } from "./store.js";
 import { virtualList } from "./virtual.js";
@@ -15,7 +15,7 @@ const END = 40;
 const TICK_MS = 200;
 
 export function runs(panel, actions) {
-  const history = historyStore(() => draw());
+  const history = historyStore((fresh) => { if (fresh) list.scrollTop = 0; draw(); });
   const bar = historyBar(history);
   const filter = el("input", { type: "search", class: "filter", placeholder: "Filter runs", "aria-label": "Filter runs", title: "Filter runs (Ctrl+F)", "data-qd": "filter", spellcheck: "false", autocomplete: "off" });
   const filterbox = el("label", { class: "searchbox" }, icon("search", 12), filter);
@@ -46,6 +46,7 @@ export function runs(panel, actions) {
     drawn: (atEnd) => { if (atEnd && shown.length && !filter.value) queueMicrotask(older); },
   });
 
+  const narrowed = () => Boolean(state.range.name || state.filter.environment || state.filter.service);
   const older = () => { if (state.loaded && state.connected) history.more(); };
 
   function toHistory(yes, words) {
@@ -64,22 +65,22 @@ export function runs(panel, actions) {
 
   // Runs on screen: what the server keeps fresh wins over what was found in the history.
   function members() {
-    const found = [...history.state.runs.values()].map((run) => state.runs.get(run.id) ?? run);
-    if (history.state.on) return found;
+    const stored = [...history.state.runs.values()].map((run) => state.runs.get(run.id) ?? run);
     const listed = state.listed.map((id) => state.runs.get(id));
-    const known = new Set(state.listed);
-    return [...listed, ...found.filter((run) => !known.has(run.id) && !state.runs.has(run.id))];
+    if (!history.state.on) return [...listed, ...stored.filter((run) => !state.runs.has(run.id))];
+    const open = listed.filter((run) => OPEN.has(run.status) && !history.state.runs.has(run.id) && found(run, history.state.search, now()));
+    return [...open, ...stored];
   }
 
   function end(node) {
-    const { on: searching, loading, end: over, backTo, problem, runs: found } = history.state;
+    const { on: searching, loading, end: over, backTo, problem, runs: known } = history.state;
     const words = filter.value.trim();
-    const kind = problem ? "problem" : loading ? `loading ${backTo} ${found.size}` : words && !searching ? `words ${words}` : over ? "over" : "more";
+    const kind = problem ? "problem" : loading ? `loading ${backTo} ${known.size}` : words && !searching ? `words ${words}` : over ? "over" : "more";
     if (node.dataset.kind === kind) return;
     node.dataset.kind = kind;
     const back = backTo ? ` back to ${moment(backTo, now())}` : "";
     if (problem) node.replaceChildren(`Older runs cannot be read: ${problem}. `, el("button", { type: "button", class: "link", onclick: () => history.again() }, "Try again"));
-    else if (loading) node.replaceChildren(searching ? `Searching${back}, ${found.size} found so far …` : `Reading older runs${back} …`);
+    else if (loading) node.replaceChildren(searching ? `Searching${back}, ${known.size} found so far …` : `Reading older runs${back} …`);
     else if (words && !searching) node.replaceChildren(el("button", { type: "button", class: "link", "data-qd": "search-history", onclick: () => toHistory(true, words) }, `Search all runs for “${words}”`));
     else node.replaceChildren(over ? "No older runs" : "");
   }
@@ -100,7 +101,7 @@ export function runs(panel, actions) {
     empty.hidden = Boolean(shown.length);
     view.show(shown);
     if (!shown.length) {
-      if (!history.state.on && state.loaded && (state.range.name || state.filter.environment || state.filter.service)) queueMicrotask(older);
+      if (history.state.on || narrowed()) queueMicrotask(older);
       blank(empty, emptiness(words), { ...actions, toHistory, words: filter.value.trim(), history });
     }
     const at = state.run !== reached ? view.index(state.run) : -1;
@@ -111,12 +112,12 @@ export function runs(panel, actions) {
   }
 
   function emptiness(words) {
-    const { on: searching, loading, problem, asked } = history.state;
+    const { on: searching, loading, problem, end: over, backTo } = history.state;
     if (problem) return `problem ${problem}`;
-    if (!state.loaded || (loading && (searching || asked))) return searching ? `searching ${history.state.backTo}` : "loading";
-    if (searching) return "nothing";
+    if (searching) return over ? "nothing" : `searching ${backTo}`;
+    if (!state.loaded || loading) return "loading";
     if (words.length) return `filtered ${words.join(" ")}`;
-    return state.range.name || state.filter.environment || state.filter.service ? "scope" : "none";
+    return narrowed() ? "scope" : "none";
   }
 
   list.addEventListener("keydown", (event) => {

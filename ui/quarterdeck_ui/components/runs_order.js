@@ -39,6 +39,18 @@ export function matches(run, words) {
   return words.every((word) => told.includes(word));
 }
 
+// Whether a run fits a search in the history: open runs may not be stored yet, so the page looks at them itself.
+export function found(run, search, now) {
+  const within = (value, from, to) => (from === null || value >= from) && (to === null || value <= to);
+  const part = (text, wanted) => text.toLowerCase().includes(wanted.trim().toLowerCase());
+  return (!search.statuses.length || search.statuses.includes(run.status))
+    && matches(run, search.text.toLowerCase().split(/\s+/).filter(Boolean))
+    && part(run.name, search.pipeline)
+    && (!search.model || run.models.some((model) => part(model, search.model)))
+    && within(run.cost ?? 0, search.cost_from, search.cost_to)
+    && within(((run.ended ?? now) - run.started) / 1000, search.seconds_from, search.seconds_to);
+}
+
 // Rows of the list: open runs, then the others, each under its heading; then a line about what is older.
 export function rows(runs, { sort, now, headings }) {
   const open = runs.filter((run) => OPEN.has(run.status));
