@@ -29,10 +29,10 @@ def test_what_makes_no_sense_limits_nothing(nonsense: dict[str, object]) -> None
     assert scope_of(nonsense) == Scope()
 
 
-def test_an_unknown_place_is_not_hidden() -> None:
+def test_a_place_that_is_not_known_yet_is_not_hidden() -> None:
     scope = scope_of({"filter": {"environment": "prod", "service": "web"}})
-    places = [("prod", "web"), ("", "web"), ("", ""), ("test", "web"), ("prod", "batch")]
-    assert [scope.fits(*place) for place in places] == [True, True, True, False, False]
+    places = [("prod", "web"), (None, "web"), (None, None), ("", "web"), ("test", "web"), ("prod", "batch")]
+    assert [scope.fits(*place) for place in places] == [True, True, True, False, False, False]
 
 
 def test_a_search_is_read_word_by_word_and_bound_by_bound() -> None:

@@ -101,7 +101,7 @@ async def test_a_paused_screen_is_told_what_it_has_not_seen_and_no_changes() -> 
 async def test_totals_of_today_are_those_of_the_screens_environment_and_service() -> None:
     hub = Hub()
     viewer = Viewer(hub, never)
-    today = {("prod", "web"): Today(10, 1.0, 2, 1), ("prod", "batch"): Today(5, 0.5, 1, 0), ("test", "web"): Today(1)}
+    today = {("prod", "web"): Today(10, 1.0, 2, 1), ("prod", "batch"): Today(5, 0.5, 1, 0), ("", "web"): Today(1)}
     hub.publish(lambda now: replace(now, today=today))
     told = []
     for scope in (Scope(), Scope(environment="prod"), Scope(environment="prod", service="batch"), Scope(service="x")):

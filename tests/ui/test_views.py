@@ -95,7 +95,10 @@ def test_a_run_that_is_not_stored_yet_has_the_environment_of_its_service_where_t
     live = {key: replace(LIVE, id=key, service=key) for key in ("web", "batch")}
     places = [("prod", "web"), ("prod", "batch"), ("test", "batch")]
     runs = runs_view.build((), live, {}, NOW, places=places)
-    assert {run.id: (run.environment, run.service) for run in runs} == {"web": ("prod", "web"), "batch": ("", "batch")}
+    assert {run.id: (run.environment, run.service) for run in runs} == {
+        "web": ("prod", "web"),
+        "batch": (None, "batch"),
+    }
 
 
 def test_an_unknown_price_is_never_zero() -> None:

@@ -54,8 +54,9 @@ class RunView:
     kind: str
     actions: tuple[str, ...]
     trace_id: str
-    environment: str = ""
-    service: str = ""
+    environment: str | None = None
+    """None while it is not known."""
+    service: str | None = None
     flight: int = 0
     """Tokens that are not stored yet; those of calls in flight are estimated."""
     usual_ms: float | None = None
@@ -135,7 +136,7 @@ def view(
     unpriced = row.unpriced if row else 0
     priced = bool(row) and (row is not None and row.calls > unpriced)
     known = usual.get(str(name), Usual())
-    service = (row and row.service) or (live and live.service) or ""
+    service = row.service if row else (live and live.service) or None
     return RunView(
         id=row.id if row else live.id if live else str(told["id"]),
         name=str(name),
@@ -157,7 +158,7 @@ def view(
         kind=str(told.get("kind") or ""),
         actions=tuple(told.get("actions") or ()),
         trace_id=(row and row.trace_id) or (live and live.trace_id) or str(told.get("trace_id") or ""),
-        environment=(row and row.environment) or (homes or {}).get(service, ""),
+        environment=row.environment if row else (homes or {}).get(service or ""),
         service=service,
         flight=_flight(row, live, tokens_in + tokens_out),
         usual_ms=known.ms if status in OPEN else None,

@@ -34,12 +34,12 @@ class Scope:
             return now_ns - int(self.seconds * 1e9), 0
         return int(self.since_ms * _NS_PER_MS), int(self.until_ms * _NS_PER_MS)
 
-    def fits(self, environment: str, service: str) -> bool:
-        """Whether something of this environment and service is meant; what is not known yet fits."""
-        return self.environment in {"", environment or self.environment} and self.service in {
-            "",
-            service or self.service,
-        }
+    def fits(self, environment: str | None, service: str | None) -> bool:
+        """Whether something of this environment and service is meant; what is not known (None) fits."""
+        return all(
+            not wanted or known in {None, wanted}
+            for wanted, known in ((self.environment, environment), (self.service, service))
+        )
 
 
 def scope_of(said: Mapping[str, Any]) -> Scope:

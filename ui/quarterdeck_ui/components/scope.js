@@ -42,5 +42,5 @@ export function fits({ range, filter }, run, now) {
   const [from = null, to = null] = bounds(range, now);
   if (from !== null && (run.ended ?? now) < from) return false;
   if (to !== null && run.started > to) return false;
-  return (!filter.environment || !run.environment || run.environment === filter.environment) && (!filter.service || !run.service || run.service === filter.service);
+  return ["environment", "service"].every((name) => !filter[name] || run[name] === null || run[name] === filter[name]);
 }
