@@ -23,6 +23,11 @@ _ANSWER_S: Final = 600
 _PAGE: Final = 50
 """Matches that a search wants."""
 
+_HISTORY_PAGE: Final = 60
+"""Runs of one page of the history."""
+
+HISTORY_MS: Final = 300
+
 _UNREMEMBERED: Final = {"use_query_condition_cache": "0"}
 """The engine remembers which granules met a condition: without this, the second round would measure the memory."""
 
@@ -118,6 +123,22 @@ def _recent_runs_again(asker: Asker, _: Sample) -> Any:
     return asker.runs
 
 
+def _history(**wanted: Any) -> Way:
+    """The first page of a search in the history."""
+
+    def ask(asker: Asker, _: Sample) -> int:
+        looks = queries.search_runs(asker.store, queries.RunSearch(**wanted), (time.time_ns(), ""), 0, _HISTORY_PAGE)
+        return sum(len(found.rows) for found in looks)
+
+    return ask
+
+
+def _history_before(asker: Asker, sample: Sample) -> int:
+    behind = (sample.start_ns, sample.run)
+    looks = queries.search_runs(asker.store, queries.RunSearch(), behind, 0, _HISTORY_PAGE)
+    return sum(len(found.rows) for found in looks)
+
+
 def _new_events(asker: Asker, _: Sample) -> Any:
     return queries.events_after(asker.store, time.time_ns() - 120 * 10**9)
 
@@ -149,6 +170,11 @@ PAGES: Final = (
     Question("the same list again", _recent_runs_again, baseline=_own("raw_runs")),
     Question("one run by id", _front(queries.run_by_id, "run"), baseline=_own("raw_run")),
     Question("totals of today", _front(queries.today), baseline=_own("raw_today")),
+    Question("what is usual", _front(queries.usual)),
+    Question("places", _front(queries.places)),
+    Question("history, newest", _history(), HISTORY_MS),
+    Question("history, anywhere", _history_before, HISTORY_MS),
+    Question("history, failed runs", _history(statuses=("failed",)), HISTORY_MS),
     Question("calls by model", _page("calls_by_model", **CHARTS), baseline=_own("raw_calls_by_model")),
     Question("latency", _page("latency", **CHARTS), baseline=_own("raw_latency")),
     Question("live events at the start", _first_events),

@@ -125,6 +125,23 @@ def test_pause_resume_and_cancel_by_clicking(kind: str, demo_deck: Deck, visit: 
     eventually(lambda: demo_deck.sql(stored) == "1")
 
 
+def test_a_cancelled_run_is_retried_as_a_new_run_that_the_page_then_shows(demo_deck: Deck, visit: Visit) -> None:
+    page = visit().page
+    run = start_yaml_run(demo_deck)
+    status(page, run, "running")
+    click(page, run, "cancel")
+    click(page, run, "cancel-yes")
+    status(page, run, "cancelled")
+    click(page, run, "retry")
+    page.wait_for_url(lambda url: "run=" in url and run not in url, timeout=20_000)
+    again = page.url.split("run=")[1].split("&")[0]
+    status(page, again, "running")
+    assert ask(demo_deck.url("runner") + f"/v1/runs/{again}")["origin"]["run"] == run
+    click(page, again, "cancel")
+    click(page, again, "cancel-yes")
+    status(page, again, "cancelled")
+
+
 def test_a_pipeline_is_started_from_the_dashboard(demo_deck: Deck, visit: Visit) -> None:
     page = visit().page
     page.locator("[data-qd=start-run]").click()

@@ -11,7 +11,7 @@ import pytest
 from quarterdeck import semconv as s
 from quarterdeck_ui import queries
 from quarterdeck_ui.live_state import fold
-from quarterdeck_ui.queries import Latency, RunRow, Store, StoreError
+from quarterdeck_ui.queries import Latency, RunRow, Store, StoreError, Today
 from support import otlp
 from support.collectors import CollectorProcess, collector, wait_for
 from support.scenario import ANSWER, Run, play
@@ -190,18 +190,36 @@ def answered(home: CollectorProcess, end: int, seconds: float) -> None:
     home.post("/v1/traces", otlp.traces(span).SerializeToString()).raise_for_status()
 
 
-def test_todays_totals_grow_with_a_run(home: CollectorProcess, store: Store) -> None:
-    before = queries.today(store)
+def test_todays_totals_grow_with_a_call(home: CollectorProcess, store: Store) -> None:
+    def ours() -> Today:
+        return queries.today(store).get(("", "scenario"), Today())
+
+    before = ours()
     run = Run(home.otlp, "today-test", steps=1)
     step = run.step("extract", 1)
     run.end_call(run.call(step, "a-model-without-a-price", "hello"), "hi", (30, 12))
     run.end_step(step)
     run.end()
-    wait_for(lambda: queries.today(store).runs > before.runs)
-    wait_for(lambda: queries.today(store).calls > before.calls)
-    after = queries.today(store)
-    assert (after.tokens - before.tokens, after.unpriced - before.unpriced) == (42, 1)
+    wait_for(lambda: ours().unpriced > before.unpriced)
+    after = ours()
+    assert (after.tokens - before.tokens, after.calls - before.calls) == (42, 1)
     assert after.cost == pytest.approx(before.cost)  # a sum of floats, in whatever order
+    assert ("", "scenario") in queries.places(store)
+
+
+def test_what_is_usual_is_learnt_from_completed_runs(home: CollectorProcess, store: Store) -> None:
+    for steps, seconds in ((2, 10.0), (3, 20.0), (3, 60.0)):
+        begun = Run(home.otlp, "usual-test", steps=steps, quiet=True, ago=seconds)
+        for index in range(1, steps + 1):
+            begun.end_step(begun.step(f"s{index}", index))
+        begun.shift = 0
+        begun.end()
+    failed = Run(home.otlp, "usual-test", quiet=True)
+    failed.end("failed", "ValueError: bad")
+    found = wait_for(
+        lambda: (usual := queries.usual(store).get("usual-test")) and usual.ms and usual.ms > 15_000 and usual
+    )
+    assert found.ms == pytest.approx(20_000, rel=0.25)
 
 
 def test_an_unreachable_clickhouse_is_named_without_its_password() -> None:

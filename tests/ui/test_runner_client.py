@@ -1,5 +1,6 @@
 """The dashboard's side of the runner's REST interface, over real HTTP; and the page that uses it."""
 
+import asyncio
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,8 +14,12 @@ from streamlit.testing.v1 import AppTest
 from quarterdeck.runner_client import RunnerClient, RunnerError
 from quarterdeck_ui import deck, services
 from quarterdeck_ui.access.door import Access
+from quarterdeck_ui.hub import Hub
+from quarterdeck_ui.poller import Poller
+from quarterdeck_ui.queries import Store
 from quarterdeck_ui.settings import Settings
 from support.servers import serve
+from support.waiting import eventually
 
 PIPELINE = {
     "name": "brief",
@@ -61,11 +66,18 @@ def runner(asked: list[Any]) -> Iterator[RunnerClient]:
         if request.path_params["action"] == "resume":
             problem = {"type": "about:blank", "title": "Conflict", "status": 409, "detail": "the run is not paused"}
             return JSONResponse(problem, 409, media_type="application/problem+json")
-        return JSONResponse({"id": "r1"}, 202)
+        return JSONResponse({"id": "r1", "status": "running", "actions": []}, 202)
 
     async def listed(request: Request) -> Response:
         asked.append(dict(request.query_params))
         return JSONResponse({"runs": [{"id": "r1", "status": "running"}]})
+
+    async def one(request: Request) -> Response:
+        run_id = request.path_params["id"]
+        known = {"f1": ("failed", ["retry", "replay"]), "open": ("running", ["pause", "cancel"])}
+        if run_id not in known:
+            return JSONResponse({"title": "Not found", "detail": f"there is no run {run_id}"}, 404)
+        return JSONResponse({"id": run_id, "status": known[run_id][0], "actions": known[run_id][1]})
 
     async def pipelines(_request: Request) -> Response:
         return JSONResponse({"pipelines": [BROKEN, PIPELINE]})
@@ -74,6 +86,7 @@ def runner(asked: list[Any]) -> Iterator[RunnerClient]:
         Route("/v1/pipelines", pipelines),
         Route("/v1/runs", start, methods=["POST"]),
         Route("/v1/runs", listed),
+        Route("/v1/runs/{id}", one),
         Route("/v1/runs/{id}/{action}", steer, methods=["POST"]),
         Route("/odd/v1/pipelines", lambda _request: PlainTextResponse("hello")),
     ]
@@ -92,6 +105,27 @@ def test_runs_are_listed_started_and_steered(runner: RunnerClient, asked: list[A
 def test_a_refusal_comes_in_the_runners_words(runner: RunnerClient) -> None:
     with pytest.raises(RunnerError, match=r"^the run is not paused$"):
         runner.steer("r1", "resume")
+
+
+async def test_what_the_runner_would_do_with_a_run_that_failed_is_asked_once_it_is_over(runner: RunnerClient) -> None:
+    hub = Hub()
+    hub.offers_wanted |= {"f1", "open", "elsewhere"}
+    async with Poller(hub, Store("http://127.0.0.1:1", "quarterdeck"), runner, "http://127.0.0.1:1").running():
+        await asyncio.to_thread(eventually, lambda: hub.snapshot.offers)
+    assert hub.snapshot.offers == {"f1": ("retry", "replay"), "elsewhere": ()}
+
+
+def test_a_retry_shows_the_new_run(runner: RunnerClient, asked: list[Any]) -> None:
+    services.use(services.Services(SETTINGS, runner, Access(SETTINGS)))
+    app = AppTest.from_function(retrying, default_timeout=30).run()
+    assert not app.exception
+    assert (asked, app.session_state["select"]) == (["retry"], "r1")
+
+
+def retrying() -> None:
+    from quarterdeck_ui import deck
+
+    assert not deck.steer("f1", "retry")
 
 
 def test_something_else_at_the_address_is_recognised(runner: RunnerClient) -> None:

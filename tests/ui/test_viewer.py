@@ -6,7 +6,9 @@ from typing import Any
 from quarterdeck import semconv as s
 from quarterdeck_ui.hub import Detail, Health, Hub, Snapshot
 from quarterdeck_ui.live_state import Chunk, LiveCall, LiveRun
+from quarterdeck_ui.queries import Today
 from quarterdeck_ui.runs_view import build
+from quarterdeck_ui.scope import Scope
 from quarterdeck_ui.span_view import SpanView
 from quarterdeck_ui.trace_view import nodes
 from quarterdeck_ui.viewer import Viewer
@@ -48,7 +50,7 @@ async def test_only_the_run_that_changed_is_sent() -> None:
     await viewer.messages()
     publish(hub, RUN, replace(other, status="paused"))
     (message,) = await viewer.messages()
-    assert ([run["id"] for run in message["changed"]], message["order"]) == (["r2"], ["r1", "r2"])
+    assert ([run["id"] for run in message["changed"]], "order" in message) == (["r2"], False)
 
 
 async def test_streamed_text_is_sent_piece_by_piece() -> None:
@@ -76,6 +78,49 @@ async def test_turning_away_and_back_sends_the_text_from_its_start() -> None:
     await viewer.messages()
     viewer.look("r1", "c1")
     assert [m["chunks"] for m in await viewer.messages() if m["type"] == "text"] == [[["text", "all of it"]]]
+
+
+async def test_a_paused_screen_is_told_what_it_has_not_seen_and_no_changes() -> None:
+    hub = Hub()
+    viewer = Viewer(hub, never)
+    viewer.paused = True
+    publish(hub, RUN)
+    viewer.look("r1", "")
+    assert kinds(await viewer.messages()) == ["deck", "clock", "runs", "run", "span"]
+    chunk = (Chunk(0, "text", "more"),)
+    publish(hub, replace(RUN, status="paused", calls={"c1": replace(CALL, chunks=chunk)}), replace(RUN, id="r2"))
+    hub.publish(lambda now: replace(now, health={"runner": Health(ok=False, reason="away")}))
+    (message,) = await viewer.messages()
+    assert list(message) == ["type", "health"]
+    viewer.look("r2", "")
+    assert kinds(await viewer.messages()) == ["run", "span"]
+    viewer.paused = False
+    assert kinds(await viewer.messages()) == ["runs"]
+
+
+async def test_totals_of_today_are_those_of_the_screens_environment_and_service() -> None:
+    hub = Hub()
+    viewer = Viewer(hub, never)
+    today = {("prod", "web"): Today(10, 1.0, 2, 1), ("prod", "batch"): Today(5, 0.5, 1, 0), ("", "web"): Today(1)}
+    hub.publish(lambda now: replace(now, today=today))
+    told = []
+    for scope in (Scope(), Scope(environment="prod"), Scope(environment="prod", service="batch"), Scope(service="x")):
+        viewer.scope = scope
+        told += [message["today"]["tokens"] for message in await viewer.messages() if "today" in message]
+    assert told == [16, 15, 5, 0]
+
+
+async def test_what_the_runner_would_do_is_told_of_the_runs_on_the_screen_once() -> None:
+    hub = Hub()
+    viewer = Viewer(hub, never)
+    publish(hub, RUN)
+    viewer.history.add("old")
+    hub.publish(
+        lambda now: replace(now, offers={"r1": ("retry",), "old": ("retry",), "elsewhere": ("retry",), "x": ()})
+    )
+    (message,) = [message for message in await viewer.messages() if message["type"] == "offers"]
+    assert message["offers"] == {"r1": ("retry",), "old": ("retry",)}
+    assert await viewer.messages() == []
 
 
 async def test_a_span_that_is_not_there_is_named() -> None:

@@ -7,8 +7,8 @@ import pytest
 
 from quarterdeck import semconv as s
 from quarterdeck_ui import runs_view, span_view, trace_view
-from quarterdeck_ui.live_state import LiveCall, LiveRun, LiveStep
-from quarterdeck_ui.queries import Payload, RunRow, Span
+from quarterdeck_ui.live_state import Chunk, LiveCall, LiveRun, LiveStep
+from quarterdeck_ui.queries import Payload, RunRow, Span, Usual
 from quarterdeck_ui.runs_view import Progress
 from quarterdeck_ui.start_dialog import inputs_of
 
@@ -31,7 +31,7 @@ SPAN = Span(
 def view(
     row: RunRow | None = None, live: LiveRun | None = None, told: dict[str, Any] | None = None
 ) -> runs_view.RunView:
-    return runs_view.view(row, live, told, {"invoice": 4}, NOW)
+    return runs_view.view(row, live, told, {"invoice": Usual(4, 60_000.0)}, NOW)
 
 
 @pytest.mark.parametrize(
@@ -67,10 +67,38 @@ def test_progress_is_unknown_where_nothing_tells_it() -> None:
     assert runs_view.view(ROW, LIVE, None, {}, NOW).progress == Progress(None, 1)
 
 
-def test_the_usual_number_of_steps_is_the_median_of_completed_runs() -> None:
-    rows = [replace(ROW, status=status, steps=steps) for status, steps in
+def test_what_is_usual_is_the_middle_of_the_completed_runs_and_older_knowledge_fills_the_gaps() -> None:
+    rows = [replace(ROW, status=status, steps=steps, end_ns=(900 + steps) * SECOND) for status, steps in
             [("completed", 4), ("completed", 6), ("completed", 5), ("failed", 1)]]  # fmt: skip
-    assert runs_view.usual_steps(rows) == {"invoice": 5}
+    known = {"invoice": Usual(9, 9.0), "nightly": Usual(3, 7.0)}
+    assert runs_view.learnt_from(rows, known) == {"invoice": Usual(5, 5000.0), "nightly": Usual(3, 7.0)}
+
+
+def test_a_run_says_how_long_its_like_takes_until_it_is_over() -> None:
+    assert (view(ROW, LIVE).usual_ms, view(replace(ROW, ended=True, status="completed"), LIVE).usual_ms) == (
+        60_000,
+        None,
+    )
+
+
+def test_tokens_in_flight_are_those_that_are_not_stored_and_an_estimate_of_open_calls() -> None:
+    told = {s.USAGE_INPUT_TOKENS: "50", s.USAGE_OUTPUT_TOKENS: "9"}
+    over = LiveCall("c8", "s1", "s1", "extract", "chat", 1, 2, attributes=told)
+    writing = LiveCall("c9", "s1", "s1", "extract", "chat", 3, chunks=(Chunk(0, "text", "eight le"),))
+    asked = replace(writing, id="c10", chunks=(), attributes={s.INPUT_MESSAGES: "twelve lette"})
+    live = replace(LIVE, calls={"c8": over, "c9": writing, "c10": asked})
+    assert view(ROW, live).flight == 59 - 15 + 5
+    assert view(replace(ROW, tokens_in=50, tokens_out=9), replace(LIVE, calls={"c8": over})).flight == 0
+
+
+def test_a_run_that_is_not_stored_yet_has_the_environment_of_its_service_where_that_is_certain() -> None:
+    live = {key: replace(LIVE, id=key, service=key) for key in ("web", "batch")}
+    places = [("prod", "web"), ("prod", "batch"), ("test", "batch")]
+    runs = runs_view.build((), live, {}, NOW, places=places)
+    assert {run.id: (run.environment, run.service) for run in runs} == {
+        "web": ("prod", "web"),
+        "batch": (None, "batch"),
+    }
 
 
 def test_an_unknown_price_is_never_zero() -> None:

@@ -11,7 +11,7 @@ from quarterdeck.runner_client import RunnerError
 from quarterdeck_ui import assets, chrome, services, start_dialog
 from quarterdeck_ui.access import identity
 
-ACTIONS = frozenset({"pause", "resume", "cancel"})
+ACTIONS = frozenset({"pause", "resume", "cancel", "retry"})
 """What the runner can be asked to do with a run."""
 
 _RUN_ID = re.compile(r"[\w.:-]{1,200}")
@@ -42,7 +42,7 @@ def show() -> None:
 
 
 def steer(run_id: str, action: str) -> str:
-    """Ask the runner to pause, resume or cancel a run.
+    """Ask the runner to pause, resume, cancel or retry a run; a retry is a new run, which the page then shows.
 
     Returns:
         What went wrong, in words for the screen; empty when the runner agreed.
@@ -52,9 +52,11 @@ def steer(run_id: str, action: str) -> str:
     if not _RUN_ID.fullmatch(run_id):
         return "that is no id of a run"
     try:
-        services.current().runner.steer(run_id, action)
+        answer = services.current().runner.steer(run_id, action)
     except RunnerError as error:
         return f"{action} did not work: {error}"
+    if action == "retry":
+        st.session_state["select"] = str(answer["id"])
     return ""
 
 

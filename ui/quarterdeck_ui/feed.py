@@ -10,8 +10,10 @@ from urllib.parse import urlsplit
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from quarterdeck_ui import span_view
+from quarterdeck_ui.history_feed import HistoryDesk
 from quarterdeck_ui.hub import Cache, Hub
 from quarterdeck_ui.queries import Store, StoreError, span_payload
+from quarterdeck_ui.scope import scope_of
 from quarterdeck_ui.span_view import SpanView
 from quarterdeck_ui.viewer import Viewer
 
@@ -22,7 +24,7 @@ _LOG = logging.getLogger("quarterdeck.ui")
 
 
 class Feed:
-    """Serves ``/deck/live``: the browser says which run and span it shows, the server sends what changed."""
+    """Serves ``/deck/live``: the browser says what it shows, the server sends what changed."""
 
     def __init__(self, hub: Hub, store: Store) -> None:
         """Name the sources.
@@ -41,12 +43,14 @@ class Feed:
             return
         await socket.accept()
         viewer, turned = Viewer(self._hub, self._payload), asyncio.Event()
-        listener = asyncio.create_task(_listen(socket, viewer, turned))
+        history = HistoryDesk(self._hub, self._store, lambda message: _send(socket, message), viewer.history)
+        listener = asyncio.create_task(_listen(socket, viewer, history, turned))
         try:
             await self._tell(socket, viewer, turned, listener)
         except (WebSocketDisconnect, RuntimeError):
             _LOG.debug("a screen left")
         finally:
+            history.stop()
             listener.cancel()
             await asyncio.gather(listener, return_exceptions=True)
 
@@ -59,7 +63,7 @@ class Feed:
             turn = asyncio.create_task(turned.wait())
             try:
                 for message in await viewer.messages():
-                    await socket.send_text(json.dumps(message, separators=(",", ":")))
+                    await _send(socket, message)
                 await asyncio.wait(
                     {news, turn, listener}, timeout=_KEEP_WATCHING_S, return_when=asyncio.FIRST_COMPLETED
                 )
@@ -78,20 +82,32 @@ class Feed:
         return known
 
 
-async def _listen(socket: WebSocket, viewer: Viewer, turned: asyncio.Event) -> None:
+async def _listen(socket: WebSocket, viewer: Viewer, history: HistoryDesk, turned: asyncio.Event) -> None:
     with contextlib.suppress(WebSocketDisconnect):
         while True:
-            run_id, span_id = _wish(await socket.receive_text())
-            viewer.look(run_id, span_id)
+            said = _said(await socket.receive_text())
+            if said.get("type") == "history":
+                history.ask(said)
+                continue
+            viewer.look(_id(said, "run"), _id(said, "span"))
+            viewer.scope, viewer.paused = scope_of(said), said.get("paused") is True
             turned.set()
 
 
-def _wish(text: str) -> tuple[str, str]:
+async def _send(socket: WebSocket, message: dict[str, Any]) -> None:
+    await socket.send_text(json.dumps(message, separators=(",", ":")))
+
+
+def _said(text: str) -> dict[str, Any]:
     try:
-        said: Any = json.loads(text)
-        return str(said["run"] or "")[:_LONGEST_ID], str(said["span"] or "")[:_LONGEST_ID]
-    except (ValueError, KeyError, TypeError):
-        return "", ""
+        said = json.loads(text)
+    except ValueError:
+        return {}
+    return said if isinstance(said, dict) else {}
+
+
+def _id(said: dict[str, Any], name: str) -> str:
+    return str(said.get(name) or "")[:_LONGEST_ID]
 
 
 def same_origin(socket: WebSocket) -> bool:

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Generic, TypeVar
 
 from quarterdeck_ui.live_state import LiveState
-from quarterdeck_ui.queries import Performance, RunRow, Span, Today
-from quarterdeck_ui.runs_view import RunView
+from quarterdeck_ui.queries import Performance, Place, RunRow, Span, Today, Usual
+from quarterdeck_ui.runs_view import RunView, plain
 from quarterdeck_ui.trace_view import Node
 
 WATCH_S: Final = 5.0
@@ -22,7 +22,7 @@ _V = TypeVar("_V")
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """Whether a service answers, and why not; ``since`` in seconds since the epoch."""
+    """Whether a service works, and why not; ``since`` in seconds since the epoch. What cannot be known is None."""
 
     ok: bool | None = None
     reason: str = ""
@@ -67,10 +67,14 @@ class Snapshot:
     rows: tuple[RunRow, ...] = ()
     live: LiveState = field(default_factory=dict)
     controlled: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    offers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """What the runner would do with runs that are over, by id."""
+    usual: Mapping[str, Usual] = field(default_factory=dict)
+    places: tuple[Place, ...] = ()
     runs: tuple[RunView, ...] = ()
     by_id: Mapping[str, RunView] = field(default_factory=dict)
     performance: Performance = field(default_factory=Performance)
-    today: Today = field(default_factory=Today)
+    today: Mapping[Place, Today] = field(default_factory=dict)
     health: Mapping[str, Health] = field(default_factory=dict)
 
 
@@ -107,8 +111,19 @@ class Hub:
         self.details: Cache[str, Detail] = Cache(48)
         self.wanted = asyncio.Event()
         """Set when someone looks at a run that is not here yet."""
+        self.offers_wanted: set[str] = set()
+        """Finished runs of which someone wants to know what the runner would do with them."""
         self._bell = asyncio.Event()
         self._watched: dict[str, float] = {}
+        self._plain: Cache[str, tuple[RunView, dict[str, Any]]] = Cache(2000)
+
+    def plain(self, run: RunView) -> dict[str, Any]:
+        """A run for browsers, made once for all of them."""
+        known = self._plain.get(run.id)
+        if known is None or known[0] is not run:
+            known = run, plain(run)
+            self._plain.put(run.id, known)
+        return known[1]
 
     def publish(self, change: Callable[[Snapshot], Snapshot]) -> None:
         """Swap the snapshot; ring the bell when it differs."""

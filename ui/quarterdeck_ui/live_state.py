@@ -81,6 +81,7 @@ class LiveRun:
     """Position of the newest event: when the collector last heard of the run, nanoseconds."""
     step_total: int | None = None
     stand_in: bool = False
+    service: str = ""
     attributes: Mapping[str, str] = field(default_factory=dict)
     steps: Mapping[str, LiveStep] = field(default_factory=dict)
     calls: Mapping[str, LiveCall] = field(default_factory=dict)
@@ -130,6 +131,7 @@ def _heard(run: LiveRun, event: Event) -> LiveRun:
         start_ns=run.start_ns or event.start_ns,
         step_total=total if total is not None else run.step_total,
         stand_in=run.stand_in or event.stand_in,
+        service=run.service or event.service,
     )
 
 

@@ -7,12 +7,13 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import replace
 from functools import partial
+from http import HTTPStatus
 from typing import Any, Final
 
 import httpx
 
 from quarterdeck.runner_client import RunnerClient, RunnerError
-from quarterdeck_ui import live_state, queries, runs_view, trace_view
+from quarterdeck_ui import checks, live_state, queries, runs_view, trace_view
 from quarterdeck_ui.hub import Detail, Health, Hub, Snapshot
 from quarterdeck_ui.queries import Event, RunRow, Span, Store, StoreError
 from quarterdeck_ui.queries.traces import SPAN_LIMIT
@@ -26,6 +27,10 @@ _GAP_NS: Final = 60_000_000_000
 _RETRY_S: Final = 2.0
 _RUNS_EVERY_S: Final = 1.0
 _CHARTS_EVERY_S: Final = 3.0
+_LEARN_EVERY_S: Final = 60.0
+_OFFERS_AT_ONCE: Final = 20
+_MOST_OFFERS: Final = 2000
+_UNSUCCESSFUL: Final = frozenset({"failed", "cancelled", "lost"})
 _LOG = logging.getLogger("quarterdeck.ui")
 
 
@@ -84,6 +89,9 @@ class Poller:
             changes["today"] = await asyncio.to_thread(queries.today, self._store)
         if self._is_due("charts", _CHARTS_EVERY_S):
             changes["performance"] = await asyncio.to_thread(queries.performance, self._store)
+        if self._is_due("usual", _LEARN_EVERY_S):
+            changes["usual"] = await asyncio.to_thread(queries.usual, self._store)
+            changes["places"] = await asyncio.to_thread(queries.places, self._store)
         self._say("clickhouse", ok=True)
         self._hub.publish(lambda now: _advanced(now, events, changes, read_at))
         await self._read_details("rows" in changes)
@@ -129,7 +137,27 @@ class Poller:
                 continue
             self._say("runner", ok=True)
             self._hub.publish(partial(_steered, told=told))
+            await self._read_offers()
             await asyncio.sleep(_RUNS_EVERY_S / 2)
+
+    async def _read_offers(self) -> None:
+        """Ask what the runner would do with the runs that did not succeed: each once, since they change no more."""
+        now = self._hub.snapshot
+        listed = {run.id for run in now.runs if run.status in _UNSUCCESSFUL}
+        asked = sorted((listed | self._hub.offers_wanted) - now.offers.keys())[:_OFFERS_AT_ONCE]
+        self._hub.offers_wanted.clear()
+        if asked:
+            found = {run_id: await asyncio.to_thread(self._offer, run_id) for run_id in asked}
+            over = {run_id: actions for run_id, actions in found.items() if actions is not None}
+            offers = dict(list({**now.offers, **over}.items())[-_MOST_OFFERS:])
+            self._hub.publish(lambda now: replace(now, offers=offers))
+
+    def _offer(self, run_id: str) -> tuple[str, ...] | None:
+        try:
+            run = self._runner.run(run_id)
+        except RunnerError as error:
+            return () if error.status == HTTPStatus.NOT_FOUND else None
+        return None if run["status"] in runs_view.OPEN else tuple(run["actions"])
 
     async def _watch_collector(self) -> None:
         async with httpx.AsyncClient(timeout=5, trust_env=False) as http:
@@ -142,15 +170,19 @@ class Poller:
             response = await get(f"{self._collector}/readyz")
         except httpx.HTTPError as error:
             cause = "timed out" if isinstance(error, httpx.TimeoutException) else "connection refused"
-            self._say("collector", ok=False, reason=f"{self._collector} does not answer ({cause})")
+            found = {"collector": Health(ok=False, reason=f"{self._collector} does not answer ({cause})")}
+            told = [name for name in self._hub.snapshot.health if name == "spool" or name.startswith("forward ")]
+            found |= dict.fromkeys(told, Health(reason="the collector does not answer"))
         else:
-            self._say("collector", ok=response.is_success, reason=_unready(response))
+            found = checks.collector_health(response, self._collector)
+        for name, health in found.items():
+            self._say(name, ok=health.ok, reason=health.reason)
 
-    def _say(self, service: str, *, ok: bool, reason: str = "") -> None:
+    def _say(self, service: str, *, ok: bool | None, reason: str = "") -> None:
         before = self._hub.snapshot.health.get(service, Health())
         if (before.ok, before.reason) == (ok, reason):
             return
-        if before.ok is not None or not ok:
+        if ok is not None and (before.ok is not None or not ok):
             _LOG.log(logging.INFO if ok else logging.WARNING, "%s %s", service, "answers" if ok else f"away: {reason}")
         health = Health(ok, reason, time.time())
         self._hub.publish(lambda now: replace(now, health={**now.health, service: health}))
@@ -183,7 +215,10 @@ def _steered(now: Snapshot, told: Mapping[str, Mapping[str, Any]]) -> Snapshot:
 
 
 def _rebuilt(now: Snapshot) -> Snapshot:
-    runs = tuple(runs_view.build(now.rows, now.live, now.controlled, int(now.as_of * 1e9)))
+    built = runs_view.build(
+        now.rows, now.live, now.controlled, int(now.as_of * 1e9), usual=now.usual, places=now.places
+    )
+    runs = tuple(known if (known := now.by_id.get(run.id)) == run else run for run in built)
     return replace(now, version=now.version + 1, runs=runs, by_id={run.id: run for run in runs})
 
 
@@ -192,7 +227,7 @@ def _detail(run_id: str, spans: list[Span], row: RunRow | None, now: Snapshot) -
     if row is None and live is None and told is None:
         return Detail(found=False)
     run = now.by_id.get(run_id) or runs_view.view(
-        row, live, told, runs_view.usual_steps(now.rows), int(now.as_of * 1e9)
+        row, live, told, runs_view.learnt_from(now.rows, now.usual), int(now.as_of * 1e9)
     )
     truncated = len(spans) >= SPAN_LIMIT
     return Detail(found=True, run=run, spans=tuple(spans), nodes=trace_view.nodes(spans, live), truncated=truncated)
@@ -202,14 +237,3 @@ def _refreshed(run_id: str, known: Detail, now: Snapshot) -> Detail:
     return replace(
         known, run=now.by_id.get(run_id, known.run), nodes=trace_view.nodes(known.spans, now.live.get(run_id))
     )
-
-
-def _unready(response: httpx.Response) -> str:
-    if response.is_success:
-        return ""
-    try:
-        checks = response.json().get("checks", {})
-        found = [f"{name}: {check.get('reason')}" for name, check in checks.items() if not check.get("ok")]
-    except (ValueError, AttributeError):
-        found = []
-    return "; ".join(found) or f"{response.request.url} answered {response.status_code}"

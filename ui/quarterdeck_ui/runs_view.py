@@ -2,20 +2,22 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from statistics import median
 from typing import Any, Final
 
 from quarterdeck import semconv
 from quarterdeck_ui.live_state import LiveCall, LiveRun, LiveState, LiveStep
-from quarterdeck_ui.queries import RunRow
+from quarterdeck_ui.queries import Place, RunRow, Usual
 
 OPEN: Final = frozenset({"pending", "running", "paused", "waiting"})
 """Statuses of a run that may still do something."""
 
 _QUIET_NS: Final = 300_000_000_000
 _ESTIMATE_CAP: Final = 0.95
+_TOKEN_CHARACTERS: Final = 4
+"""Characters of English in a token, roughly: what a call in flight has used is estimated from its text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,13 @@ class RunView:
     kind: str
     actions: tuple[str, ...]
     trace_id: str
+    environment: str | None = None
+    """None while it is not known."""
+    service: str | None = None
+    flight: int = 0
+    """Tokens that are not stored yet; those of calls in flight are estimated."""
+    usual_ms: float | None = None
+    """How long runs of this pipeline take; None once the run is over."""
 
     @property
     def open(self) -> bool:
@@ -60,7 +69,13 @@ class RunView:
 
 
 def build(
-    rows: Iterable[RunRow], live: LiveState, controlled: Mapping[str, Mapping[str, Any]], now_ns: int
+    rows: Iterable[RunRow],
+    live: LiveState,
+    controlled: Mapping[str, Mapping[str, Any]],
+    now_ns: int,
+    *,
+    usual: Mapping[str, Usual] | None = None,
+    places: Sequence[Place] = (),
 ) -> list[RunView]:
     """Merge what three sources know into one list: open runs first, then the newest.
 
@@ -69,29 +84,49 @@ def build(
         live: Fold of the live events.
         controlled: Runs of the runner by id, as its REST interface gives them.
         now_ns: When the live events were last read, nanoseconds.
+        usual: What is known of runs by pipeline, beyond these rows.
+        places: Environments and services; a run that is not stored yet tells its service only.
     """
     by_id = {row.id: row for row in rows}
-    usual = usual_steps(by_id.values())
+    learnt = learnt_from(by_id.values(), usual or {})
+    homes = homes_of(places)
     ids = dict.fromkeys((*by_id, *live, *controlled))
-    views = [view(by_id.get(key), live.get(key), controlled.get(key), usual, now_ns) for key in ids]
+    views = [view(by_id.get(key), live.get(key), controlled.get(key), learnt, now_ns, homes=homes) for key in ids]
     return sorted(views, key=lambda run: (not run.open, -run.started, run.id))
 
 
-def usual_steps(rows: Iterable[RunRow]) -> Mapping[str, int]:
-    """Median number of steps of completed runs, by pipeline."""
-    seen: defaultdict[str, list[int]] = defaultdict(list)
+def learnt_from(rows: Iterable[RunRow], known: Mapping[str, Usual]) -> dict[str, Usual]:
+    """What is usual by pipeline: of the completed runs among the rows, else what is known already."""
+    seen: defaultdict[str, list[RunRow]] = defaultdict(list)
     for row in rows:
-        if row.status == "completed" and row.steps:
-            seen[row.pipeline].append(row.steps)
-    return {name: round(median(counts)) for name, counts in seen.items()}
+        if row.status == "completed":
+            seen[row.pipeline].append(row)
+    own = {
+        name: Usual(
+            round(median([row.steps for row in ended if row.steps] or [0])),
+            median((row.end_ns - row.start_ns) / 1e6 for row in ended),
+        )
+        for name, ended in seen.items()
+    }
+    return {**known, **own}
+
+
+def homes_of(places: Sequence[Place]) -> dict[str, str]:
+    """The environment of each service that has only one."""
+    seen: defaultdict[str, set[str]] = defaultdict(set)
+    for environment, service in places:
+        seen[service].add(environment)
+    return {service: next(iter(found)) for service, found in seen.items() if len(found) == 1}
 
 
 def view(
     row: RunRow | None,
     live: LiveRun | None,
     told: Mapping[str, Any] | None,
-    usual: Mapping[str, int],
+    usual: Mapping[str, Usual],
     now_ns: int,
+    *,
+    homes: Mapping[str, str] | None = None,
 ) -> RunView:
     """Merge what is known of one run; at least one source knows it."""
     told = told or {}
@@ -100,6 +135,8 @@ def view(
     calls, tokens_in, tokens_out = _usage(row, live)
     unpriced = row.unpriced if row else 0
     priced = bool(row) and (row is not None and row.calls > unpriced)
+    known = usual.get(str(name), Usual())
+    service = row.service if row else (live and live.service) or None
     return RunView(
         id=row.id if row else live.id if live else str(told["id"]),
         name=str(name),
@@ -107,7 +144,7 @@ def view(
         status=status,
         started=_started(row, live, told, now_ns),
         ended=None if status in OPEN else _ended(row, live, told),
-        progress=_progress(row, live, told, usual.get(str(name)), status),
+        progress=_progress(row, live, told, known.steps, status),
         step=_current_step(live, told) if status in OPEN or status == "lost" else "",
         models=_models(row, live),
         tokens_in=tokens_in,
@@ -121,6 +158,10 @@ def view(
         kind=str(told.get("kind") or ""),
         actions=tuple(told.get("actions") or ()),
         trace_id=(row and row.trace_id) or (live and live.trace_id) or str(told.get("trace_id") or ""),
+        environment=row.environment if row else (homes or {}).get(service or ""),
+        service=service,
+        flight=_flight(row, live, tokens_in + tokens_out),
+        usual_ms=known.ms if status in OPEN else None,
     )
 
 
@@ -161,6 +202,14 @@ def _usage(row: RunRow | None, live: LiveRun | None) -> tuple[int, int, int]:
     )
 
 
+def _flight(row: RunRow | None, live: LiveRun | None, told: int) -> int:
+    """Tokens that the store does not hold yet: those that were told, and an estimate for the calls in flight."""
+    calls = [call for call in (live.calls.values() if live else ()) if call.end_ns is None]
+    letters = sum(len(chunk.text) for call in calls for chunk in call.chunks)
+    letters += sum(len(call.attributes.get(semconv.INPUT_MESSAGES, "")) for call in calls)
+    return max(0, told - (row.tokens_in + row.tokens_out if row else 0)) + letters // _TOKEN_CHARACTERS
+
+
 def _models(row: RunRow | None, live: LiveRun | None) -> tuple[str, ...]:
     """Models of the run; the one that works now comes first."""
     calls = sorted(live.calls.values() if live else (), key=lambda call: (call.end_ns is not None, -call.start_ns))
@@ -195,9 +244,7 @@ def _steps_done(live: LiveRun | None) -> int:
     return max(len(over - open_ - {0}), min(open_ - {0}, default=1) - 1)
 
 
-def _progress(
-    row: RunRow | None, live: LiveRun | None, told: Mapping[str, Any], usual: int | None, status: str
-) -> Progress:
+def _progress(row: RunRow | None, live: LiveRun | None, told: Mapping[str, Any], usual: int, status: str) -> Progress:
     running = open_steps(live)
     done = told.get("steps_done")
     if done is None:
@@ -237,3 +284,8 @@ def milliseconds(stamp: str | None) -> float | None:
 def changed(before: Mapping[str, RunView], after: Sequence[RunView]) -> list[RunView]:
     """The runs of ``after`` that are new or differ."""
     return [run for run in after if before.get(run.id) != run]
+
+
+def plain(run: RunView) -> dict[str, Any]:
+    """A run for a browser."""
+    return asdict(run)

@@ -3,18 +3,24 @@
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Final
 
 from quarterdeck_ui import runs_view, span_view, trace_view
 from quarterdeck_ui.hub import Detail, Hub, Snapshot
 from quarterdeck_ui.live_state import LiveCall
+from quarterdeck_ui.queries import Today
 from quarterdeck_ui.runs_view import RunView
+from quarterdeck_ui.scope import Scope
 from quarterdeck_ui.span_view import SpanView
 from quarterdeck_ui.trace_view import Node
 
 Message = dict[str, Any]
 Fetch = Callable[[str, str], Awaitable[SpanView | None]]
 """Reads the payload of a finished span by run id and span id."""
+
+
+_STILL: Final = frozenset({"health", "loaded", "places"})
+"""Parts that a paused screen goes on to be told."""
 
 
 class Viewer:
@@ -34,6 +40,13 @@ class Viewer:
         self._nodes: dict[str, Node] = {}
         self._run_id = self._chosen_span = self._shown_span = ""
         self._sent_chunks = 0
+        self._offers: dict[str, tuple[str, ...]] = {}
+        self.scope = Scope()
+        """Range of time, environment and service of the screen."""
+        self.paused = False
+        """Whether the screen stands still: it is told what it has not seen at all, and no changes."""
+        self.history: set[str] = set()
+        """Older runs that the screen shows."""
 
     def look(self, run_id: str, span_id: str) -> None:
         """Turn to a run, and to one of its spans or (empty) to its newest call."""
@@ -47,16 +60,27 @@ class Viewer:
     async def messages(self) -> list[Message]:
         """Everything new since the last time, smallest sufficient form."""
         now = self._hub.snapshot
-        found = [*self._deck(now), *self._list(now)]
+        found = [*self._deck(now), *self._list(now), *self._actions(now)]
         if self._run_id:
             detail = self._hub.watch(self._run_id)
-            if detail is not None:
+            if detail is not None and not (self.paused and self._told):
                 found += [*self._trace(detail), *await self._span(now, detail)]
         return found
 
+    @property
+    def _told(self) -> bool:
+        """Whether the screen has seen what it looks at."""
+        return "run" in self._parts and self._chosen_span in {"", self._shown_span}
+
     def _deck(self, now: Snapshot) -> Iterator[Message]:
-        parts = {"today": now.today, "performance": now.performance, "health": now.health, "loaded": now.loaded}
-        news = {name: value for name, value in parts.items() if self._parts.get(name) != value}
+        parts = {
+            "today": self._today(now),
+            "performance": now.performance,
+            "health": now.health,
+            "loaded": now.loaded,
+            "places": now.places,
+        }
+        news = {name: value for name, value in parts.items() if self._parts.get(name) != value and self._may(name)}
         if news:
             self._parts.update(news)
             yield {"type": "deck", **{name: _plain(value) for name, value in news.items()}}
@@ -65,14 +89,33 @@ class Viewer:
             self._parts["clock"] = second
             yield {"type": "clock", "as_of": now.as_of, "now": time.time()}
 
+    def _may(self, part: str) -> bool:
+        return not self.paused or part in _STILL or part not in self._parts
+
+    def _today(self, now: Snapshot) -> Today:
+        fitting = (total for place, total in now.today.items() if self.scope.fits(*place))
+        return sum(fitting, Today())
+
     def _list(self, now: Snapshot) -> Iterator[Message]:
-        if not now.loaded and not now.runs:
+        if (not now.loaded and not now.runs) or not self._may("runs"):
             return
         order = [run.id for run in now.runs]
         news = runs_view.changed(self._runs, now.runs)
         if news or order != self._order or "runs" not in self._parts:
-            yield {"type": "runs", "order": order, "changed": [_plain(run) for run in news]}
+            moved = {"order": order} if order != self._order or "runs" not in self._parts else {}
+            yield {"type": "runs", **moved, "changed": [self._hub.plain(run) for run in news]}
         self._runs, self._order, self._parts["runs"] = dict(now.by_id), order, True
+
+    def _actions(self, now: Snapshot) -> Iterator[Message]:
+        """What the runner would do with the finished runs on this screen."""
+        news = {
+            run_id: actions
+            for run_id, actions in now.offers.items()
+            if self._offers.get(run_id, ()) != actions and (run_id in now.by_id or run_id in self.history)
+        }
+        if news:
+            self._offers.update(news)
+            yield {"type": "offers", "offers": news}
 
     def _trace(self, detail: Detail) -> Iterator[Message]:
         head = (detail.found, detail.run, detail.truncated)
@@ -87,7 +130,7 @@ class Viewer:
                 "id": self._run_id,
                 "reset": first,
                 "found": detail.found,
-                "run": _plain(detail.run) if detail.run else None,
+                "run": self._hub.plain(detail.run) if detail.run else None,
                 "truncated": detail.truncated,
                 "changed": [_plain(node) for node in news],
                 "gone": gone,

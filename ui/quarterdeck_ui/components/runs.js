@@ -1,165 +1,163 @@
-// The list of runs: open ones first, then the newest.
-import { attr, el, icon, keyed, text } from "./dom.js";
-import { OPEN, count, duration, moment, money } from "./format.js";
-import { now, on, select, state } from "./store.js";
+// The list of runs: open ones first, then the newest, then as old as there are; or the runs that a search finds.
+import { attr, el, icon, text } from "./dom.js";
+import { OPEN, moment } from "./format.js";
+import { historyBar } from "./history_bar.js";
+import { historyStore } from "./history_store.js";
+import { actionsOf, runRow, tick, updateRow } from "./run_row.js";
+import { found, matches, readSort, rows, turned, writeSort } from "./runs_order.js";
+import { LATEST } from "./scope.js";
+import { now, on, rescope, select, state } from "./store.js";
+import { virtualList } from "./virtual.js";
 
-const WORDS = { pause: "Pause", resume: "Resume", cancel: "Cancel" };
+const HEADS = { status: ["c-status", "Status"], name: ["c-name", "Run"], progress: ["c-progress", "Progress"], time: ["c-time", "Elapsed"], tokens: ["c-tokens", "Tokens"], cost: ["c-cost", "Cost"] };
+const HEADING = 25;
+const END = 40;
+const TICK_MS = 200;
 
 export function runs(panel, actions) {
+  const history = historyStore((fresh) => { if (fresh) list.scrollTop = 0; draw(); });
+  const bar = historyBar(history);
   const filter = el("input", { type: "search", class: "filter", placeholder: "Filter runs", "aria-label": "Filter runs", title: "Filter runs (Ctrl+F)", "data-qd": "filter", spellcheck: "false", autocomplete: "off" });
-  panel.tools.append(el("span", { class: "tally" }), el("label", { class: "searchbox" }, icon("search", 12), filter));
-  const tally = panel.tools.firstChild;
-  const head = el("div", { class: "run head", "aria-hidden": "true" }, ...["Status", "Run", "Progress", "Elapsed", "Tokens", "Cost", ""].map((word, i) => el("span", { class: ["c-status", "c-name", "c-progress", "c-time", "c-tokens", "c-cost", "c-act"][i] }, word)));
-  const list = el("div", { class: "rows", role: "listbox", "aria-label": "Runs", "data-qd": "runs" });
+  const filterbox = el("label", { class: "searchbox" }, icon("search", 12), filter);
+  const tally = el("span", { class: "tally" });
+  const mode = el("button", { type: "button", class: "tiny mode", "data-qd": "history", title: "Search runs of any age by text, status, pipeline, model, cost, duration and date", onclick: () => toHistory(!history.state.on) }, icon("history", 12), el("span", {}, "History"));
+  panel.tools.append(tally, filterbox, mode);
+  const columns = Object.entries(HEADS).map(([name, [kind, word]]) => el("span", { class: kind, role: "columnheader" }, el("button", { type: "button", class: "sort", "data-sort": name, title: `Sort by ${word.toLowerCase()}`, onclick: () => order(turned(sort, name)) }, word)));
+  const head = el("div", { class: "run head", role: "row", "aria-rowindex": "1" }, ...columns, el("span", { class: "c-act", role: "columnheader" }, el("span", { class: "unseen" }, "Actions")));
+  const list = el("div", { class: "rows", role: "rowgroup", "data-qd": "runs" });
+  const grid = el("div", { class: "grid", role: "grid", "aria-label": "Runs" }, head, list);
   const empty = el("div", { class: "empty", hidden: true });
-  panel.body.append(head, list, empty);
+  panel.body.append(bar.root, grid, empty);
 
+  const tall = matchMedia("(max-width: 720px)");
+  const heights = { run: () => (tall.matches ? 54 : 46), heading: () => HEADING, end: () => END };
+  let sort = readSort(new URLSearchParams(window.location.search).get("sort"));
   let reached = "";
+  let shown = [];
+  const view = virtualList(list, {
+    key: (item) => item.name,
+    height: (item) => heights[item.kind](),
+    create: (item) => (item.kind === "run" ? runRow() : el("div", { class: item.kind === "end" ? "list-end" : "list-heading", role: "row" }, el("span", { role: "gridcell" }))),
+    update(node, item, index) {
+      if (item.kind === "run") updateRow(node, item.run, index, actions.steer);
+      else if (item.kind === "heading") text(node.firstChild, `${item.title} ${item.count}`);
+      else end(node.firstChild);
+    },
+    drawn: (atEnd) => { if (atEnd && shown.length && !filter.value) queueMicrotask(older); },
+  });
 
-  function row(run) {
-    const parts = {
-      status: el("span", { class: "status c-status" }),
-      name: el("span", { class: "name" }),
-      sub: el("span", { class: "sub" }),
-      fill: el("i"),
-      steps: el("span", { class: "steps" }),
-      time: el("span", { class: "num c-time" }),
-      tokens: el("span", { class: "num c-tokens" }),
-      cost: el("span", { class: "num c-cost" }),
-      act: el("span", { class: "c-act" }),
-    };
-    parts.bar = el("span", { class: "track", role: "progressbar", "aria-valuemin": "0", "aria-valuemax": "100" }, parts.fill);
-    const node = el(
-      "div",
-      { class: "run", role: "option", tabindex: "-1", "data-run": run.id },
-      parts.status,
-      el("span", { class: "c-name" }, parts.name, parts.sub),
-      el("span", { class: "c-progress" }, parts.bar, parts.steps),
-      parts.time, parts.tokens, parts.cost, parts.act,
-    );
-    node.parts = parts;
-    node.addEventListener("click", (event) => { if (!event.target.closest("button")) { select(run.id); node.focus({ preventScroll: true }); } });
-    return node;
+  const narrowed = () => Boolean(state.range.name || state.filter.environment || state.filter.service);
+  const older = () => { if (state.loaded && state.connected) history.more(); };
+
+  function toHistory(yes, words) {
+    if (words !== undefined) { history.state.search.text = words; bar.fill(); filter.value = ""; }
+    history.turn(yes);
+    if (yes) bar.focus();
   }
 
-  function update(node, run) {
-    if (node.run !== run) {
-      node.run = run;
-      const p = node.parts;
-      attr(node, "data-status", run.status);
-      if (p.status.dataset.word !== run.status) {
-        p.status.dataset.word = run.status;
-        p.status.replaceChildren(icon(run.status, 12), el("b", {}, run.status));
-        attr(p.status, "title", run.status);
-      }
-      text(p.name, run.name || run.id);
-      const detail = [run.step || (run.status === "failed" || run.status === "lost" ? run.error : ""), run.models.join(", ")].filter(Boolean).join("  ·  ");
-      text(p.sub, detail || `started ${moment(run.started, now())}`);
-      attr(p.sub, "title", detail);
-      const { value, done, total, estimated } = run.progress;
-      p.fill.style.transform = `scaleX(${value ?? (OPEN.has(run.status) ? 0 : 1)})`;
-      attr(p.bar, "data-unknown", value === null && OPEN.has(run.status));
-      attr(p.bar, "aria-valuenow", value === null ? null : Math.round(value * 100));
-      attr(p.bar, "aria-label", `Progress of ${run.name}`);
-      text(p.steps, total ? `${estimated ? "~" : ""}${done}/${total}` : done ? `${done}` : "");
-      attr(p.steps, "title", estimated ? "Estimated from earlier runs of this pipeline" : total ? "Steps done of all steps" : "Steps done");
-      const tokens = run.tokens_in + run.tokens_out;
-      text(p.tokens, tokens ? count(tokens) : "–");
-      attr(p.tokens, "title", `${run.tokens_in.toLocaleString()} in, ${run.tokens_out.toLocaleString()} out, ${run.calls} model calls`);
-      text(p.cost, run.cost === null ? (run.calls && !OPEN.has(run.status) ? "?" : "–") : money(run.cost) + (run.partly_priced ? "+" : ""));
-      attr(p.cost, "title", run.cost === null ? "The price of the model is unknown" : run.partly_priced ? "Some calls have no known price" : null);
-      if (node.asked && !run.actions.includes("cancel")) node.asked = false;
-      buttons(node, run);
-    }
-    const chosen = run.id === state.run;
-    attr(node, "aria-selected", chosen ? "true" : "false");
-    attr(node, "data-following", chosen && !state.chosen);
-    attr(node, "tabindex", chosen || (!state.run && run.id === state.order[0]) ? "0" : "-1");
-    elapsed(node);
+  function order(next) {
+    sort = next;
+    const url = new URL(window.location.href);
+    sort ? url.searchParams.set("sort", writeSort(sort)) : url.searchParams.delete("sort");
+    window.history.replaceState(window.history.state, "", url);
+    draw();
   }
 
-  function elapsed(node) {
-    text(node.parts.time, duration((node.run.ended ?? now()) - node.run.started));
+  // Runs on screen: what the server keeps fresh wins over what was found in the history.
+  function members() {
+    const stored = [...history.state.runs.values()].map((run) => state.runs.get(run.id) ?? run);
+    const listed = state.listed.map((id) => state.runs.get(id));
+    if (!history.state.on) return [...listed, ...stored.filter((run) => !state.runs.has(run.id))];
+    const open = listed.filter((run) => OPEN.has(run.status) && !history.state.runs.has(run.id) && found(run, history.state.search, now()));
+    return [...open, ...stored];
   }
 
-  function buttons(node, run) {
-    const signature = `${run.actions.join()}|${node.asked ? "?" : ""}|${node.busy ?? ""}`;
-    if (node.signature === signature) return;
-    node.signature = signature;
-    const act = (name) => {
-      node.busy = name;
-      setTimeout(() => { node.busy = ""; if (node.run) buttons(node, node.run); }, 4000);
-      node.asked = false;
-      actions.steer(run.id, name);
-      buttons(node, node.run);
-    };
-    const ask = (yes) => { node.asked = yes; buttons(node, node.run); node.parts.act.querySelector("button")?.focus(); };
-    if (node.asked) {
-      node.parts.act.replaceChildren(
-        el("button", { type: "button", class: "tiny danger", "data-action": "cancel-yes", "aria-label": `Yes, cancel ${run.name}`, onclick: () => act("cancel") }, "Cancel run"),
-        el("button", { type: "button", class: "tiny", "data-action": "cancel-no", "aria-label": "No, keep it running", onclick: () => ask(false) }, "Keep"),
-      );
-      return;
-    }
-    node.parts.act.replaceChildren(
-      ...run.actions.filter((name) => name in WORDS).map((name) =>
-        el("button", { type: "button", class: "act", disabled: node.busy === name, "data-action": name, "aria-label": `${WORDS[name]} ${run.name}`, title: WORDS[name], onclick: () => (name === "cancel" ? ask(true) : act(name)) }, icon(name, 13)),
-      ),
-    );
-    attr(node.parts.act, "data-busy", node.busy ? "true" : null);
-  }
-
-  function visible() {
-    const words = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
-    const found = state.order.map((id) => state.runs.get(id)).filter(Boolean);
-    return words.length ? found.filter((run) => words.every((word) => [run.name, run.status, run.id, run.step, run.version, ...run.models].join(" ").toLowerCase().includes(word))) : found;
+  function end(node) {
+    const { on: searching, loading, end: over, backTo, problem, runs: known } = history.state;
+    const words = filter.value.trim();
+    const kind = problem ? "problem" : loading ? `loading ${backTo} ${known.size}` : words && !searching ? `words ${words}` : over ? "over" : "more";
+    if (node.dataset.kind === kind) return;
+    node.dataset.kind = kind;
+    const back = backTo ? ` back to ${moment(backTo, now())}` : "";
+    if (problem) node.replaceChildren(`Older runs cannot be read: ${problem}. `, el("button", { type: "button", class: "link", onclick: () => history.again() }, "Try again"));
+    else if (loading) node.replaceChildren(searching ? `Searching${back}, ${known.size} found so far …` : `Reading older runs${back} …`);
+    else if (words && !searching) node.replaceChildren(el("button", { type: "button", class: "link", "data-qd": "search-history", onclick: () => toHistory(true, words) }, `Search all runs for “${words}”`));
+    else node.replaceChildren(over ? "No older runs" : "");
   }
 
   function draw() {
-    const shown = visible();
-    keyed(list, shown, (run) => run.id, row, update);
-    text(tally, state.order.length ? (filter.value ? `${shown.length} of ${state.order.length}` : `${state.order.length}`) : "");
-    panel.body.classList.toggle("noact", !shown.some((run) => run.actions.length));
-    head.hidden = !shown.length;
-    attr(empty, "hidden", shown.length ? "" : null);
+    const words = history.state.on ? [] : filter.value.toLowerCase().split(/\s+/).filter(Boolean);
+    const all = members();
+    const fitting = all.filter((run) => matches(run, words));
+    shown = rows(fitting, { sort, now: now(), headings: !history.state.on });
+    text(tally, all.length ? (words.length ? `${fitting.length} of ${all.length}` : `${all.length}${history.state.on && !history.state.end ? "+" : ""}`) : "");
+    panel.body.classList.toggle("noact", !fitting.some((run) => actionsOf(run).length));
+    bar.show(history.state.on);
+    filterbox.hidden = history.state.on;
+    attr(mode, "aria-pressed", String(history.state.on));
+    for (const column of columns) attr(column, "aria-sort", sort?.column === column.firstChild.dataset.sort ? (sort.down ? "descending" : "ascending") : null);
+    attr(grid, "aria-rowcount", shown.length + 1);
+    grid.hidden = !shown.length;
     empty.hidden = Boolean(shown.length);
-    if (!shown.length) blank(empty, filter.value, actions);
-    if (state.run !== reached && state.runs.has(state.run)) {
+    view.show(shown);
+    if (!shown.length) {
+      if (history.state.on || narrowed()) queueMicrotask(older);
+      blank(empty, emptiness(words), { ...actions, toHistory, words: filter.value.trim(), history });
+    }
+    const at = state.run !== reached ? view.index(state.run) : -1;
+    if (at >= 0) {
       reached = state.run;
-      list.querySelector("[aria-selected=true]")?.scrollIntoView({ block: "nearest" });
+      view.reveal(at);
     }
   }
 
+  function emptiness(words) {
+    const { on: searching, loading, problem, end: over, backTo } = history.state;
+    if (problem) return `problem ${problem}`;
+    if (searching) return over ? "nothing" : `searching ${backTo}`;
+    if (!state.loaded || loading) return "loading";
+    if (words.length) return `filtered ${words.join(" ")}`;
+    return narrowed() ? "scope" : "none";
+  }
+
   list.addEventListener("keydown", (event) => {
-    const at = event.target.closest(".run");
-    if (!at || event.target !== at) return;
-    const next = { ArrowDown: at.nextElementSibling, ArrowUp: at.previousElementSibling, Home: list.firstElementChild, End: list.lastElementChild }[event.key];
-    if (next) { event.preventDefault(); next.focus(); select(next.dataset.run); }
-    else if (event.key === "Enter") select(at.dataset.run);
+    const row = event.target.closest(".run");
+    if (!row || event.target !== row) return;
+    const at = view.index(row.run.id);
+    const seek = (from, step) => { for (let i = from; i >= 0 && i < shown.length; i += step) if (shown[i].kind === "run") return i; return -1; };
+    const next = { ArrowDown: () => seek(at + 1, 1), ArrowUp: () => seek(at - 1, -1), Home: () => seek(0, 1), End: () => seek(shown.length - 1, -1), PageDown: () => seek(Math.min(shown.length - 1, at + 8), -1), PageUp: () => seek(Math.max(0, at - 8), 1) }[event.key]?.();
+    if (next >= 0) {
+      event.preventDefault();
+      view.reveal(next).focus({ preventScroll: true });
+      select(shown[next].run.id);
+    } else if (event.key === "Enter") select(row.run.id);
   });
   filter.addEventListener("input", draw);
   filter.addEventListener("keydown", (event) => { if (event.key === "Escape") { event.stopPropagation(); filter.value = ""; draw(); filter.blur(); } });
-  const offs = ["runs", "selection", "loaded"].map((topic) => on(topic, draw));
-  const timer = setInterval(() => { for (const node of list.children) if (node.run && OPEN.has(node.run.status)) elapsed(node); }, 200);
+  bar.root.addEventListener("keydown", (event) => { if (event.key === "Escape") { event.stopPropagation(); toHistory(false); mode.focus(); } });
+  const offs = ["runs", "selection", "loaded", "scope"].map((topic) => on(topic, draw));
+  const timer = setInterval(() => { for (const node of view.nodes()) if (node.run && OPEN.has(node.run.status)) tick(node); }, TICK_MS);
   draw();
-  return { focusFilter: () => { filter.focus(); filter.select(); }, stop: () => { clearInterval(timer); offs.forEach((off) => off()); } };
+  return { focusFilter: () => { if (history.state.on) bar.focus(); else { filter.focus(); filter.select(); } }, stop: () => { clearInterval(timer); view.stop(); bar.stop(); history.stop(); offs.forEach((off) => off()); } };
 }
 
 const SAMPLE = "import quarterdeck as qd\n\nqd.init()\n\n@qd.pipeline\ndef hello(name): ...";
 
-function blank(empty, filtered, actions) {
-  const kind = filtered ? "filtered" : state.loaded ? "none" : "loading";
+const lead = (words) => el("p", { class: "lead" }, words);
+const link = (words, onclick) => el("button", { type: "button", class: "link", onclick }, words);
+
+function blank(empty, kind, { start, toHistory, words, history }) {
   if (empty.dataset.kind === kind) return;
   empty.dataset.kind = kind;
-  if (kind === "filtered") empty.replaceChildren(el("p", { class: "lead" }, "No run matches the filter."), el("p", {}, "It looks at name, status, step, model, version and id."));
-  else if (kind === "loading") empty.replaceChildren(el("p", { class: "lead" }, "Reading runs …"));
-  else
-    empty.replaceChildren(
-      icon("helm", 36),
-      el("p", { class: "lead" }, "No runs yet."),
-      el("p", {}, "Watch the demo pipelines: ", el("code", {}, "quarterdeck demo")),
-      el("p", {}, "Or your own, with two lines and a decorator:"),
-      el("pre", {}, SAMPLE),
-      el("p", {}, el("button", { type: "button", class: "link", onclick: actions.start }, "Start a pipeline of the runner")),
-    );
+  const { backTo, problem } = history.state;
+  const contents = {
+    loading: () => [lead("Reading runs …")],
+    searching: () => [lead("Searching …"), el("p", {}, backTo ? `Nothing found yet, back to ${moment(backTo, now())}.` : "")],
+    problem: () => [lead("The runs cannot be read."), el("p", {}, problem), link("Try again", () => history.again())],
+    nothing: () => [lead("No run fits the search."), el("p", {}, "Words are looked for in id, pipeline, version, error, service, environment and models."), link("Clear the search", () => history.clear())],
+    filtered: () => [lead("No run matches the filter."), el("p", {}, "It looks at name, status, step, model, version, error, service and id of the runs in this list."), link(`Search all runs for “${words}”`, () => toHistory(true, words))],
+    scope: () => [lead("No run here."), el("p", {}, "The range of time, or the environment and service above, leave none."), link("Show the newest of all", () => rescope({ range: LATEST, filter: { environment: "", service: "" } }))],
+    none: () => [icon("helm", 36), lead("No runs yet."), el("p", {}, "Watch the demo pipelines: ", el("code", {}, "quarterdeck demo")), el("p", {}, "Or your own, with two lines and a decorator:"), el("pre", {}, SAMPLE), el("p", {}, link("Start a pipeline of the runner", start))],
+  };
+  empty.replaceChildren(...contents[kind.split(" ")[0]]());
 }

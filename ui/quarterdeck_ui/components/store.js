@@ -1,6 +1,7 @@
 // What this page knows: one WebSocket, one state, and the selection that lives in the URL.
 
 import { OPEN } from "./format.js";
+import { LATEST, fits, readScope, scopeWish, writeScope } from "./scope.js";
 
 const LINGER_MS = 4000;
 const listeners = new Map();
@@ -13,8 +14,15 @@ export const state = {
   today: null,
   performance: null,
   health: {},
+  range: LATEST, // {name, from, to}: see bounds() in scope.js; topic "scope"
+  filter: { environment: "", service: "" }, // topic "scope"
+  paused: false, // the screen stands still; topic "scope"
+  places: [], // [environment, service] of the last days
+  offers: new Map(), // run -> what the runner would do with it though it is over
   runs: new Map(),
   order: [],
+  dropped: [], // runs that the last message took away: older than the newest hundred
+  listed: [], // the part of the order that range and filter leave
   chosen: "", // the run that the reader asked for; empty: follow the newest
   run: "", // the run on screen
   span: "",
@@ -28,7 +36,10 @@ let socket = null;
 let delay = 500;
 let users = 0;
 
-export const now = () => Date.now() + state.offset;
+let stopped = 0; // when the reader paused the screen
+
+// The time on screen: it stands still while the screen is paused.
+export const now = () => stopped || Date.now() + state.offset;
 
 export function on(topic, callback) {
   if (!listeners.has(topic)) listeners.set(topic, new Set());
@@ -43,6 +54,24 @@ function tell(topic) {
 function readUrl() {
   const query = new URLSearchParams(window.location.search);
   return [query.get("run") ?? "", query.get("span") ?? ""];
+}
+
+// Limit the screen to a range of time, or to an environment and a service, or stop it: what is not named stays.
+export function rescope(change) {
+  Object.assign(state, change);
+  stopped = state.paused ? stopped || Date.now() + state.offset : 0;
+  const url = new URL(window.location.href);
+  writeScope(url.searchParams, state);
+  window.history.replaceState(window.history.state, "", url);
+  relist();
+  look();
+  follow();
+  tell("scope");
+}
+
+function relist() {
+  const at = now();
+  state.listed = state.order.filter((id) => fits(state, state.runs.get(id), at));
 }
 
 // Show a run because the reader asked for it; an empty id goes back to following the newest.
@@ -88,8 +117,8 @@ function turn(run, span) {
   for (const topic of ["selection", "detail", "span"]) tell(topic);
 }
 
-// Open runs come first in the order, then the newest.
-const freshest = () => (state.runs.has(state.order[0]) ? state.order[0] : "");
+// Open runs come first in the list, then the newest.
+const freshest = () => state.listed[0] ?? "";
 
 // The run to follow: the one on screen while it is open and for a moment after, then the newest open one.
 function newest() {
@@ -97,18 +126,25 @@ function newest() {
   if (shown && (OPEN.has(shown.status) || now() - shown.ended < LINGER_MS)) return shown.id;
   const first = state.runs.get(freshest());
   if (first && OPEN.has(first.status)) return first.id;
-  return shown && state.order.length && now() - shown.ended < now() - (first?.ended ?? 0) ? shown.id : (first?.id ?? "");
+  return shown && state.listed.length && now() - shown.ended < now() - (first?.ended ?? 0) ? shown.id : (first?.id ?? "");
 }
 
 function follow() {
-  if (state.chosen || state.reading) return;
+  if (state.chosen || state.reading || (state.paused && state.run)) return;
   const run = newest();
   if (run !== state.run) turn(run, "");
 }
 
 function look() {
-  if (socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify({ run: state.run, span: held() }));
+  say({ type: "look", run: state.run, span: held(), ...scopeWish(state) });
 }
+
+export function say(message) {
+  if (socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify(message));
+}
+
+// Let another module take messages of a type.
+export const receive = (type, callback) => { take[type] = callback; };
 
 const take = {
   clock(m) {
@@ -118,14 +154,22 @@ const take = {
     tell("clock");
   },
   deck(m) {
-    for (const name of ["today", "performance", "health", "loaded"]) if (name in m) { state[name] = m[name]; tell(name); }
+    for (const name of ["today", "performance", "health", "loaded", "places"]) if (name in m) { state[name] = m[name]; tell(name); }
   },
   runs(m) {
     for (const run of m.changed) state.runs.set(run.id, run);
-    const wanted = new Set(m.order);
-    for (const id of state.runs.keys()) if (!wanted.has(id)) state.runs.delete(id);
-    state.order = m.order;
+    if (m.order) {
+      const wanted = new Set(m.order);
+      state.dropped = [...state.runs.values()].filter((run) => !wanted.has(run.id));
+      for (const run of state.dropped) state.runs.delete(run.id);
+      state.order = m.order;
+    }
+    relist();
     follow();
+    tell("runs");
+  },
+  offers(m) {
+    for (const [id, actions] of Object.entries(m.offers)) state.offers.set(id, actions);
     tell("runs");
   },
   run(m) {
@@ -169,11 +213,16 @@ function connect() {
   };
 }
 
-const onPop = () => select(...readUrl(), { keepUrl: true });
+const onPop = () => {
+  rescope(readScope(new URLSearchParams(window.location.search)));
+  select(...readUrl(), { keepUrl: true });
+};
 
 export function open() {
   users += 1;
   if (users > 1) return;
+  Object.assign(state, readScope(new URLSearchParams(window.location.search)));
+  if (state.paused) stopped = Date.now();
   [state.chosen, state.span] = readUrl();
   state.run = state.chosen;
   window.addEventListener("popstate", onPop);

@@ -1,8 +1,10 @@
 """Every question the dashboard asks ClickHouse: one ``.sql`` file each, with a typed front door."""
 
+from quarterdeck_ui.queries.history import Found, RunSearch, oldest_run, search_runs
 from quarterdeck_ui.queries.live import Event, bootstrap_events, events_after
 from quarterdeck_ui.queries.logs import LEVELS, LogFilter, LogLine, log_lines
-from quarterdeck_ui.queries.performance import Latency, Performance, Today, performance, today
+from quarterdeck_ui.queries.overview import Place, Today, Usual, places, today, usual
+from quarterdeck_ui.queries.performance import Latency, Performance, performance
 from quarterdeck_ui.queries.runs import RunRow, recent_runs, run_by_id
 from quarterdeck_ui.queries.store import Store, StoreError
 from quarterdeck_ui.queries.traces import Payload, Span, span_payload, spans_of_run
@@ -10,23 +12,31 @@ from quarterdeck_ui.queries.traces import Payload, Span, span_payload, spans_of_
 __all__ = [
     "LEVELS",
     "Event",
+    "Found",
     "Latency",
     "LogFilter",
     "LogLine",
     "Payload",
     "Performance",
+    "Place",
     "RunRow",
+    "RunSearch",
     "Span",
     "Store",
     "StoreError",
     "Today",
+    "Usual",
     "bootstrap_events",
     "events_after",
     "log_lines",
+    "oldest_run",
     "performance",
+    "places",
     "recent_runs",
     "run_by_id",
+    "search_runs",
     "span_payload",
     "spans_of_run",
     "today",
+    "usual",
 ]

@@ -27,6 +27,7 @@ class Event:
     sequence: int = 0
     text: str = ""
     stand_in: bool = False
+    service: str = ""
     attributes: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -63,5 +64,6 @@ def _event(row: Row) -> Event:
         sequence=row["Sequence"],
         text=row["Text"],
         stand_in=bool(row["StandIn"]),
+        service=row["ServiceName"],
         attributes=row["Attributes"],
     )

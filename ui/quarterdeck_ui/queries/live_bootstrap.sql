@@ -20,7 +20,8 @@ WITH
     ) AS wanted
 SELECT
     Position, toUnixTimestamp64Nano(Timestamp) AS TimestampNs, EventName, RunId, PipelineName, TraceId, SpanId,
-    ParentSpanId, SpanName, toUnixTimestamp64Nano(StartTime) AS StartNs, StepId, StepName, Sequence, Text, StandIn, Attributes
+    ParentSpanId, SpanName, toUnixTimestamp64Nano(StartTime) AS StartNs, StepId, StepName, ServiceName,
+    Sequence, Text, StandIn, Attributes
 FROM
 (
     SELECT * FROM live_events

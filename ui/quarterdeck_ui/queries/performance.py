@@ -54,17 +54,6 @@ class Performance:
     overall: Latency = Latency()
 
 
-@dataclass(frozen=True, slots=True)
-class Today:
-    """Totals of the runs that started today (UTC)."""
-
-    runs: int = 0
-    tokens: int = 0
-    cost: float = 0.0
-    calls: int = 0
-    unpriced: int = 0
-
-
 def performance(store: Store, window: int = WINDOW_S, bucket: int = BUCKET_S) -> Performance:
     """Tokens, cost, errors and latency of the last ``window`` seconds."""
     models = tuple(
@@ -86,13 +75,6 @@ def _latency(rows: list[Row]) -> tuple[tuple[LatencyPoint, ...], Latency]:
         else:
             points.append(LatencyPoint(row["Bucket"], row["P50"], row["P95"], *first))
     return tuple(points), overall
-
-
-def today(store: Store) -> Today:
-    """Totals of today."""
-    for row in store.ask("today"):
-        return Today(row["Runs"], row["Tokens"], row["CostUsd"] or 0.0, row["Calls"], row["Unpriced"])
-    return Today()
 
 
 def _known(value: float | None) -> float | None:

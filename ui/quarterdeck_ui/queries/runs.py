@@ -35,6 +35,8 @@ class RunRow:
     unpriced: int
     models: tuple[str, ...]
     stand_in: bool
+    environment: str = ""
+    service: str = ""
 
 
 def recent_runs(store: Store, now_ns: int, limit: int = 100, known: Sequence[RunRow] | None = None) -> list[RunRow]:
@@ -49,10 +51,15 @@ def recent_runs(store: Store, now_ns: int, limit: int = 100, known: Sequence[Run
     rows: list[RunRow] = []
     for since in _steps_back(now_ns, limit, known):
         found = store.ask("newest_runs", since=since, limit=limit + _SPARE)
-        rows = _runs(store, [row["RunId"] for row in found], since)[:limit]
+        rows = runs_by_id(store, [row["RunId"] for row in found], since)[:limit]
         if len(rows) == limit and rows[-1].start_ns >= since:
             break
     return rows
+
+
+def runs_by_id(store: Store, ids: Sequence[str], since_ns: int) -> list[RunRow]:
+    """Runs of which something began since a time, newest first. Of one that is days older, not all."""
+    return [_run(row) for row in store.ask("runs", runs=ids, since=since_ns)] if ids else []
 
 
 def _steps_back(now_ns: int, limit: int, known: Sequence[RunRow] | None) -> list[int]:
@@ -65,12 +72,7 @@ def _steps_back(now_ns: int, limit: int, known: Sequence[RunRow] | None) -> list
 
 def run_by_id(store: Store, run_id: str) -> RunRow | None:
     """One run of any age, or None if no span of it is stored."""
-    return next(iter(_runs(store, [run_id], _ALL_NS)), None)
-
-
-def _runs(store: Store, ids: Sequence[str], since_ns: int) -> list[RunRow]:
-    """Runs of which something began since a time, newest first. Of one that is days older, not all."""
-    return [_run(row) for row in store.ask("runs", runs=ids, since=since_ns)] if ids else []
+    return next(iter(runs_by_id(store, [run_id], _ALL_NS)), None)
 
 
 def _run(row: Row) -> RunRow:
@@ -95,4 +97,6 @@ def _run(row: Row) -> RunRow:
         unpriced=row["Unpriced"],
         models=tuple(sorted(name for name in row["ModelNames"] if name)),
         stand_in=bool(row["IsStandIn"]),
+        environment=row["Place"],
+        service=row["Service"],
     )

@@ -6,6 +6,8 @@ SELECT
     max(r.PipelineName) AS Pipeline,
     max(r.PipelineVersion) AS Version,
     max(r.RootName) AS Root,
+    max(r.Environment) AS Place,
+    max(r.ServiceName) AS Service,
     toUnixTimestamp64Nano(min(r.Start)) AS StartNs,
     toUnixTimestamp64Nano(max(r.End)) AS EndNs,
     max(r.RootSeen) AS Ended,

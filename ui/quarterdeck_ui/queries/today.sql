@@ -1,9 +1,11 @@
--- What all runs that started today (UTC) have used so far.
+-- What the model calls that began today (UTC) have used so far, by environment and service, from the sums by minute.
 SELECT
-    uniqExact(r.RunId) AS Runs,
-    sum(r.InputTokens) + sum(r.OutputTokens) AS Tokens,
-    sum(r.Cost) AS CostUsd,
-    sum(r.ModelCalls) AS Calls,
-    sum(r.UnpricedCalls) AS Unpriced
-FROM runs AS r
-WHERE r.Day = toDate(now('UTC'))
+    m.Environment AS Environment,
+    m.ServiceName AS Service,
+    sum(m.InputTokens) + sum(m.OutputTokens) AS Tokens,
+    sum(m.Cost) AS CostUsd,
+    sum(m.Calls) AS Calls,
+    sum(m.UnpricedCalls) AS Unpriced
+FROM llm_1m AS m
+WHERE m.Time >= toStartOfDay(now('UTC'))
+GROUP BY Environment, Service
