@@ -276,26 +276,27 @@ def _rounded(number: str) -> float:
 def _answers(store: EmbeddedStore, start: int) -> dict[str, list[dict[str, Any]]]:
     known = {
         "run": RUNS[0],
+        "runs": str(list(RUNS)),
         "span": (1).to_bytes(8).hex(),
         "since": str(start),
         "until": str(start + 60 * SECOND),
         "limit": "100",
         "after": "0",
+        "heard": "0",
         "window": "3600",
         "bucket": "86400",
         "from_ns": "0",
         "to_ns": str(start + 60 * SECOND),
         "to_id": "0",
-        "levels": "[]",
-        "pipeline": "",
-        "step": "",
-        "text": "",
-        "pattern": "",
+        "searching": "true",
+        **dict.fromkeys(("levels", "statuses", "words"), "[]"),
+        **dict.fromkeys(("pipeline", "step", "text", "pattern", "environment", "service", "model"), ""),
+        **dict.fromkeys(("cost_from", "cost_to", "seconds_from", "seconds_to"), "-1"),
         "heartbeat": semconv.EVENT_HEARTBEAT,
         "ended": f"['{semconv.EVENT_PIPELINE_COMPLETED}']",
     }
-    of_all = {**known, "run": ""}
-    return {name: _ask(store, sql, of_all if name == "runs.sql" else known) for name, sql in QUESTIONS.items()}
+    of_no_run = {**known, "run": ""}  # as log records are here
+    return {name: _ask(store, sql, of_no_run if name == "logs.sql" else known) for name, sql in QUESTIONS.items()}
 
 
 def _archive(store: EmbeddedStore) -> list[str]:
