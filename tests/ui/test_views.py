@@ -174,6 +174,7 @@ def test_the_inspector_shows_what_was_captured() -> None:
         usage={"input": "7"},
         finish="stop",
         error="Boom: it broke",
+        attributes={"gen_ai.request.temperature": "0.2", "gen_ai.usage.input_tokens": "7", "input.value": "x"},
     )
 
 

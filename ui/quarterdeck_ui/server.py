@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route, WebSocketRoute
 
 from quarterdeck.runner_client import RunnerClient
-from quarterdeck_ui import assets, leaving, log_export, services
+from quarterdeck_ui import assets, leaving, log_export, services, span_routes
 from quarterdeck_ui.access.door import Access, Door
 from quarterdeck_ui.access.login import Login
 from quarterdeck_ui.feed import Feed
@@ -48,7 +48,8 @@ def application(settings: Settings) -> Any:
     """Build the application for these settings; one per process."""
     store = Store(settings.clickhouse_url, settings.database)
     # From the environment only: a flag would show it in the list of processes.
-    runner = RunnerClient(settings.runner_url, os.environ.get("QUARTERDECK_TOKEN", ""))
+    token = os.environ.get("QUARTERDECK_TOKEN", "")
+    runner = RunnerClient(settings.runner_url, token)
     hub, access = Hub(), Access(settings)
     poller = Poller(hub, store, runner, settings.endpoint)
 
@@ -67,6 +68,7 @@ def application(settings: Settings) -> Any:
             WebSocketRoute("/deck/live", Feed(hub, store).serve),
             WebSocketRoute("/deck/logs", LogFeed(store).serve),
             *log_export.routes(store),
+            *span_routes.routes(store, settings.endpoint, token),
             Route("/healthz", _healthz),
             Route("/readyz", _readyz(hub)),
             assets.route(),

@@ -1,7 +1,7 @@
 """What the inspector shows of one span: prompt, answer, template parts, variables and use (pure)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from quarterdeck import semconv
@@ -39,6 +39,7 @@ _USAGE: Final = {
     "cache_write": semconv.USAGE_CACHE_WRITE_TOKENS,
     "reasoning": semconv.USAGE_REASONING_TOKENS,
 }
+_SHOWN_AS_TEXT: Final = frozenset(_TEXTS.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,8 @@ class SpanView:
     usage: Mapping[str, str]
     finish: str = ""
     error: str = ""
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    """What else is known, under the names it came with."""
 
 
 def from_payload(span_id: str, payload: Payload) -> SpanView:
@@ -78,7 +81,14 @@ def from_step(step: LiveStep) -> SpanView:
 
 def _content(span_id: str, known: Mapping[str, str], *, live: bool, finish: str, error: str) -> SpanView:
     return SpanView(
-        span_id, live, _picked(_TEXTS, known), _picked(_PARAMETERS, known), _picked(_USAGE, known), finish, error
+        span_id,
+        live,
+        _picked(_TEXTS, known),
+        _picked(_PARAMETERS, known),
+        _picked(_USAGE, known),
+        finish,
+        error,
+        {name: value for name, value in known.items() if name not in _SHOWN_AS_TEXT and value},
     )
 
 

@@ -1,18 +1,10 @@
-// Text to DOM: light Markdown and coloured JSON or code. Everything becomes text nodes.
+// Text to DOM: light Markdown and coloured JSON, XML, YAML or code. Everything becomes text nodes.
 import { el } from "./dom.js";
+import { coloured, languageOf } from "./languages.js";
 
-const CODE = /("(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*')|(#[^\n]*|\/\/[^\n]*)|\b(\d[\d_.]*(?:e[+-]?\d+)?)\b|\b(def|class|return|import|from|if|elif|else|for|while|in|not|and|or|async|await|with|as|try|except|raise|yield|lambda|const|let|var|function|new|export|select|where|group|by|order|true|false|null|True|False|None)\b/g;
-
-export function code(source) {
+export function code(source, language = "") {
   const out = document.createDocumentFragment();
-  let at = 0;
-  for (const match of source.matchAll(CODE)) {
-    out.append(source.slice(at, match.index));
-    const kind = match[1] ? (/^\s*:/.test(source.slice(match.index + match[0].length, match.index + match[0].length + 4)) ? "key" : "str") : match[2] ? "com" : match[3] ? "num" : "kw";
-    out.append(el("span", { class: `t-${kind}` }, match[0]));
-    at = match.index + match[0].length;
-  }
-  out.append(source.slice(at));
+  for (const [kind, piece] of coloured(source, language)) out.append(kind ? el("span", { class: `t-${kind}` }, piece) : piece);
   return out;
 }
 
@@ -26,7 +18,7 @@ export function asJson(source) {
   }
 }
 
-const INLINE = /(`[^`\n]+`)|(\*\*[^*\n]+\*\*)|(\*[^*\s][^*\n]*\*)/g;
+const INLINE = /(`[^`\n]+`)|(\*\*[^*\n]+\*\*)|(\*[^*\s][^*\n]*\*)|(<\/?[A-Za-z_][\w:.-]*(?:\s[^<>\n]*)?\/?>)/g;
 
 function inline(source) {
   const out = document.createDocumentFragment();
@@ -35,7 +27,8 @@ function inline(source) {
     out.append(source.slice(at, match.index));
     if (match[1]) out.append(el("code", {}, match[1].slice(1, -1)));
     else if (match[2]) out.append(el("strong", {}, match[2].slice(2, -2)));
-    else out.append(el("em", {}, match[3].slice(1, -1)));
+    else if (match[3]) out.append(el("em", {}, match[3].slice(1, -1)));
+    else out.append(code(match[4], "xml"));
     at = match.index + match[0].length;
   }
   out.append(source.slice(at));
@@ -69,7 +62,7 @@ function blocks(source) {
 }
 
 function block({ kind, body, mark, depth, lang }) {
-  if (kind === "code") return el("pre", { class: "code", "data-lang": lang || null }, code(body));
+  if (kind === "code") return el("pre", { class: "code", "data-lang": lang || null }, code(body, lang));
   if (kind === "h") return el("p", { class: "h" }, inline(body));
   if (kind === "li") return el("p", { class: "li", style: `--d:${depth}` }, el("span", { class: "mark" }, /\d/.test(mark) ? mark : "•"), el("span", {}, inline(body)));
   return el("p", {}, inline(body));
@@ -78,10 +71,11 @@ function block({ kind, body, mark, depth, lang }) {
 // Draw a text into a node, leaving blocks alone that did not change (a selection in them survives).
 export function prose(node, source, { growing = false } = {}) {
   const value = growing ? null : asJson(source);
-  const wanted = value === null ? blocks(source) : [{ kind: "code", body: JSON.stringify(value, null, 2), lang: "json" }];
+  const language = growing || value !== null ? "" : languageOf(source);
+  const wanted = value !== null ? [{ kind: "code", body: JSON.stringify(value, null, 2), lang: "json" }] : language ? [{ kind: "code", body: source.trim(), lang: language }] : blocks(source);
   const known = node.__blocks ?? [];
   wanted.forEach((each, index) => {
-    const signature = `${each.kind}${each.mark ?? ""}${each.depth ?? ""}\u0000${each.body}`;
+    const signature = `${each.kind}${each.lang ?? ""}${each.mark ?? ""}${each.depth ?? ""}\u0000${each.body}`;
     if (known[index]?.signature === signature) return;
     const made = block(each);
     if (known[index]) known[index].node.replaceWith(made);

@@ -1,34 +1,20 @@
 // The waterfall of the selected run: what ran inside what, and how long it took.
 import { attr, copy, el, icon, keyed, text } from "./dom.js";
-import { OPEN, count, duration, moment, money } from "./format.js";
+import { OPEN, count, duration, moment, money, percent } from "./format.js";
+import { ancestors, attempts, criticalPath, family, flat, foldingDepth, unfolded } from "./spans.js";
 import { now, on, select, state } from "./store.js";
+import { virtualList } from "./virtual.js";
 
 const STEPS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 15e3, 3e4, 6e4, 12e4, 3e5, 6e5, 12e5, 36e5, 72e5, 144e5, 432e5];
 
-function tree(nodes) {
-  const children = new Map();
-  for (const node of nodes.values()) {
-    const parent = nodes.has(node.parent) ? node.parent : "";
-    if (!children.has(parent)) children.set(parent, []);
-    children.get(parent).push(node);
-  }
-  for (const group of children.values()) group.sort((a, b) => a.start - b.start);
-  const ordered = [];
-  const visit = (id, depth) => {
-    for (const node of children.get(id) ?? []) {
-      const isRoot = node.kind === "run" && depth === 0;
-      if (!isRoot) ordered.push({ node, depth });
-      visit(node.id, isRoot ? depth : depth + 1);
-    }
-  };
-  visit("", 0);
-  return ordered;
-}
+const ROW_HEIGHT = 27;
 
 export function timeline(panel, actions) {
   const following = el("span", { class: "tally", role: "status" });
   const release = el("button", { type: "button", class: "tiny", hidden: true, "data-qd": "follow-run", title: "Go to the newest run and move on with it (Esc)", onclick: actions.clear }, "Follow newest");
-  panel.tools.append(following, release);
+  const folds = ["Fold all", "Unfold all"].map((label, at) => el("button", { type: "button", class: "tiny folds", hidden: true, title: at ? "Show what is inside every step" : "Hide what is inside the steps", onclick: () => { chosenFolds = new Map(); every = at ? "open" : "shut"; draw(); } }, label));
+  const hot = el("button", { type: "button", class: "tiny path", hidden: true, "aria-pressed": "false", "data-qd": "critical-path", title: "Point out the spans that the duration of the run hangs on", onclick: () => { marking = !marking; draw(); } }, "Critical path");
+  panel.tools.append(following, hot, ...folds, release);
   const status = el("span", { class: "status" });
   const name = el("span", { class: "title" });
   const id = el("button", { type: "button", class: "idchip", title: "Copy the run id", "aria-label": "Copy the run id", onclick: () => copy(state.run, id) });
@@ -36,31 +22,61 @@ export function timeline(panel, actions) {
   const problem = el("div", { class: "problem", hidden: true });
   const about = el("div", { class: "about" }, el("div", { class: "line" }, status, name, id), facts, problem);
   const axis = el("div", { class: "axis", "aria-hidden": "true" });
-  const list = el("div", { class: "bars", role: "listbox", "aria-label": "Steps and calls of the run", "data-qd": "timeline" });
-  const notice = el("div", { class: "notice", hidden: true }, "This run has more spans than fit here: the first 2,000 are shown.");
+  const list = el("div", { class: "bars", role: "tree", "aria-label": "Steps and calls of the run", "data-qd": "timeline" });
+  const notice = el("div", { class: "notice", hidden: true, role: "status" });
   const flow = el("div", { class: "flow" }, axis, list, notice);
   const empty = el("div", { class: "empty" });
   panel.body.append(about, flow, empty);
   let frame = null;
   let riding = "";
   let rows = 0;
+  let every = ""; // what the reader asked of all rows: "open", "shut" or nothing
+  let chosenFolds = new Map(); // and of single ones
+  let marking = false;
+  let known = { detail: null };
+  let view = { from: 0, span: 1, run: null };
+  const bars = virtualList(list, { create: row, update: (element, item) => paint(element, item), height: () => ROW_HEIGHT, key: ({ node }) => node.id, drawn: enter });
 
   flow.addEventListener("wheel", () => { riding = ""; }, { passive: true });
   flow.addEventListener("pointerdown", () => { riding = ""; });
 
   // An open run that grows keeps its newest row in view until the reader takes over.
   function ride(run, count) {
-    if (list.__run !== run.id) { list.__run = run.id; rows = 0; list.scrollTop = 0; riding = OPEN.has(run.status) ? run.id : ""; }
+    if (list.__run !== run.id) { list.__run = run.id; rows = 0; list.scrollTop = 0; riding = OPEN.has(run.status) ? run.id : ""; chosenFolds = new Map(); every = ""; }
     if (count !== rows && riding === run.id) list.scrollTop = list.scrollHeight;
     rows = count;
   }
 
   function bounds(ordered, run) {
-    const starts = [run.started, ...ordered.map(({ node }) => node.start)];
-    const from = Math.min(...starts);
-    const ends = ordered.map(({ node }) => node.end ?? 0);
-    const until = Math.max(OPEN.has(run.status) ? now() : (run.ended ?? 0), ...ends, from + 50);
-    return [from, until - from];
+    let from = run.started;
+    let until = OPEN.has(run.status) ? now() : (run.ended ?? 0);
+    for (const { node } of ordered) { from = Math.min(from, node.start); until = Math.max(until, node.end ?? 0); }
+    return [from, Math.max(until, from + 50) - from];
+  }
+
+  // What follows from the spans alone, until they change.
+  function learnt() {
+    if (known.detail === state.detail) return known;
+    const nodes = state.detail?.nodes ?? new Map();
+    const children = family(nodes);
+    const ordered = flat(children);
+    known = { detail: state.detail, nodes, children, ordered, retried: attempts(nodes), depth: foldingDepth(ordered), parents: ordered.some(({ inside }) => inside) };
+    return known;
+  }
+
+  function visible({ nodes, ordered, depth }) {
+    const above = ancestors(nodes, state.span);
+    return unfolded(ordered, ({ node, depth: at }) => {
+      if (chosenFolds.has(node.id)) return chosenFolds.get(node.id);
+      if (above.has(node.id)) return false;
+      return every ? every === "shut" : at === depth && node.end !== null;
+    });
+  }
+
+  function fold(id, shut) {
+    chosenFolds.set(id, shut);
+    riding = "";
+    draw();
   }
 
   function scale(span) {
@@ -72,12 +88,12 @@ export function timeline(panel, actions) {
   }
 
   function row({ node }) {
-    const parts = { twig: el("span", { class: "twig" }, icon(node.kind, 12)), label: el("span", { class: "label" }), note: el("span", { class: "note" }), bar: el("i"), wait: el("u"), time: el("span", { class: "num" }), use: el("span", { class: "num use" }) };
+    const parts = { knob: el("button", { type: "button", class: "knob", tabindex: "-1", "aria-hidden": "true", onclick: (event) => { event.stopPropagation(); fold(node.id, !found.folded); } }), twig: el("span", { class: "twig" }, icon(node.kind, 12)), label: el("span", { class: "label" }), tries: el("span", { class: "tries", hidden: true }), note: el("span", { class: "note" }), bar: el("i"), wait: el("u"), time: el("span", { class: "num" }), use: el("span", { class: "num use" }) };
     parts.budget = el("span", { class: "budget", hidden: true }, el("i"));
     const found = el(
       "div",
-      { class: "barrow", role: "option", tabindex: "-1", "data-span": node.id, "data-kind": node.kind },
-      el("span", { class: "what" }, parts.twig, parts.label, parts.note),
+      { class: "barrow", role: "treeitem", tabindex: "-1", "data-span": node.id, "data-kind": node.kind },
+      el("span", { class: "what" }, parts.knob, parts.twig, parts.label, parts.tries, parts.note),
       el("span", { class: "lane" }, parts.bar, parts.wait),
       parts.use, parts.budget, parts.time,
     );
@@ -87,8 +103,9 @@ export function timeline(panel, actions) {
     return found;
   }
 
-  function paint(element, { node: told, depth }, from, span, run) {
+  function paint(element, { node: told, depth, inside, folded }) {
     const p = element.parts;
+    const { from, span, run, path, retried } = view;
     // what never ended in a run that is over ended with it
     const cut = told.end === null && !OPEN.has(run.status);
     if (element.told !== told) element.cut = null;
@@ -99,15 +116,26 @@ export function timeline(panel, actions) {
     p.bar.style.left = `${((node.start - from) / span) * 100}%`;
     p.bar.style.width = `${(Math.max(0, end - node.start) / span) * 100}%`;
     text(p.time, duration(end - node.start));
-    if (element.node === node && element.depth === depth && element.chosen === state.shown?.id) return;
-    Object.assign(element, { node, depth, chosen: state.shown?.id });
+    const waited = path?.get(node.id);
+    attr(element, "data-critical", path ? (waited === undefined ? "no" : "yes") : null);
+    attr(p.bar, "title", waited === undefined ? null : `on the critical path: ${duration(waited)} of it in this span itself, ${percent(waited / span)} of the run`);
+    const tried = retried.get(node.id);
+    const next = { node, depth, inside, folded, tries: tried?.of, chosen: state.shown?.id };
+    if (Object.entries(next).every(([name, value]) => element[name] === value)) return;
+    Object.assign(element, next);
+    attr(element, "aria-level", depth + 1);
+    attr(element, "aria-expanded", inside ? String(!folded) : null);
+    attr(p.knob, "title", inside ? `${folded ? "Show" : "Hide"} ${inside.toLocaleString()} inside` : null);
+    p.tries.hidden = !tried;
+    text(p.tries, tried ? `attempt ${tried.attempt} of ${tried.of}` : "");
+    attr(p.tries, "data-failed", node.status === "failed");
     attr(element, "data-status", node.status);
     element.style.setProperty("--depth", depth);
     text(p.label, node.name);
-    const notes = [node.attempt > 1 ? `try ${node.attempt}` : "", node.error, node.end === null ? node.message : ""].filter(Boolean).join(" · ");
+    const notes = [folded ? `+${inside.toLocaleString()}` : "", node.error, node.end === null ? node.message : ""].filter(Boolean).join(" · ");
     text(p.note, notes);
     attr(element, "title", [node.name, node.model, node.status, node.error].filter(Boolean).join(" · "));
-    attr(element, "aria-label", `${node.kind} ${node.name}, ${node.status}`);
+    attr(element, "aria-label", [`${node.kind} ${node.name}`, tried ? `attempt ${tried.attempt} of ${tried.of}` : "", node.status, folded ? `${inside} inside, folded` : ""].filter(Boolean).join(", "));
     attr(element, "aria-selected", node.id === state.shown?.id ? "true" : "false");
     const tokens = node.tokens_in + node.tokens_out;
     text(p.use, node.kind === "step" && node.budget ? `${count(tokens)} / ${count(node.budget)}` : tokens ? `${count(tokens)}${node.kind === "call" && node.cost !== null ? `  ${money(node.cost)}` : ""}` : "");
@@ -165,15 +193,24 @@ export function timeline(panel, actions) {
     empty.hidden = Boolean(run) && !missing;
     if (!run || missing) return blank(missing);
     describe(run);
-    const ordered = state.detail ? tree(state.detail.nodes) : [];
+    const { children, ordered, parents, retried } = learnt();
     const [from, span] = bounds(ordered, run);
     scale(span);
-    keyed(list, ordered, ({ node }) => node.id, row, (element, item) => paint(element, item, from, span, run));
-    list.querySelectorAll(":scope > [tabindex='0']").forEach((each) => attr(each, "tabindex", "-1"));
-    const entry = [...list.children].find((each) => each.dataset.span === state.shown?.id) ?? list.firstElementChild;
-    if (entry) attr(entry, "tabindex", "0");
+    view = { from, span, run, retried, path: marking ? criticalPath(children, from + span) : null };
+    for (const button of folds) button.hidden = !parents || ordered.length < 12;
+    hot.hidden = !ordered.length;
+    attr(hot, "aria-pressed", String(marking));
+    bars.show(visible(known));
     ride(run, ordered.length);
     notice.hidden = !state.detail?.truncated;
+    text(notice, state.detail?.truncated ? `This run has more spans than fit here: the first ${ordered.length.toLocaleString("en-US")} are shown.` : "");
+  }
+
+  // One row can be reached with the tab key: the one that is shown, else the first.
+  function enter() {
+    const rows = [...bars.nodes()];
+    const entry = rows.find((each) => each.dataset.span === state.shown?.id) ?? rows.find((each) => each.style.transform === "translateY(0px)") ?? rows[0];
+    for (const each of rows) attr(each, "tabindex", each === entry ? "0" : "-1");
   }
 
   function blank(missing) {
@@ -191,11 +228,28 @@ export function timeline(panel, actions) {
     else empty.replaceChildren(icon("step", 28), el("p", { class: "lead" }, "The steps of the newest run appear here."), el("p", {}, "Select a run in the list to stay with it."));
   }
 
+  // The keys of a tree: up and down between rows, right and left into them and out.
   list.addEventListener("keydown", (event) => {
     const at = event.target.closest(".barrow");
-    const next = at && { ArrowDown: at.nextElementSibling, ArrowUp: at.previousElementSibling }[event.key];
-    if (next) { event.preventDefault(); next.focus(); select(state.run, next.dataset.span); }
-    else if (at && event.key === "Enter") select(state.run, at.dataset.span);
+    if (!at || event.ctrlKey || event.metaKey || event.altKey) return;
+    const index = bars.index(at.dataset.span);
+    const go = (to) => {
+      if (!bars.item(to)) return;
+      bars.reveal(to).focus();
+      select(state.run, bars.item(to).node.id);
+    };
+    const steps = { ArrowDown: 1, ArrowUp: -1, PageDown: 10, PageUp: -10 };
+    if (event.key in steps) go(steps[event.key] > 0 && !bars.item(index + steps[event.key]) ? index + 1 : Math.max(0, index + steps[event.key]));
+    else if (event.key === "Home") go(0);
+    else if (event.key === "Enter") select(state.run, at.dataset.span);
+    else if (event.key === "ArrowRight" && at.inside) at.folded ? fold(at.dataset.span, false) : go(index + 1);
+    else if (event.key === "ArrowLeft" && at.inside && !at.folded) fold(at.dataset.span, true);
+    else if (event.key === "ArrowLeft") {
+      let up = index - 1;
+      while (up >= 0 && bars.item(up).depth >= at.depth) up -= 1;
+      go(up);
+    } else return;
+    event.preventDefault();
   });
   const animate = () => {
     const run = state.detail?.run;
@@ -207,5 +261,5 @@ export function timeline(panel, actions) {
   draw();
   const watcher = new ResizeObserver(() => { rows = -1; draw(); });
   watcher.observe(list);
-  return { stop: () => { watcher.disconnect(); clearInterval(frame); offs.forEach((off) => off()); } };
+  return { stop: () => { watcher.disconnect(); bars.stop(); clearInterval(frame); offs.forEach((off) => off()); } };
 }

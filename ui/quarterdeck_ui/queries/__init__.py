@@ -7,7 +7,7 @@ from quarterdeck_ui.queries.overview import Place, Today, Usual, places, today, 
 from quarterdeck_ui.queries.performance import Latency, Performance, performance
 from quarterdeck_ui.queries.runs import RunRow, recent_runs, run_by_id
 from quarterdeck_ui.queries.store import Store, StoreError
-from quarterdeck_ui.queries.traces import Payload, Span, span_payload, spans_of_run
+from quarterdeck_ui.queries.traces import Payload, Span, call_of_step, span_payload, spans_of_run
 
 __all__ = [
     "LEVELS",
@@ -27,6 +27,7 @@ __all__ = [
     "Today",
     "Usual",
     "bootstrap_events",
+    "call_of_step",
     "events_after",
     "log_lines",
     "oldest_run",

@@ -3,7 +3,7 @@ from dataclasses import dataclass
 
 from quarterdeck_ui.queries.store import Row, Store
 
-SPAN_LIMIT = 2000
+SPAN_LIMIT = 5000
 """Most spans of one run that a screen takes; the reader is told when there are more."""
 
 _TOKENS = ("InputTokens", "OutputTokens", "CacheReadTokens", "CacheWriteTokens", "ReasoningTokens")
@@ -75,6 +75,13 @@ def span_payload(store: Store, run_id: str, span_id: str) -> Payload | None:
     for row in store.ask("span_payload", run=run_id, span=span_id):
         return Payload(row["Payload"], row["Attributes"], row["FinishReason"], row["ErrorType"], row["StatusMessage"])
     return None
+
+
+def call_of_step(store: Store, run_id: str, step: str, nth: int) -> str:
+    """Id of the ``nth`` model call, from 0, of the steps of that name; empty if there is none."""
+    for row in store.ask("call_of_step", run=run_id, step=step, nth=nth):
+        return str(row["SpanId"])
+    return ""
 
 
 def _span(row: Row, call: Row | None) -> Span:

@@ -1,0 +1,86 @@
+"""One span as JSON for comparing, ``/deck/span``, and a whole run as OTLP, ``/deck/run.otlp``."""
+
+import asyncio
+import contextlib
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import asdict
+from typing import Final
+
+import httpx
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from quarterdeck_ui import span_view
+from quarterdeck_ui.queries import Store, StoreError, call_of_step, span_payload
+
+_Answer = Callable[[Request], Awaitable[Response]]
+
+_NOT_FOUND: Final = 404
+_BAD_REQUEST: Final = 400
+_BAD_GATEWAY: Final = 502
+_UNSAFE: Final = re.compile(r"[^\w.-]+")
+_ANSWER_S: Final = 60.0
+
+
+def routes(store: Store, collector: str, token: str) -> list[Route]:
+    """The two routes.
+
+    Args:
+        store: Where spans are read from.
+        collector: Its address; it alone writes OTLP.
+        token: What it lets its operations be used with; empty where it asks for none.
+    """
+    return [Route("/deck/span", _span(store)), Route("/deck/run.otlp", _otlp(collector, token))]
+
+
+def _span(store: Store) -> _Answer:
+    async def span(request: Request) -> Response:
+        query = request.query_params
+        run, span_id = query.get("run", ""), query.get("span", "")
+        nth = query.get("nth", "0")
+        if not run or not nth.isdecimal() or len(nth) > 6:
+            return PlainTextResponse("name a run, and a span or a step with the number of its call\n", _BAD_REQUEST)
+        try:
+            if not span_id:
+                span_id = await asyncio.to_thread(call_of_step, store, run, query.get("step", ""), int(nth))
+            payload = await asyncio.to_thread(span_payload, store, run, span_id) if span_id else None
+        except StoreError as error:
+            return PlainTextResponse(f"{error}\n", _BAD_GATEWAY)
+        if payload is None:
+            return PlainTextResponse("That run has no such call.\n", _NOT_FOUND)
+        return JSONResponse(asdict(span_view.from_payload(span_id, payload)))
+
+    return span
+
+
+def _otlp(collector: str, token: str) -> _Answer:
+    async def otlp(request: Request) -> Response:
+        run = request.query_params.get("run", "")
+        if not run:
+            return PlainTextResponse("name a run\n", _BAD_REQUEST)
+        held = contextlib.AsyncExitStack()
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        try:
+            http = await held.enter_async_context(httpx.AsyncClient(timeout=_ANSWER_S, trust_env=False))
+            wanted = {"signal": "traces", "runs": [run]}
+            call = http.stream("POST", f"{collector}/v1/admin/export", json=wanted, headers=headers)
+            answer = await held.enter_async_context(call)
+            problem = "" if answer.is_success else (await answer.aread()).decode("utf-8", "replace")
+        except httpx.HTTPError as error:
+            problem = f"the collector at {collector} does not answer: {error}"
+        if problem:
+            await held.aclose()
+            return PlainTextResponse(f"{problem}\n", _BAD_GATEWAY)
+        name = f"quarterdeck-run-{_UNSAFE.sub('-', run)[:80]}.traces.otlp"
+        headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+        return StreamingResponse(_all(answer, held), media_type="application/octet-stream", headers=headers)
+
+    return otlp
+
+
+async def _all(answer: httpx.Response, held: contextlib.AsyncExitStack) -> AsyncIterator[bytes]:
+    async with held:
+        async for piece in answer.aiter_bytes():
+            yield piece
