@@ -180,6 +180,7 @@ PAGES: Final = (
     Question("live events at the start", _first_events),
     Question("new live events", _new_events),
     Question("spans of a run", _front(queries.spans_of_run, "run", "start_ns", "end_ns"), TRACE_MS, _own("raw_trace")),
+    Question("call of a step", lambda asker, sample: queries.call_of_step(asker.store, sample.run, "", 0)),
     Question("payload of a span", _front(queries.span_payload, "run", "span"), baseline=_own("raw_span")),
 )
 """What the dashboard runs, through its own front doors."""

@@ -66,7 +66,7 @@ def opened(browser: Browser, url: str, size: tuple[int, int] = DESKTOP) -> Itera
     try:
         expect(watched.page.locator("header.bar")).to_be_visible()
         yield watched
-        assert watched.console_errors == []
+        assert watched.console_errors == [], watched.console_errors
         assert watched.foreign_requests == []
     finally:
         watched.page.context.close()

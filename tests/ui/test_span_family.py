@@ -118,7 +118,9 @@ def test_of_parallel_steps_the_slow_one_is_critical_and_of_a_row_of_steps_all_ar
         ("run", "", 0, 100), ("load", "run", 0, 20), ("fast", "run", 20, 40), ("slow", "run", 20, 80),
         ("call", "slow", 30, 75), ("end", "run", 85, 100), ("open", "end", 90, None),
     ]  # fmt: skip
-    nodes = [{"id": i, "parent": p, "kind": "run" if i == "run" else "step", "start": s, "end": e} for i, p, s, e in spans]
+    nodes = [
+        {"id": i, "parent": p, "kind": "run" if i == "run" else "step", "start": s, "end": e} for i, p, s, e in spans
+    ]
     script = "return Object.fromEntries(m.criticalPath(m.family(new Map(v.map((n) => [n.id, n]))), 100));"
     assert ran(modules, "spans.js", script, nodes) == {
         "run": 5,
@@ -155,7 +157,14 @@ def test_every_span_has_one_row_even_in_a_ring_and_folding_hides_exactly_what_is
 
 
 def test_a_step_that_was_tried_again_knows_how_often_and_one_that_was_not_says_nothing(modules: Page) -> None:
-    steps = [("a1", "a", 1, 1), ("a2", "a", 1, 2), ("a3", "a", 1, 3), ("b", "b", 2, 1), ("c1", "each", 3, 1), ("c2", "each", 3, 1)]
+    steps = [
+        ("a1", "a", 1, 1),
+        ("a2", "a", 1, 2),
+        ("a3", "a", 1, 3),
+        ("b", "b", 2, 1),
+        ("c1", "each", 3, 1),
+        ("c2", "each", 3, 1),
+    ]
     nodes = [{"id": i, "parent": "run", "kind": "step", "name": n, "index": x, "attempt": t} for i, n, x, t in steps]
     script = "return Object.fromEntries(m.attempts(new Map(v.map((n) => [n.id, n]))));"
     assert ran(modules, "spans.js", script, nodes) == {
@@ -185,7 +194,9 @@ def test_only_what_is_plainly_xml_or_yaml_is_taken_for_it(modules: Page, text: s
 def test_colouring_changes_no_letter(modules: Page) -> None:
     xml = '<?xml version="1.0"?><!-- note --><a href="x">1 < 2 & "quoted"</a>'
     texts = [YAML, xml, 'def f(x):  # "why"\n    return "a" + 1', "", "<", "a: 'b\n", "- - x: 1"]
-    script = "return v.map((t) => ['yaml', 'xml', 'python', ''].map((l) => m.coloured(t, l).map(([, p]) => p).join('')));"
+    script = (
+        "return v.map((t) => ['yaml', 'xml', 'python', ''].map((l) => m.coloured(t, l).map(([, p]) => p).join('')));"
+    )
     assert ran(modules, "languages.js", script, texts) == [[text] * 4 for text in texts]
     script = "return [m.coloured(v[0], 'yaml'), m.coloured(v[1], 'xml')].map((l) => l.filter(([k]) => k));"
     assert ran(modules, "languages.js", script, ["id: 7 # no\n", '<a b="c">']) == [
@@ -207,7 +218,10 @@ def test_a_conversation_has_every_kind_of_message_and_media_as_facts(modules: Pa
                         {"type": "uri", "mime_type": "application/pdf", "uri": "gs://a/b.pdf"},
                     ],
                 },
-                {"role": "tool", "parts": [{"type": "tool_call_response", "response": [{"type": "text", "text": "42"}]}]},
+                {
+                    "role": "tool",
+                    "parts": [{"type": "tool_call_response", "response": [{"type": "text", "text": "42"}]}],
+                },
             ]
         ),
         "output": json.dumps(

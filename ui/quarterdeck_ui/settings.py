@@ -33,7 +33,9 @@ class Settings(BaseSettings):
     )
     database: str = Field(default="quarterdeck", description="ClickHouse database that the collector fills.")
     runner_url: str = Field(default="http://127.0.0.1:8700", description="Runner that starts, pauses and cancels runs.")
-    endpoint: str = Field(default="http://127.0.0.1:4318", description="Collector, asked for its health and for runs as OTLP.")
+    endpoint: str = Field(
+        default="http://127.0.0.1:4318", description="Collector, asked for its health and for runs as OTLP."
+    )
 
     data_dir: Path = Field(
         default=Path(".quarterdeck"), description="Folder of the password file and the cookies' key."

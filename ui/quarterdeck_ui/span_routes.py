@@ -22,6 +22,8 @@ _BAD_REQUEST: Final = 400
 _BAD_GATEWAY: Final = 502
 _UNSAFE: Final = re.compile(r"[^\w.-]+")
 _ANSWER_S: Final = 60.0
+_DIGITS: Final = 6
+"""Longest number of a call."""
 
 
 def routes(store: Store, collector: str, token: str) -> list[Route]:
@@ -40,7 +42,7 @@ def _span(store: Store) -> _Answer:
         query = request.query_params
         run, span_id = query.get("run", ""), query.get("span", "")
         nth = query.get("nth", "0")
-        if not run or not nth.isdecimal() or len(nth) > 6:
+        if not run or not nth.isdecimal() or len(nth) > _DIGITS:
             return PlainTextResponse("name a run, and a span or a step with the number of its call\n", _BAD_REQUEST)
         try:
             if not span_id:

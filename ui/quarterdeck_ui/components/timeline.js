@@ -33,7 +33,7 @@ export function timeline(panel, actions) {
   let every = ""; // what the reader asked of all rows: "open", "shut" or nothing
   let chosenFolds = new Map(); // and of single ones
   let marking = false;
-  let known = { detail: null };
+  let known = { detail: undefined };
   let view = { from: 0, span: 1, run: null };
   const bars = virtualList(list, { create: row, update: (element, item) => paint(element, item), height: () => ROW_HEIGHT, key: ({ node }) => node.id, drawn: enter });
 
