@@ -77,7 +77,7 @@ def test_a_link_opens_the_run_and_the_span(browser: Browser, deck: Dashboard, ho
         expect(page.locator('[data-qd="inspector"]')).to_contain_text("the step's result")
         page.locator(f'[data-span="{call.id.hex()}"]').click()
         expect(page.locator('[data-qd="inspector"]')).to_contain_text("the linked answer")
-        expect(page).to_have_url(f"{deck.url}/?run={run.id}&span={call.id.hex()}")
+        expect(page).to_have_url(f"{deck.url}/?run={run.id}&span={call.id.hex()}&tab=output")
         page.go_back()
 
 

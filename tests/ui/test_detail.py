@@ -207,9 +207,10 @@ def test_a_question_that_names_no_call_is_told_what_is_missing(deck: Dashboard) 
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_it_fits_every_window(browser: Browser, deck: Dashboard, home: CollectorProcess, size: str) -> None:
+def test_it_fits_every_window(
+    browser: Browser, deck: Dashboard, home: CollectorProcess, tmp_path: Path, size: str
+) -> None:
     run, parts = told(home.otlp, ANSWER, ago=200)
-    pictures = Path(os.environ.get("QD_PICTURES", "")) if os.environ.get("QD_PICTURES") else None
     with opened(browser, f"{deck.url}/?run={run.id}&span={parts['call'].id.hex()}", SIZES[size]) as watched:
         page = watched.page
         expect(page.locator(INSPECTOR)).to_contain_text("4,213.50")
@@ -217,8 +218,14 @@ def test_it_fits_every_window(browser: Browser, deck: Dashboard, home: Collector
             tab(page, name)
             wide = page.locator(INSPECTOR).evaluate("(page) => page.scrollWidth - page.clientWidth")
             assert wide <= 0, name
-            if pictures:
-                page.wait_for_timeout(300)
-                page.screenshot(path=pictures / f"{size}-{name}.png")
+        page.locator('[data-qd="find"]').click()
+        page.keyboard.type("claude")
+        expect(page.locator('[data-qd="hits"]')).to_contain_text("1 of")
         page.locator('[data-qd="save"]').click()
         expect(page.locator(".menu")).to_be_in_viewport(ratio=1)
+        page.screenshot(path=tmp_path / f"inspector-{size}.png")
+        if size == "phone":
+            page.locator(".views").get_by_role("tab", name="Timeline").click()
+        page.locator('[data-qd="critical-path"]').click()
+        expect(bar(page, parts["slow"])).to_have_attribute("data-critical", "yes")
+        page.screenshot(path=tmp_path / f"timeline-{size}.png")

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import asdict
 from typing import Any, Final
 
 from quarterdeck_ui import runs_view, span_view, trace_view
@@ -186,6 +185,12 @@ class Viewer:
 
 
 def _plain(value: Any) -> Any:
+    """As JSON has it; ``asdict`` would copy every value of thousands of spans."""
+    if value is None or isinstance(value, str | float | int):
+        return value
     if isinstance(value, dict):
         return {key: _plain(each) for key, each in value.items()}
-    return asdict(value) if hasattr(value, "__dataclass_fields__") else value
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    names = getattr(value, "__dataclass_fields__", None)
+    return {name: _plain(getattr(value, name)) for name in names} if names else value
