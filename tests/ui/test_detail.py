@@ -121,6 +121,8 @@ def test_a_call_can_be_searched_counted_compared_and_saved(
         assert page.evaluate("[...CSS.highlights.get('qd-hit-now')].map(String)") == ["Nordwind"]
         page.keyboard.press("Escape")
         expect(page.locator(".find")).to_be_hidden()
+        page.keyboard.press("Control+f")
+        expect(page.locator(".find input")).to_be_focused()
 
         tab(page, "Tokens")
         expect(page).to_have_url(re.compile("tab=usage"))

@@ -81,10 +81,15 @@ export function finder(page, { changed }) {
     input.select();
   }
 
-  function close() {
+  function shut() {
+    if (bar.hidden) return;
     bar.hidden = true;
     look();
     changed();
+  }
+
+  function close() {
+    shut();
     page.focus({ preventScroll: true });
   }
 
@@ -97,5 +102,5 @@ export function finder(page, { changed }) {
   });
   const watcher = new MutationObserver(() => { if (!bar.hidden && !asked) { asked = true; requestAnimationFrame(() => look()); } });
   watcher.observe(page, { childList: true, characterData: true, subtree: true });
-  return { bar, open, active: () => !bar.hidden, stop: () => { watcher.disconnect(); paint(ALL, []); paint(ONE, []); } };
+  return { bar, open, shut, active: () => !bar.hidden, stop: () => { watcher.disconnect(); paint(ALL, []); paint(ONE, []); } };
 }

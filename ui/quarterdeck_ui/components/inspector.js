@@ -4,7 +4,7 @@ import { attr, copy, el, icon, keyed, text } from "./dom.js";
 import { OPEN } from "./format.js";
 import { finder } from "./find.js";
 import { prose } from "./highlight.js";
-import { asMarkdown, messages, plainText, roleOf, streamed } from "./messages.js";
+import { asMarkdown, exchanged, messages, parsed, plainText, roleOf, streamed } from "./messages.js";
 import { about as factsOf, content, details, nothing, template, tokens, variables } from "./pages.js";
 import { saveMenu } from "./saving.js";
 import { on, reading, select, state } from "./store.js";
@@ -72,19 +72,18 @@ export function inspector(panel) {
     draw();
   }
 
-  // What the menu saves: the call with its facts, or the span as it was captured.
+  // What the menu saves: the call with its facts and what was said, or the span with what went in and came out.
   function saved() {
     const { shown, detail } = state;
     const about = node();
     const name = [detail?.run?.name, about?.step, about?.kind === "call" ? about.model : ""].filter(Boolean).join(" ") || shown.id;
-    const facts = factsOf(shown, about, detail);
-    const list = about?.kind === "call" || !about ? conversationOf(shown) : [["Input", "step_input", "run_input", "tool_arguments"], ["Output", "step_output", "run_output", "tool_result"], ["Config", "run_config"]].flatMap(([role, ...names]) => names.filter((each) => shown.texts[each]).map((each) => ({ role, body: content(shown.texts[each]).plain })));
-    return { title: name.replace(/[^\w.-]+/g, "-"), run: state.run, markdown: asMarkdown(name, facts, list), json: JSON.stringify({ run: state.run, span: about ?? { id: shown.id }, captured: parsed(shown) }, null, 2) };
-  }
-
-  function parsed({ texts, attributes, parameters, usage, finish, error }) {
-    const value = (text) => { try { return JSON.parse(text); } catch { return text; } };
-    return { ...Object.fromEntries(Object.entries(texts).map(([name, text]) => [name, value(text)])), parameters, usage, finish, error, attributes };
+    const said = about?.kind === "call" || !about ? conversationOf(shown) : exchanged(shown.texts);
+    return {
+      title: name.replace(/[^\w.-]+/g, "-"),
+      run: state.run,
+      markdown: asMarkdown(name, factsOf(shown, about, detail), said),
+      json: JSON.stringify({ run: state.run, span: about ?? { id: shown.id }, captured: parsed(shown) }, null, 2),
+    };
   }
 
   function draw() {
@@ -103,9 +102,10 @@ export function inspector(panel) {
     attr(title, "title", title.textContent);
     keyed(tabs, names, (name) => name, (name) => el("button", { type: "button", role: "tab", "data-tab": name, onclick: () => turnTo(name) }, TABS[name]), (button, name) => attr(button, "aria-selected", name === tab ? "true" : "false"));
     attr(page, "aria-label", TABS[tab]);
+    if (!state.reading) away = false;
+    if (!state.reading && !state.chosen && !state.span) find.shut(); // the reader went back to following
     const signature = `${shown.id}/${tab}`;
     if (signature !== current) { current = signature; page.replaceChildren(); page.__keyed = new Map(); following = growing(); page.scrollTop = 0; jump.hidden = true; touched = away = false; busy(); }
-    if (!state.reading) away = false;
     PAGES[tab](shown, about);
   }
 

@@ -60,6 +60,18 @@ export function streamed(chunks) {
   return found;
 }
 
+// What went into a span that is no call, and what came out.
+export function exchanged(texts) {
+  const pairs = [["Input", texts.step_input ?? texts.run_input ?? texts.tool_arguments], ["Output", texts.step_output ?? texts.run_output ?? texts.tool_result], ["Config", texts.run_config]];
+  return pairs.filter(([, body]) => body).map(([role, body]) => ({ role, body }));
+}
+
+// A span as it was captured, with its JSON texts as the values that they hold.
+export function parsed({ texts, attributes, parameters, usage, finish, error }) {
+  const value = (text) => { try { return JSON.parse(text); } catch { return text; } };
+  return { ...Object.fromEntries(Object.entries(texts).map(([name, text]) => [name, value(text)])), parameters, usage, finish, error, attributes };
+}
+
 export const roleOf = ({ role }) => ROLES[role] ?? role;
 
 export const plainText = (list) => list.map((each) => `${[roleOf(each), each.label].filter(Boolean).join(" ")}:\n${each.body}`).join("\n\n");
