@@ -289,14 +289,16 @@ def _answers(store: EmbeddedStore, start: int) -> dict[str, list[dict[str, Any]]
         "to_ns": str(start + 60 * SECOND),
         "to_id": "0",
         "searching": "true",
+        "nth": "0",
         **dict.fromkeys(("levels", "statuses", "words"), "[]"),
         **dict.fromkeys(("pipeline", "step", "text", "pattern", "environment", "service", "model"), ""),
         **dict.fromkeys(("cost_from", "cost_to", "seconds_from", "seconds_to"), "-1"),
         "heartbeat": semconv.EVENT_HEARTBEAT,
         "ended": f"['{semconv.EVENT_PIPELINE_COMPLETED}']",
     }
-    of_no_run = {**known, "run": ""}  # as log records are here
-    return {name: _ask(store, sql, of_no_run if name == "logs.sql" else known) for name, sql in QUESTIONS.items()}
+    # Log records are of no run here.
+    special = {"logs.sql": {"run": ""}, "call_of_step.sql": {"step": "summarise"}}
+    return {name: _ask(store, sql, known | special.get(name, {})) for name, sql in QUESTIONS.items()}
 
 
 def _archive(store: EmbeddedStore) -> list[str]:
