@@ -10,13 +10,19 @@ import pytest
 
 from quarterdeck import semconv as s
 from quarterdeck_ui import queries
+from quarterdeck_ui.chart_reader import chart_range
 from quarterdeck_ui.live_state import fold
-from quarterdeck_ui.queries import Latency, RunRow, Store, StoreError, Today
+from quarterdeck_ui.queries import Latency, Performance, RunRow, Store, StoreError, Today
+from quarterdeck_ui.scope import Scope
 from support import otlp
 from support.collectors import CollectorProcess, collector, wait_for
 from support.scenario import ANSWER, Run, play
 
 DAY = 86_400
+
+
+def charts_of(store: Store, **scope: float) -> Performance:
+    return queries.performance(store, chart_range(Scope(**scope), time.time_ns()))  # type: ignore[arg-type]
 
 
 def stored(store: Store, run_id: str) -> RunRow:
@@ -161,28 +167,31 @@ def test_a_starting_dashboard_skips_runs_that_fell_silent_and_knows_where_to_rea
 
 def test_charts_count_the_calls_by_the_time_they_ended(home: CollectorProcess, store: Store) -> None:
     def judged() -> int:
-        points = queries.performance(store).models
+        points = charts_of(store).models
         return sum(point.calls for point in points if point.model == "claude-opus-4-5")
 
     before = judged()
     play(home.otlp, "nightly-eval", pace=0, ago=90)
     wait_for(lambda: judged() == before + 1)
-    charts = queries.performance(store)
+    charts = charts_of(store)
     assert all(point.at % charts.bucket == 0 for point in charts.models)
-    assert all(0 < point.p50 <= point.p95 for point in charts.latency)
+    for point in charts.latency:
+        took = point.took
+        assert took.p50 and took.p95 and took.p99
+        assert took.p50 <= took.p95 <= took.p99
 
 
 def test_the_middle_of_all_calls_is_not_the_middle_of_the_intervals(tmp_path: Path) -> None:
     with collector(tmp_path / "data") as alone, closing(Store(alone.clickhouse, "quarterdeck")) as store:
-        assert queries.performance(store).overall == Latency()
+        assert charts_of(store).overall == Latency()
         now = time.time_ns()  # once: calls of one interval must not fall into two
         for ago, count, took in ((100, 9, 1.0), (60, 1, 5.0), (20, 1, 9.0)):
             for _ in range(count):
                 answered(alone, now - ago * 10**9, took)
-        wait_for(lambda: sum(point.calls for point in queries.performance(store).models) == 11)
-        charts = queries.performance(store)
-    assert [(point.p50, point.first_p50) for point in charts.latency] == [(1.0, 0.1), (5.0, 0.5), (9.0, 0.9)]
-    assert astuple(charts.overall) == pytest.approx((1.0, 7.0, 0.1, 0.7))
+        wait_for(lambda: sum(point.calls for point in charts_of(store).models) == 11)
+        charts = charts_of(store)
+    assert [(point.took.p50, point.took.first_p50) for point in charts.latency] == [(1.0, 0.1), (5.0, 0.5), (9.0, 0.9)]
+    assert astuple(charts.overall) == pytest.approx((1.0, 7.0, 8.6, 0.1, 0.7, 0.86))
 
 
 def answered(home: CollectorProcess, end: int, seconds: float) -> None:

@@ -105,7 +105,7 @@ async def test_totals_of_today_are_those_of_the_screens_environment_and_service(
     hub.publish(lambda now: replace(now, today=today))
     told = []
     for scope in (Scope(), Scope(environment="prod"), Scope(environment="prod", service="batch"), Scope(service="x")):
-        viewer.scope = scope
+        viewer.limit(scope, paused=False)
         told += [message["today"]["tokens"] for message in await viewer.messages() if "today" in message]
     assert told == [16, 15, 5, 0]
 

@@ -90,7 +90,7 @@ async def _listen(socket: WebSocket, viewer: Viewer, history: HistoryDesk, turne
                 history.ask(said)
                 continue
             viewer.look(_id(said, "run"), _id(said, "span"))
-            viewer.scope, viewer.paused = scope_of(said), said.get("paused") is True
+            viewer.limit(scope_of(said), paused=said.get("paused") is True)
             turned.set()
 
 

@@ -11,6 +11,7 @@ from typing import Any, Final, Generic, TypeVar
 from quarterdeck_ui.live_state import LiveState
 from quarterdeck_ui.queries import Performance, Place, RunRow, Span, Today, Usual
 from quarterdeck_ui.runs_view import RunView, plain
+from quarterdeck_ui.scope import Scope
 from quarterdeck_ui.trace_view import Node
 
 WATCH_S: Final = 5.0
@@ -73,7 +74,6 @@ class Snapshot:
     places: tuple[Place, ...] = ()
     runs: tuple[RunView, ...] = ()
     by_id: Mapping[str, RunView] = field(default_factory=dict)
-    performance: Performance = field(default_factory=Performance)
     today: Mapping[Place, Today] = field(default_factory=dict)
     health: Mapping[str, Health] = field(default_factory=dict)
 
@@ -115,6 +115,8 @@ class Hub:
         """Finished runs of which someone wants to know what the runner would do with them."""
         self._bell = asyncio.Event()
         self._watched: dict[str, float] = {}
+        self._charts: Cache[Scope, Performance] = Cache(64)
+        self._charted: dict[Scope, float] = {}
         self._plain: Cache[str, tuple[RunView, dict[str, Any]]] = Cache(2000)
 
     def plain(self, run: RunView) -> dict[str, Any]:
@@ -154,3 +156,23 @@ class Hub:
         now = time.monotonic()
         self._watched = {run: at for run, at in self._watched.items() if now - at < WATCH_S}
         return list(self._watched)
+
+    def performance(self, scope: Scope) -> Performance | None:
+        """Say that someone looks at the charts of a scope, and give them if they were read."""
+        found = self._charts.get(scope)
+        self._charted[scope] = time.monotonic()
+        if found is None:
+            self.wanted.set()
+        return found
+
+    def chart(self, scope: Scope, found: Performance) -> None:
+        """Keep the charts of a scope; ring the bell when they differ."""
+        if self._charts.get(scope) != found:
+            self._charts.put(scope, found)
+            self.ring()
+
+    def charted(self) -> list[Scope]:
+        """Scopes whose charts someone looked at within :data:`WATCH_S`, and the plain one, which is wanted first."""
+        now = time.monotonic()
+        self._charted = {scope: at for scope, at in self._charted.items() if now - at < WATCH_S}
+        return list({Scope(): now, **self._charted})

@@ -14,6 +14,7 @@ import httpx
 
 from quarterdeck.runner_client import RunnerClient, RunnerError
 from quarterdeck_ui import checks, live_state, queries, runs_view, trace_view
+from quarterdeck_ui.chart_reader import ChartReader
 from quarterdeck_ui.hub import Detail, Health, Hub, Snapshot
 from quarterdeck_ui.queries import Event, RunRow, Span, Store, StoreError
 from quarterdeck_ui.queries.traces import SPAN_LIMIT
@@ -26,7 +27,6 @@ _FORGET_NS: Final = 900_000_000_000
 _GAP_NS: Final = 60_000_000_000
 _RETRY_S: Final = 2.0
 _RUNS_EVERY_S: Final = 1.0
-_CHARTS_EVERY_S: Final = 3.0
 _LEARN_EVERY_S: Final = 60.0
 _OFFERS_AT_ONCE: Final = 20
 _MOST_OFFERS: Final = 2000
@@ -48,6 +48,7 @@ class Poller:
         """
         self._hub, self._store, self._runner = hub, store, runner
         self._collector = collector_url.rstrip("/")
+        self._charts = ChartReader(hub, store)
         self._position = 0
         self._read_at = 0
         self._listed: list[RunRow] | None = None
@@ -87,13 +88,12 @@ class Poller:
             self._listed = await asyncio.to_thread(queries.recent_runs, self._store, read_at, known=self._listed)
             changes["rows"] = tuple(self._listed)
             changes["today"] = await asyncio.to_thread(queries.today, self._store)
-        if self._is_due("charts", _CHARTS_EVERY_S):
-            changes["performance"] = await asyncio.to_thread(queries.performance, self._store)
         if self._is_due("usual", _LEARN_EVERY_S):
             changes["usual"] = await asyncio.to_thread(queries.usual, self._store)
             changes["places"] = await asyncio.to_thread(queries.places, self._store)
         self._say("clickhouse", ok=True)
         self._hub.publish(lambda now: _advanced(now, events, changes, read_at))
+        await self._charts.read(read_at)
         await self._read_details("rows" in changes)
 
     def _new_events(self, now_ns: int) -> list[Event]:

@@ -56,6 +56,13 @@ class Viewer:
             self._shown_span = ""
         self._run_id, self._chosen_span = run_id, span_id
 
+    def limit(self, scope: Scope, *, paused: bool) -> None:
+        """Limit the screen to a scope, or stop it; what depends on the scope is told anew, even to a stopped one."""
+        if scope != self.scope:
+            for part in ("performance", "today"):
+                self._parts.pop(part, None)
+        self.scope, self.paused = scope, paused
+
     async def messages(self) -> list[Message]:
         """Everything new since the last time, smallest sufficient form."""
         now = self._hub.snapshot
@@ -74,11 +81,13 @@ class Viewer:
     def _deck(self, now: Snapshot) -> Iterator[Message]:
         parts = {
             "today": self._today(now),
-            "performance": now.performance,
+            "performance": self._hub.performance(self.scope),
             "health": now.health,
             "loaded": now.loaded,
             "places": now.places,
         }
+        if parts["performance"] is None:  # nobody has read the charts of this scope yet
+            del parts["performance"]
         news = {name: value for name, value in parts.items() if self._parts.get(name) != value and self._may(name)}
         if news:
             self._parts.update(news)

@@ -1,168 +1,195 @@
-// The last quarter of an hour of model calls, as small charts.
-import { attr, el, keyed, svg, text } from "./dom.js";
-import { clock, count, money, percent, seconds } from "./format.js";
-import { now, on, state } from "./store.js";
+// How the model calls of the range did: tokens, response time and how it is distributed, first token, cost, errors, throughput.
+import { CHARTS, LINES, charts as figures, csv, domain, stacked, table } from "./chart_data.js";
+import { brushed, histogramPicture, peak, reading, scales, timePicture } from "./chart_plot.js";
+import { showRunsBehind } from "./chart_behind.js";
+import { save } from "./deck_menus.js";
+import { attr, el, keyed, text, writeClipboard } from "./dom.js";
+import { clock, moment, seconds } from "./format.js";
+import { contextMenu, moreButton } from "./menu.js";
+import { RANGES, between } from "./scope.js";
+import { now, on, rescope, state } from "./store.js";
 
-const COLOURS = ["#4c8dff", "#3ecf8e", "#b197fc", "#f5b84b", "#4dd0e1", "#ff8fa3", "#9aa5b5"];
-const PAD = { left: 40, right: 8, top: 7, bottom: 17 };
-
-const CHARTS = [
-  { key: "tokens", title: "Tokens", kind: "bars", wide: true, unit: count },
-  { key: "latency", title: "Latency", kind: "lines", unit: seconds },
-  { key: "first", title: "Time to first token", kind: "lines", unit: seconds },
-  { key: "cost", title: "Cost", kind: "bars", unit: money },
-  { key: "errors", title: "Error rate", kind: "bars", unit: percent, least: 0.1 },
-];
-
-function nice(max) {
-  if (!(max > 0)) return 1;
-  const power = 10 ** Math.floor(Math.log10(max));
-  return [1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10].map((m) => m * power).find((m) => m >= max * 1.02) ?? max;
-}
-
-const tick = (label) => label.replace(/(\.\d*?)0+(?=\D*$)/, "$1").replace(/\.(?=\D*$)/, "").replace(/ (ms|s|%)$/, "$1");
-
-// Series by chart from the two query results; a series is {name, colour, points: [[time, value]]}.
-function series(data) {
-  const perMinute = 60 / data.bucket;
-  const models = [...new Set(data.models.map((p) => p.model))].sort();
-  const colour = (model) => COLOURS[models.indexOf(model) % COLOURS.length];
-  const by = (pick) => models.map((model) => ({ name: model || "unknown", colour: colour(model), points: data.models.filter((p) => p.model === model).map((p) => [p.at, pick(p)]) }));
-  const buckets = new Map();
-  for (const p of data.models) {
-    const sum = buckets.get(p.at) ?? { calls: 0, errors: 0 };
-    buckets.set(p.at, { calls: sum.calls + p.calls, errors: sum.errors + p.errors });
-  }
-  const line = (name, tone, key) => ({ name, colour: tone, points: data.latency.filter((p) => p[key] !== null).map((p) => [p.at, p[key]]) });
-  const calls = data.models.reduce((sum, p) => sum + p.calls, 0);
-  const errors = data.models.reduce((sum, p) => sum + p.errors, 0);
-  const total = (pick) => data.models.reduce((sum, p) => sum + pick(p), 0);
-  return {
-    tokens: { series: by((p) => p.tokens * perMinute), headline: count(total((p) => p.tokens)), note: `in ${count(calls)} calls; bars show tokens per minute` },
-    latency: { series: [line("p95", "#f5b84b", "p95"), line("p50", "#4c8dff", "p50")], headline: seconds(data.overall.p50), note: "p50" },
-    first: { series: [line("p95", "#f5b84b", "first_p95"), line("p50", "#3ecf8e", "first_p50")], headline: seconds(data.overall.first_p50), note: "p50" },
-    cost: { series: by((p) => p.cost * perMinute), headline: money(total((p) => p.cost)), note: "bars: per min" },
-    errors: { series: [{ name: "errors", colour: "#ff6b70", points: [...buckets].map(([at, b]) => [at, b.errors / b.calls]) }], headline: percent(calls ? errors / calls : 0), note: `${errors} of ${count(calls)} calls` },
-  };
-}
-
-function domain(data) {
-  const until = Math.floor(now() / 1000 / data.bucket) * data.bucket + data.bucket;
-  const first = Math.min(until, ...data.models.map((p) => p.at));
-  const from = Math.max(until - data.window, Math.min(first - 2 * data.bucket, until - 180));
-  return [from, until];
-}
-
-function stacked(all) {
-  const height = new Map();
-  return all.map((s) => ({ ...s, points: s.points.map(([at, value]) => { const base = height.get(at) ?? 0; height.set(at, base + value); return [at, value, base]; }) }));
-}
+const DRAG_PX = 6; // less is a click
+const MIN_BRUSH = 2; // intervals
 
 export function charts(panel) {
-  panel.tools.append(el("span", { class: "tally" }, "last 15 minutes"));
+  const said = el("span", { class: "tally" });
+  panel.tools.append(said);
   const grid = el("div", { class: "charts", "data-qd": "charts" });
   const empty = el("div", { class: "empty" });
   panel.body.append(grid, empty);
-  let hover = null;
+  const deck = () => panel.root.closest(".deck");
+  // The quadrant is made before it is placed in the deck, over which its menus lie.
+  const over = { append: (node) => deck().append(node), getRootNode: () => panel.root.getRootNode(), getBoundingClientRect: () => deck().getBoundingClientRect() };
+  let hover = null; // {chart, at}: time in seconds, or place on the axis of the histogram
+  let brush = null; // {chart, x, from, until}
+  let drawn = {};
+
+  const items = (chart) => [
+    { label: "Export data (CSV)", act: () => save(`quarterdeck-${chart.key}.csv`, csv(table(chart, drawn.figures[chart.key])), "text/csv") },
+    { label: "Export data (JSON)", act: () => save(`quarterdeck-${chart.key}.json`, JSON.stringify(asRecords(table(chart, drawn.figures[chart.key])), null, 2), "application/json") },
+    { label: "Copy data", act: () => writeClipboard(csv(table(chart, drawn.figures[chart.key]))) },
+  ];
+  contextMenu(over, grid, (target) => {
+    const node = target.closest(".chart");
+    return node && { element: node, items: items(CHARTS.find((each) => each.key === node.dataset.chart)) };
+  }, "Actions of the chart");
 
   function make(chart) {
-    const node = el("figure", { class: chart.wide ? "chart wide" : "chart", "data-chart": chart.key },
-      el("figcaption", {}, el("span", { class: "name" }, chart.title), el("b"), el("span", { class: "note" }), el("span", { class: "keys" })),
-      el("div", { class: "plot" }));
-    const plot = node.lastChild;
-    plot.addEventListener("pointermove", (event) => { hover = { x: (event.clientX - plot.getBoundingClientRect().left), width: plot.clientWidth }; draw(); });
-    plot.addEventListener("pointerleave", () => { hover = null; draw(); });
+    const plot = el("div", { class: "plot", tabindex: "0", role: "img" });
+    const node = el("figure", { class: `chart ${chart.size ?? ""}`, "data-chart": chart.key },
+      el("figcaption", {}, el("span", { class: "name" }, chart.title), el("b"), el("span", { class: "note" }), el("span", { class: "keys" }), moreButton(over, () => items(chart), `Actions of ${chart.title}`)),
+      plot);
+    listen(plot, chart);
     return node;
   }
 
-  function update(node, chart, data, [from, until]) {
-    const { series: all, headline, note } = data[chart.key];
-    const [, value, remark, keys] = node.firstChild.children;
-    text(value, headline);
-    text(remark, note);
-    const shown = all.filter((s) => s.points.length);
-    keyed(keys, shown.length > 1 ? shown : [], (s) => s.name, (s) => el("span", {}, el("i"), s.name), (key, s) => { key.firstChild.style.background = s.colour; });
-    paint(node.lastChild, chart, chart.kind === "bars" ? stacked(shown) : shown, from, until);
-    attr(node, "aria-label", `${chart.title}: ${headline} ${note}`);
+  const place = (plot, event) => plot.scales?.at(event.clientX - plot.getBoundingClientRect().left) ?? null;
+
+  function listen(plot, chart) {
+    plot.addEventListener("pointerdown", (event) => {
+      const at = place(plot, event);
+      if (event.button !== 0 || at === null) return;
+      brush = { chart, x: event.clientX, from: at, until: at, moved: false };
+      if (event.pointerType !== "touch") plot.setPointerCapture(event.pointerId);
+    });
+    plot.addEventListener("pointermove", (event) => {
+      hover = { chart, at: place(plot, event) };
+      if (brush && chart.kind !== "histogram" && event.pointerType !== "touch") Object.assign(brush, { until: hover.at, moved: brush.moved || Math.abs(event.clientX - brush.x) > DRAG_PX });
+      draw();
+    });
+    plot.addEventListener("pointerup", (event) => {
+      const done = brush;
+      brush = null;
+      if (!done) return;
+      const at = place(plot, event);
+      if (done.moved) zoom(done.from, at);
+      else { hover = { chart, at }; openBehind(chart, at); }
+      draw();
+    });
+    for (const end of ["pointercancel", "lostpointercapture"]) plot.addEventListener(end, () => { if (brush) { brush = null; draw(); } });
+    plot.addEventListener("pointerleave", () => { if (!brush) { hover = null; draw(); } });
+    plot.addEventListener("blur", () => { hover = null; draw(); });
+    plot.addEventListener("keydown", (event) => {
+      const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+      if (step) { event.preventDefault(); move(chart, step); draw(); }
+      else if (event.key === "Enter" && hover?.chart === chart) openBehind(chart, hover.at);
+      else if (event.key === "Escape" && (hover || brush)) { event.stopPropagation(); hover = brush = null; draw(); }
+    });
   }
 
-  function paint(plot, chart, all, from, until) {
+  // To the next point that has a value.
+  function move(chart, step) {
+    const told = drawn.figures[chart.key];
+    const half = chart.kind === "histogram" ? 0 : state.performance.bucket / 2;
+    const places = chart.kind === "histogram" ? told.bins.map(([low, high]) => (Math.log2(low) + Math.log2(high)) / 2) : [...new Set(told.series.flatMap((s) => s.points.map(([at]) => at + half)))].sort((a, b) => a - b);
+    if (!places.length) return;
+    const here = hover?.chart === chart ? hover.at : null;
+    const next = here === null ? places.at(-1) : step > 0 ? places.find((each) => each > here + 1e-6) ?? places.at(-1) : places.findLast((each) => each < here - 1e-6) ?? places[0];
+    hover = { chart, at: next };
+  }
+
+  function zoom(a, b) {
+    const { bucket } = state.performance;
+    const from = Math.floor(Math.min(a, b) / bucket) * bucket;
+    const until = Math.max(Math.ceil(Math.max(a, b) / bucket) * bucket, from + MIN_BRUSH * bucket);
+    rescope({ range: between(from * 1000, until * 1000) });
+  }
+
+  function openBehind(chart, at) {
+    if (chart.kind === "histogram") {
+      const bin = drawn.figures.distribution.bins.find(([low, high]) => Math.log2(low) <= at && at < Math.log2(high));
+      const { since, until } = state.performance;
+      if (bin) showRunsBehind(deck(), `Calls of ${seconds(bin[0])} to ${seconds(bin[1])}`, { by: "latency", from: since * 1000, to: until * 1000, longer: bin[0], shorter: bin[1] });
+      return;
+    }
+    const { bucket } = state.performance;
+    const from = Math.floor(at / bucket) * bucket;
+    if (!rowsAt(drawn.figures[chart.key].series, from).length) return;
+    showRunsBehind(deck(), `${chart.title}: runs at ${moment(from * 1000, now())}`, { by: chart.by, from: from * 1000, to: (from + bucket) * 1000 });
+  }
+
+  const rowsAt = (all, at) => all.map((s) => [s, s.points.find(([t]) => t === at)]).filter(([, p]) => p);
+
+  function update(node, chart, span) {
+    const told = drawn.figures[chart.key];
+    const [, value, remark, keys] = node.firstChild.children;
+    text(value, told.headline);
+    text(remark, told.note);
+    attr(remark, "title", told.note);
+    const shown = (told.series ?? []).filter((s) => s.points.length);
+    keyed(keys, shown.length > 1 ? shown : [], (s) => s.name, (s) => el("span", {}, el("i"), s.name), (key, s) => { key.firstChild.style.background = s.colour; });
+    attr(node.lastChild, "aria-label", `${chart.title}: ${told.headline}, ${told.note}. Left and right read values, Enter shows the runs behind them.`);
+    paint(node.lastChild, chart, told, chart.kind === "bars" ? stacked(shown) : shown, span);
+  }
+
+  function axis(chart, told, span) {
+    if (chart.kind !== "histogram") return span;
+    const low = Math.log2(told.bins[0][0]), high = Math.log2(told.bins.at(-1)[1]);
+    return [low, Math.max(high, low + 3)];
+  }
+
+  function paint(plot, chart, told, all, span) {
     const width = plot.clientWidth, height = plot.clientHeight;
     if (width < 40 || height < 30) return;
-    const pointed = hover ? from + ((hover.x / hover.width) * width - PAD.left) / (width - PAD.left - PAD.right) * (until - from) : null;
-    const signature = JSON.stringify([width, height, from, until, all, pointed && Math.round(pointed / state.performance.bucket)]);
-    if (plot.__drawn === signature) return;
-    plot.__drawn = signature;
-    const top = nice(Math.max(chart.least ?? 0, ...all.flatMap((s) => s.points.map(([, v, base = 0]) => v + base))));
-    const x = (at) => PAD.left + ((at - from) / (until - from)) * (width - PAD.left - PAD.right);
-    const y = (v) => PAD.top + (1 - v / top) * (height - PAD.top - PAD.bottom);
-    const picture = svg("svg", { width, height, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-hidden": "true" });
-    const lines = height > 110 ? [0, 0.5, 1] : [0, 1];
-    for (const share of lines) {
-      picture.append(svg("line", { x1: PAD.left, x2: width - PAD.right, y1: y(top * share), y2: y(top * share), class: "rule" }));
-      const label = svg("text", { x: PAD.left - 6, y: y(top * share) + 3.5, class: "tick", "text-anchor": "end" });
-      label.textContent = share === 0 ? "0" : tick(chart.unit(top * share));
-      picture.append(label);
-    }
-    const marks = width > 340 ? 4 : until - from < 300 && width < 230 ? 1 : 2; // labels with seconds are wider
-    for (let i = 0; i <= marks; i += 1) {
-      const at = from + ((until - from) * i) / marks;
-      const label = svg("text", { x: x(at), y: height - 4, class: "tick", "text-anchor": i === 0 ? "start" : i === marks ? "end" : "middle" });
-      label.textContent = clock(at * 1000, until - from < 300);
-      picture.append(label);
-    }
-    const bucket = state.performance.bucket;
-    const bar = Math.max(2, x(from + bucket) - x(from) - 2);
-    for (const s of all) {
-      if (chart.kind === "bars") for (const [at, v, base] of s.points) { if (at >= from && v > 0) picture.append(svg("rect", { x: x(at) + 1, y: y(base + v), width: bar, height: Math.max(1, y(base) - y(base + v)), rx: 1.5, fill: s.colour, opacity: 0.85 })); }
-      else draw_line(picture, s, x, y, bucket, from);
-    }
-    plot.replaceChildren(picture, ...tip(chart, all, pointed, bucket, x, width, picture, height));
+    const pointed = hover?.chart === chart ? hover.at : null;
+    const drag = brush?.chart === chart && brush.moved ? brush : null;
+    const signature = JSON.stringify([width, height, span, told, pointed, drag && [drag.from, drag.until]]);
+    if (plot.signature === signature) return;
+    plot.signature = signature;
+    if (chart.kind === "histogram" && !told.bins.length) { plot.scales = null; plot.replaceChildren(); return; }
+    const s = (plot.scales = scales(width, height, axis(chart, told, span), peak(chart, told, all)));
+    const o = state.performance.overall;
+    const picture = chart.kind === "histogram" ? histogramPicture(chart, told.bins, s, ["p50", "p95", "p99"].map((name) => [o[name], name === "p50" ? "var(--text)" : LINES[name][0], LINES[name][1]])) : timePicture(chart, all, s, state.performance.bucket);
+    if (drag) brushed(picture, s, drag.from, drag.until);
+    plot.replaceChildren(picture, ...(pointed === null ? [] : tip(chart, told, all, s, picture, pointed, drag)));
   }
 
-  function draw_line(picture, s, x, y, bucket, from) {
-    let path = "", last = null;
-    for (const [at, v] of s.points) {
-      if (at < from) continue;
-      path += `${last !== null && at - last <= bucket * 4 ? "L" : "M"}${x(at + bucket / 2).toFixed(1)} ${y(v).toFixed(1)}`;
-      last = at;
-      picture.append(svg("circle", { cx: x(at + bucket / 2), cy: y(v), r: s.points.length > 30 ? 1.4 : 2.4, fill: s.colour }));
+  function tip(chart, told, all, s, picture, pointed, drag) {
+    if (drag) return [reading(picture, s, s.x(drag.until), `${clock(Math.min(drag.from, drag.until) * 1000)} – ${clock(Math.max(drag.from, drag.until) * 1000)}`, [], "let go to show this range")];
+    if (chart.kind === "histogram") {
+      const bin = told.bins.find(([low, high]) => Math.log2(low) <= pointed && pointed < Math.log2(high));
+      return bin ? [reading(picture, s, s.x(pointed), `${seconds(bin[0])} – ${seconds(bin[1])}`, [["var(--series-1)", "calls", chart.unit(bin[2])]], "click: runs behind")] : [];
     }
-    picture.append(svg("path", { d: path, fill: "none", stroke: s.colour, "stroke-width": 1.6, "stroke-linejoin": "round" }));
-  }
-
-  function tip(chart, all, pointed, bucket, x, width, picture, height) {
-    if (pointed === null) return [];
+    const { bucket } = state.performance;
     const at = Math.floor(pointed / bucket) * bucket;
-    const rows = all.map((s) => [s, s.points.find(([t]) => t === at)]).filter(([, p]) => p);
-    if (!rows.length) return [];
-    picture.append(svg("line", { x1: x(at + bucket / 2), x2: x(at + bucket / 2), y1: PAD.top, y2: height - PAD.bottom, class: "cross" }));
-    const left = x(at + bucket / 2) > width / 2;
-    return [el("div", { class: "tip", style: `${left ? `right:${width - x(at) + 8}px` : `left:${x(at + bucket) + 8}px`}` }, el("b", {}, clock(at * 1000)), ...rows.map(([s, p]) => el("span", {}, el("i", { style: `background:${s.colour}` }), `${s.name} `, el("em", {}, chart.unit(p[1])))))];
+    const rows = rowsAt(all, at).filter(([, p]) => chart.kind === "lines" || p[1] > 0);
+    return rows.length ? [reading(picture, s, s.x(at + bucket / 2), moment(at * 1000, now()), rows.map(([each, p]) => [each.colour, each.name, chart.unit(p[1])]), "click: runs behind")] : [];
   }
 
   function draw() {
     const data = state.performance;
     const any = Boolean(data?.models.length);
+    const { name } = state.range;
+    text(said, name in RANGES ? RANGES[name][1].toLowerCase() : name ? "chosen range" : "last 15 minutes");
     grid.hidden = !any;
     empty.hidden = any;
     if (!any) return blank();
-    const all = series(data);
-    const span = domain(data);
-    keyed(grid, CHARTS, (chart) => chart.key, make, (node, chart) => update(node, chart, all, span));
+    if (drawn.data !== data) drawn = { data, figures: figures(data) };
+    const span = domain(data, now(), Boolean(name));
+    keyed(grid, CHARTS, (chart) => chart.key, make, (node, chart) => update(node, chart, span));
   }
 
   function blank() {
-    const kind = state.loaded ? "none" : "loading";
+    const kind = !state.loaded || !state.performance ? "loading" : state.range.name || state.filter.environment || state.filter.service ? "scope" : "none";
     if (empty.dataset.kind === kind) return;
     empty.dataset.kind = kind;
-    empty.replaceChildren(el("p", { class: "lead" }, state.loaded ? "No model call in the last 15 minutes." : "Reading …"), el("p", {}, state.loaded ? "Tokens, latency, time to first token, cost and errors appear with the first call." : ""));
+    const words = {
+      loading: ["Reading …", ""],
+      scope: ["No model call here.", "The range of time, or the environment and service above, leave none."],
+      none: ["No model call in the last 15 minutes.", "Tokens, latency, time to first token, cost and errors appear with the first call. A longer range is above."],
+    }[kind];
+    empty.replaceChildren(el("p", { class: "lead" }, words[0]), el("p", {}, words[1]));
   }
 
   const watcher = new ResizeObserver(() => draw());
   watcher.observe(grid);
-  const offs = ["performance", "loaded"].map((topic) => on(topic, draw));
+  const offs = ["performance", "loaded", "scope"].map((topic) => on(topic, draw));
   const timer = setInterval(draw, 5000);
   draw();
   return { stop: () => { watcher.disconnect(); clearInterval(timer); offs.forEach((off) => off()); } };
+}
+
+function asRecords([names, ...rows]) {
+  return rows.map((row) => Object.fromEntries(names.map((name, i) => [name, row[i]])));
 }

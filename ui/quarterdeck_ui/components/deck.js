@@ -1,25 +1,42 @@
 // The deck: a bar on top, four quadrants below, and the keys.
 import { charts } from "./charts.js";
+import { deckMenus } from "./deck_menus.js";
+import { dialogIsOpen, help } from "./dialogs.js";
 import { attr, el, text } from "./dom.js";
 import { OPEN } from "./format.js";
 import { header } from "./header.js";
 import { inspector } from "./inspector.js";
+import { keep, kept } from "./keep.js";
+import { closeMenu, saying } from "./menu.js";
+import { quick } from "./quick.js";
 import { runs } from "./runs.js";
 import { close, followNewest, open, select, state } from "./store.js";
 import { adopt } from "./style.js";
+import { theme } from "./theme.js";
 import { timeline } from "./timeline.js";
 
 const QUADRANTS = { runs: ["Runs", runs], timeline: ["Timeline", timeline], inspector: ["Inspector", inspector], charts: ["Performance", charts] };
+const KEYS = [
+  [["Space"], "Pause or resume the selected run"],
+  [["Esc"], "Step out: of the call, then of the run; follow the newest run"],
+  [["Ctrl", "P"], "Go to a pipeline or run"],
+  [["Ctrl", "F"], "Filter the list of runs, or search in the history"],
+  [["Ctrl", "L"], "Logs, of the selected run if there is one"],
+  [["F5"], "Load the page again: run, call, range, filters and view stay"],
+  [["↑", "↓"], "In a list: move and select"],
+  [["←", "→"], "In a chart: read values; Enter shows the runs behind them"],
+  [["Shift", "F10"], "Menu of what has the focus; a right-click does the same, with Shift the browser's own"],
+  [["?"], "This help"],
+];
 const mounted = new WeakMap();
 
 function quadrant(name, title) {
   const tools = el("div", { class: "tools" });
   const body = el("div", { class: "body" });
-  const fold = el("button", { type: "button", class: "fold", "aria-expanded": "true", "aria-label": `Fold ${title}`, onclick: () => {
-    const shut = root.toggleAttribute("data-folded");
-    attr(fold, "aria-expanded", String(!shut));
-  } });
+  const turn = (shut) => { root.toggleAttribute("data-folded", shut); attr(fold, "aria-expanded", String(!shut)); keep(`folded ${name}`, shut); };
+  const fold = el("button", { type: "button", class: "fold", "aria-expanded": "true", "aria-label": `Fold ${title}`, onclick: () => turn(!root.hasAttribute("data-folded")) });
   const root = el("section", { class: `panel q-${name}`, "aria-label": title, "data-quadrant": name }, el("div", { class: "panelhead" }, fold, el("h2", {}, title), tools), body);
+  if (kept(`folded ${name}`, false)) turn(true);
   return { root, tools, body };
 }
 
@@ -41,8 +58,20 @@ function build(host) {
   const top = header(actions);
   const root = el("div", { class: "deck" }, top.root, tabs, el("main", { class: "quadrants" }, ...Object.values(panels).map((p) => p.root)));
   const narrow = matchMedia("(max-width: 720px)");
-  show(state.span ? "inspector" : state.chosen ? "timeline" : "runs");
+  const before = kept("view", {});
+  const same = before.run === state.chosen && before.span === state.span;
+  show(same && before.name in QUADRANTS ? before.name : state.span ? "inspector" : state.chosen ? "timeline" : "runs");
   const parts = Object.fromEntries(Object.entries(QUADRANTS).map(([name, [, make]]) => [name, make(panels[name], actions)]));
+  const filter = panels.runs.root.querySelector("[data-qd=filter]");
+  const filterBy = (words) => { filter.value = words; filter.dispatchEvent(new Event("input")); };
+  if (kept("filter", "")) filterBy(kept("filter", ""));
+  const leaving = () => { keep("filter", filter.value); keep("view", { name: root.dataset.view, run: state.chosen, span: state.span }); };
+  window.addEventListener("pagehide", leaving);
+  const say = saying(root);
+  deckMenus(root, panels, say);
+  const colours = theme(root);
+  top.root.querySelector(".right .logs-link").before(colours.button, el("button", { type: "button", class: "act help", "aria-label": "Keyboard help", title: "Keyboard help (?)", onclick: () => help(root, KEYS) }, "?"));
+  Object.assign(actions, { help: () => help(root, KEYS), quick: () => quick(root, { onPipeline: filterBy }), busy: () => dialogIsOpen(root) });
   const keys = (event) => onKey(event, parts, actions);
   document.addEventListener("keydown", keys);
   panels.runs.body.addEventListener("click", (event) => { if (event.target.closest(".run") && !event.target.closest("button") && narrow.matches) show("timeline"); });
@@ -55,7 +84,7 @@ function build(host) {
     leave.hidden = !person?.name;
     text(leave.firstChild, person?.name ?? "");
   };
-  return { root, welcome, stop: () => { document.removeEventListener("keydown", keys); top.stop(); Object.values(parts).forEach((part) => part.stop()); } };
+  return { root, welcome, stop: () => { document.removeEventListener("keydown", keys); window.removeEventListener("pagehide", leaving); closeMenu(); colours.stop(); top.stop(); Object.values(parts).forEach((part) => part.stop()); } };
 }
 
 const typing = (target) => target.closest?.("input, textarea, select, [contenteditable]");
@@ -64,21 +93,23 @@ const pressable = (target) => target.closest?.("button, a, summary, [role=button
 function onKey(event, parts, actions) {
   const target = event.composedPath()[0];
   if (document.querySelector("[role=dialog]") || event.isComposing) return;
-  if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "f" && !event.shiftKey && !event.altKey) {
-    event.preventDefault();
-    parts.runs.focusFilter();
-  } else if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "l" && !event.shiftKey && !event.altKey) {
-    event.preventDefault();
-    actions.logs();
-  } else if (event.ctrlKey || event.metaKey || event.altKey || typing(target)) return;
+  const held = (event.ctrlKey || event.metaKey) && !event.shiftKey && !event.altKey;
+  const shortcut = held && { f: parts.runs.focusFilter, l: actions.logs, p: actions.quick }[event.key.toLowerCase()];
+  if (shortcut) event.preventDefault(); // also below a dialog: the browser's print dialog would be a surprise
+  if (actions.busy()) return;
+  if (shortcut) shortcut();
+  else if (event.ctrlKey || event.metaKey || event.altKey || typing(target)) return;
+  else if (event.key === "?") actions.help();
   else if (event.key === "Escape") state.span ? select(state.chosen, "") : actions.clear();
-  else if (event.key === " " && !pressable(target)) {
-    const run = state.runs.get(state.chosen);
-    const action = run && OPEN.has(run.status) && ["pause", "resume"].find((each) => run.actions.includes(each));
-    if (!action) return;
-    event.preventDefault();
-    actions.steer(run.id, action);
-  }
+  else if (event.key === " " && !pressable(target)) pauseOrResume(event, actions);
+}
+
+function pauseOrResume(event, actions) {
+  const run = state.runs.get(state.chosen);
+  const action = run && OPEN.has(run.status) && ["pause", "resume"].find((each) => run.actions.includes(each));
+  if (!action) return;
+  event.preventDefault();
+  actions.steer(run.id, action);
 }
 
 export default function (component) {

@@ -47,6 +47,9 @@ const PATHS = {
   copy: "M5.5 5.5v-3h8v8h-3M2.5 5.5h8v8h-8z",
   close: "M4 4l8 8M12 4l-8 8",
   search: "M7 12A5 5 0 1 1 7 2a5 5 0 0 1 0 10M10.6 10.6 14 14",
+  more: "M8 3.2v.1M8 8v.1M8 12.8v.1",
+  sun: "M8 5a3 3 0 1 1 0 6 3 3 0 0 1 0-6M8 1v1.4M8 13.6V15M1 8h1.4M13.6 8H15M3 3l1 1M12 12l1 1M13 3l-1 1M4 12l-1 1",
+  moon: "M13.5 9.8A6 6 0 0 1 6.2 2.5a6 6 0 1 0 7.3 7.3",
   warn: "M8 2.2 14.5 13.5h-13zM8 6.5v3.4M8 11.9v.1",
   helm: "M8 5.2a2.8 2.8 0 1 1 0 5.6 2.8 2.8 0 0 1 0-5.6M8 1v4.2M8 10.8V15M1 8h4.2M10.8 8H15M3 3l3 3M10 10l3 3M13 3l-3 3M6 10l-3 3",
 };
@@ -99,7 +102,7 @@ export function keyed(parent, items, keyOf, create, update) {
   }
 }
 
-export async function copy(value, button) {
+export async function writeClipboard(value) {
   try {
     await navigator.clipboard.writeText(value);
   } catch {
@@ -110,6 +113,10 @@ export async function copy(value, button) {
     document.execCommand("copy");
     area.remove();
   }
+}
+
+export async function copy(value, button) {
+  await writeClipboard(value);
   button.classList.add("done");
   setTimeout(() => button.classList.remove("done"), 1200);
 }

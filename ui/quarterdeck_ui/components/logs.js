@@ -1,13 +1,24 @@
 // The log viewer: a filter bar on top, a list that follows the newest record until the reader scrolls.
+import { dialogIsOpen, help } from "./dialogs.js";
 import { attr, copy, el, icon, text } from "./dom.js";
 import { clock, count } from "./format.js";
 import { asJson, code } from "./highlight.js";
 import { logList } from "./log_list.js";
 import { asQuery, LEVELS, logStore } from "./log_store.js";
+import { closeMenu } from "./menu.js";
 import { adopt } from "./style.js";
+import { theme } from "./theme.js";
 
 const TYPING_MS = 250;
 const SAID = new Set(["quarterdeck.run.id", "quarterdeck.pipeline.name", "quarterdeck.step.name"]); // shown as run, pipeline, step
+const KEYS = [
+  [["Ctrl", "F"], "Search"],
+  [["Esc"], "Leave a field; then clear the filter"],
+  [["End"], "Follow the newest record"],
+  [["Ctrl", "L"], "Back to the deck"],
+  [["F5"], "Load the page again: the filter stays"],
+  [["?"], "This help"],
+];
 const mounted = new WeakMap();
 
 const FIELDS = /([\w.-]+)=("[^"]*"|'[^']*'|\S+)|("(?:[^"\\]|\\.)*")|\b(\d[\d.,]*(?:ms|s|%|k|M)?)\b/g;
@@ -151,7 +162,11 @@ function build() {
     el("main", { class: "log-main" }, list.root, empty, jump),
   );
 
+  const colours = theme(root);
+  root.querySelector(".right").append(colours.button, el("button", { type: "button", class: "act help", "aria-label": "Keyboard help", title: "Keyboard help (?)", onclick: () => help(root, KEYS) }, "?"));
+
   const keys = (event) => {
+    if (dialogIsOpen(root)) return;
     const target = event.composedPath()[0];
     const held = event.ctrlKey || event.metaKey;
     const key = event.key.toLowerCase();
@@ -160,10 +175,11 @@ function build() {
     else if (event.key === "Escape") {
       if (target.closest?.("input")) { target.blur(); list.root.focus(); }
       else if (asQuery(state.filter)) { attr(regex, "aria-pressed", "false"); store.filter({ levels: [], pipeline: "", run: "", step: "", text: "", pattern: "" }); }
-    } else if (event.key === "End" && !target.closest?.("input")) list.follow();
+    } else if (event.key === "?" && !target.closest?.("input")) help(root, KEYS);
+    else if (event.key === "End" && !target.closest?.("input")) list.follow();
   };
   document.addEventListener("keydown", keys);
-  return { root, start: () => changed({}), stop: () => { document.removeEventListener("keydown", keys); list.stop(); store.stop(); } };
+  return { root, start: () => changed({}), stop: () => { document.removeEventListener("keydown", keys); closeMenu(); colours.stop(); list.stop(); store.stop(); } };
 }
 
 export default function (component) {

@@ -58,7 +58,9 @@ function readUrl() {
 
 // Limit the screen to a range of time, or to an environment and a service, or stop it: what is not named stays.
 export function rescope(change) {
+  const before = JSON.stringify({ ...scopeWish(state), paused: null });
   Object.assign(state, change);
+  if (before !== JSON.stringify({ ...scopeWish(state), paused: null })) state.performance = null; // those of the new scope come
   stopped = state.paused ? stopped || Date.now() + state.offset : 0;
   const url = new URL(window.location.href);
   writeScope(url.searchParams, state);

@@ -1,16 +1,20 @@
 """Every question the dashboard asks ClickHouse: one ``.sql`` file each, with a typed front door."""
 
+from quarterdeck_ui.queries.behind import BEHIND, RunBehind, runs_behind
 from quarterdeck_ui.queries.history import Found, RunSearch, oldest_run, search_runs
 from quarterdeck_ui.queries.live import Event, bootstrap_events, events_after
 from quarterdeck_ui.queries.logs import LEVELS, LogFilter, LogLine, log_lines
 from quarterdeck_ui.queries.overview import Place, Today, Usual, places, today, usual
-from quarterdeck_ui.queries.performance import Latency, Performance, performance
+from quarterdeck_ui.queries.performance import ChartRange, Latency, Performance, performance
+from quarterdeck_ui.queries.raw import StepPayload, raw_span, step_payloads
 from quarterdeck_ui.queries.runs import RunRow, recent_runs, run_by_id
 from quarterdeck_ui.queries.store import Store, StoreError
 from quarterdeck_ui.queries.traces import Payload, Span, call_of_step, span_payload, spans_of_run
 
 __all__ = [
+    "BEHIND",
     "LEVELS",
+    "ChartRange",
     "Event",
     "Found",
     "Latency",
@@ -19,9 +23,11 @@ __all__ = [
     "Payload",
     "Performance",
     "Place",
+    "RunBehind",
     "RunRow",
     "RunSearch",
     "Span",
+    "StepPayload",
     "Store",
     "StoreError",
     "Today",
@@ -33,11 +39,14 @@ __all__ = [
     "oldest_run",
     "performance",
     "places",
+    "raw_span",
     "recent_runs",
     "run_by_id",
+    "runs_behind",
     "search_runs",
     "span_payload",
     "spans_of_run",
+    "step_payloads",
     "today",
     "usual",
 ]
