@@ -176,9 +176,7 @@ def test_charts_count_the_calls_by_the_time_they_ended(home: CollectorProcess, s
     charts = charts_of(store)
     assert all(point.at % charts.bucket == 0 for point in charts.models)
     for point in charts.latency:
-        took = point.took
-        assert took.p50 and took.p95 and took.p99
-        assert took.p50 <= took.p95 <= took.p99
+        assert 0 < (point.took.p50 or 0) <= (point.took.p95 or 0) <= (point.took.p99 or 0)
 
 
 def test_the_middle_of_all_calls_is_not_the_middle_of_the_intervals(tmp_path: Path) -> None:

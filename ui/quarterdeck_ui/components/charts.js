@@ -73,7 +73,7 @@ export function charts(panel) {
     plot.addEventListener("keydown", (event) => {
       const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
       if (step) { event.preventDefault(); move(chart, step); draw(); }
-      else if (event.key === "Enter" && hover?.chart === chart) openBehind(chart, hover.at);
+      else if (event.key === "Enter" && hover?.chart === chart) { event.preventDefault(); openBehind(chart, hover.at); } // or it presses what then has the focus
       else if (event.key === "Escape" && (hover || brush)) { event.stopPropagation(); hover = brush = null; draw(); }
     });
   }

@@ -70,7 +70,7 @@ function build(host) {
   const say = saying(root);
   deckMenus(root, panels, say);
   const colours = theme(root);
-  top.root.querySelector(".right .logs-link").before(colours.button, el("button", { type: "button", class: "act help", "aria-label": "Keyboard help", title: "Keyboard help (?)", onclick: () => help(root, KEYS) }, "?"));
+  top.root.querySelector(".scope").append(colours.button, el("button", { type: "button", class: "act help", "aria-label": "Keyboard help", title: "Keyboard help (?)", onclick: () => help(root, KEYS) }, "?"));
   Object.assign(actions, { help: () => help(root, KEYS), quick: () => quick(root, { onPipeline: filterBy }), busy: () => dialogIsOpen(root) });
   const keys = (event) => onKey(event, parts, actions);
   document.addEventListener("keydown", keys);

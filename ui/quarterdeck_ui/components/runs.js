@@ -43,10 +43,16 @@ export function runs(panel, actions) {
       else if (item.kind === "heading") text(node.firstChild, `${item.title} ${item.count}`);
       else end(node.firstChild);
     },
-    drawn: (atEnd) => { if (atEnd && shown.length && !filter.value) queueMicrotask(older); },
+    drawn: (atEnd) => { reachable(); if (atEnd && shown.length && !filter.value) queueMicrotask(older); },
   });
 
   const narrowed = () => Boolean(state.range.name || state.filter.environment || state.filter.service);
+  // With the keyboard the list is entered at the run on screen, or at the first where that is not in it.
+  function reachable() {
+    const drawn = [...list.querySelectorAll(".run")];
+    if (drawn.length && !drawn.some((node) => node.tabIndex === 0)) drawn[0].tabIndex = 0;
+  }
+
   const older = () => { if (state.loaded && state.connected) history.more(); };
 
   function toHistory(yes, words) {

@@ -1,0 +1,174 @@
+"""Keys, menus, the brush, the theme, and what axe says, in a real browser."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from quarterdeck_ui import assets
+from support import otlp
+from support.accessibility import findings
+from support.browser import DESKTOP, PHONE
+from support.collectors import CollectorProcess
+from support.dashboard import Dashboard, dashboard, opened
+from support.scenario import Run
+
+expect.set_options(timeout=20_000)
+
+COLOUR = re.compile(r"#[0-9a-fA-F]{3,8}\b|\b(?:rgb|hsl)a?\(")
+
+
+@pytest.fixture(scope="module")
+def deck(home: CollectorProcess, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
+    with dashboard(tmp_path_factory.mktemp("ui"), home.otlp, home.clickhouse) as running:
+        yield running
+
+
+def told(home: CollectorProcess, pipeline: str, ago: float, error: str = "") -> Run:
+    run = Run(home.otlp, pipeline, steps=1, quiet=True, ago=ago)
+    step = run.step("judge", 1, value={"claim": 7})
+    call = run.call(step, "claude-haiku-4-5", f"is it {pipeline}?", system="Be brief.")
+    run.shift -= 1_200_000_000
+    run.end_call(call, f"it is {pipeline}", (50, 20))
+    run.end_step(step, {"ok": True})
+    run.end(*(("failed", error) if error else ()))
+    return run
+
+
+def copied(page: Page) -> str:
+    return str(page.evaluate("navigator.clipboard.readText()"))
+
+
+def choose(page: Page, item: str) -> None:
+    page.get_by_role("menuitem", name=item).click()
+
+
+def test_keys_and_menus_reach_runs_and_steps_and_a_reload_loses_nothing(
+    browser: Browser, deck: Dashboard, home: CollectorProcess
+) -> None:
+    wanted, other = told(home, "hands-wanted", 40), told(home, "hands-other", 20, "ValueError: no")
+    with opened(browser, deck.url) as watched:
+        page = watched.page
+        page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        expect(page.locator(f'[data-run="{wanted.id}"]')).to_be_visible()
+        page.keyboard.press("?")
+        expect(page.get_by_role("dialog", name="Keyboard")).to_contain_text("Pause or resume the selected run")
+        page.keyboard.press("Escape")
+        expect(page.get_by_role("dialog", name="Keyboard")).to_have_count(0)
+
+        page.keyboard.press("Control+p")
+        expect(page.get_by_role("combobox", name="Go to")).to_be_focused()
+        page.keyboard.type("hands wanted")
+        expect(page.get_by_role("option", selected=True).filter(has_text="hands-wanted")).to_be_visible()
+        page.keyboard.press("Enter")
+        expect(page).to_have_url(f"{deck.url}/?run={wanted.id}")
+        expect(page.locator(f'[data-run="{other.id}"]')).to_have_count(0)
+
+        row = page.locator(f'[data-run="{wanted.id}"]')
+        row.click(button="right")
+        expect(page.get_by_role("menuitem", name="Copy configuration")).to_be_focused()
+        page.keyboard.press("Enter")
+        expect(page.locator("[data-qd=saying]")).to_have_text("Copied the configuration.")
+        assert json.loads(copied(page)) == {"steps": 1}
+        row.click(button="right")
+        with page.expect_download() as saved:
+            choose(page, "Export results")
+        document = json.loads(Path(saved.value.path()).read_text())
+        assert (document["run"]["id"], document["steps"][0]["output"]) == (wanted.id, {"ok": True})
+
+        page.get_by_role("option", name="step judge").click(button="right")
+        choose(page, "Copy prompt")
+        expect(page.locator("[data-qd=saying]")).to_have_text("Copied the prompt.")
+        assert copied(page) == "Be brief.\n\nis it hands-wanted?"
+        page.get_by_role("button", name="Actions of the step").click()
+        choose(page, "Copy response")
+        expect(page.locator("[data-qd=saying]")).to_have_text("Copied the response.")
+        assert copied(page) == "it is hands-wanted"
+        page.get_by_role("button", name="Actions of the step").click()
+        with page.context.expect_page() as raw:
+            choose(page, "View raw data")
+        assert "hands-wanted" in raw.value.inner_text("body")
+        raw.value.close()
+
+        page.reload()
+        expect(page.locator("[data-qd=filter]")).to_have_value("hands-wanted")
+        expect(page.locator(f'[data-run="{wanted.id}"]')).to_have_attribute("aria-selected", "true")
+
+
+def test_charts_are_read_brushed_opened_and_exported(browser: Browser, deck: Dashboard, home: CollectorProcess) -> None:
+    run = told(home, "hands-charts", 100)
+    with opened(browser, deck.url) as watched:
+        page = watched.page
+        plot = page.locator('[data-chart="latency"] .plot')
+        plot.focus()
+        page.keyboard.press("ArrowLeft")
+        expect(plot.locator(".tip")).to_contain_text("p99")
+        page.keyboard.press("Enter")
+        behind = page.locator("[data-behind]")
+        expect(behind.first).to_be_visible()
+        page.keyboard.press("Escape")
+        page.get_by_role("button", name="Actions of Tokens").click()
+        with page.expect_download() as saved:
+            choose(page, "Export data (CSV)")
+        assert Path(saved.value.path()).read_text().startswith("time,")
+
+        page.locator("[data-scope=range]").select_option("1h")
+        expect(page.locator(".q-charts .tally")).to_have_text("last hour")
+        expect(plot.locator("svg")).to_be_visible()
+        box = plot.bounding_box()
+        assert box
+        page.mouse.move(box["x"] + box["width"] * 0.7, box["y"] + 40)
+        page.mouse.down()
+        page.mouse.move(box["x"] + box["width"] * 0.98, box["y"] + 40, steps=5)
+        expect(plot.locator(".brush")).to_be_visible()
+        page.mouse.up()
+        expect(page).to_have_url(re.compile(r"from=.*&to="))
+        expect(page.locator(".q-charts .tally")).to_have_text("chosen range")
+
+        page.locator('[data-chart="distribution"] .plot').focus()
+        page.keyboard.press("ArrowRight")
+        page.keyboard.press("Enter")
+        page.locator(f'[data-behind="{run.id}"]').click()
+        expect(page).to_have_url(re.compile(f"run={run.id}&span="))
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_axe_finds_nothing_serious_and_the_theme_stays(
+    browser: Browser, deck: Dashboard, home: CollectorProcess, theme: str
+) -> None:
+    told(home, "hands-axe", 30, "ValueError: no")
+    levels = [{"severity_number": n, "body": f'took={n} "x" 12 ms'} for n in (5, 9, 13, 17, 21)]
+    home.post("/v1/logs", otlp.logs(*levels).SerializeToString(), content_type="application/x-protobuf")
+    with opened(browser, deck.url, DESKTOP if theme == "dark" else PHONE) as watched:
+        page = watched.page
+        page.get_by_role("button", name="Theme: dark").click()
+        page.get_by_role("menuitemradio", name=theme.capitalize()).click()
+        expect(page.locator(".deck")).to_have_attribute("data-theme", theme)
+        for view in ("Runs", "Performance", "Timeline", "Inspector"):
+            if theme == "light":
+                page.get_by_role("tab", name=view).click()
+            assert findings(page) == []
+        page.keyboard.press("Control+p")
+        expect(page.locator(".choice").first).to_be_visible()
+        assert findings(page) == []
+        page.keyboard.press("Escape")
+        page.keyboard.press("Control+l")
+        expect(page.locator(".log-row").first).to_be_visible()
+        expect(page.locator(".deck")).to_have_attribute("data-theme", theme)
+        assert findings(page) == []
+
+
+def test_every_colour_has_a_name_in_both_themes() -> None:
+    sheets = {file.name: file.read_text("utf-8") for file in assets.FOLDER.iterdir() if file.suffix in {".css", ".js"}}
+    theme = sheets.pop("theme.css")
+    dark, light = (set(re.findall(r"(--[\w-]+):", part)) for part in theme.split('[data-theme="light"]'))
+    assert dark - light == {"--ui", "--mono"}
+    assert light <= dark
+    bare = {name: re.sub(r"url\([^)]*\)|querySelector\([^)]*\)", "", text) for name, text in sheets.items()}
+    assert {name: found for name, text in bare.items() if (found := COLOUR.findall(text))} == {}
+    used = set(re.findall(r"var\((--[\w-]+)\)", "".join(bare.values())))
+    own = set(re.findall(r"(--[\w-]+):", "".join(bare.values()))) | {"--series-"}
+    assert used - dark - own - {"--depth", "--grid"} == set()
