@@ -10,7 +10,8 @@ from typing import Any, Final
 import clickhouse_connect
 
 from quarterdeck_ui import queries
-from quarterdeck_ui.queries.performance import BUCKET_S, WINDOW_S
+from quarterdeck_ui.chart_reader import chart_range
+from quarterdeck_ui.scope import Scope
 
 PAGE_MS: Final = 50
 TRACE_MS: Final = 20
@@ -106,8 +107,29 @@ def _front(front: Callable[..., Any], *names: str) -> Way:
     return lambda asker, sample: front(asker.store, *(getattr(sample, name) for name in names))
 
 
-def _page(question: str, **parameters: Any) -> Way:
-    return lambda asker, _: asker.store.ask(question, **parameters)
+def _chart(question: str, seconds: float) -> Way:
+    """One of the questions of a chart of so many seconds."""
+
+    def ask(asker: Asker, _: Sample) -> Any:
+        asked = chart_range(Scope(seconds), time.time_ns())
+        place = {"environment": "", "service": ""}
+        return asker.store.ask(question, since=asked.since_ns, until=asked.until_ns, bucket=asked.bucket, **place)
+
+    return ask
+
+
+def _charts(seconds: float) -> Way:
+    return lambda asker, _: queries.performance(asker.store, chart_range(Scope(seconds), time.time_ns()))
+
+
+def _behind(asker: Asker, _: Sample) -> Any:
+    now = time.time_ns()
+    return queries.runs_behind(asker.store, queries.ChartRange(now - 60 * 10**9, now), "latency")
+
+
+def _step_payloads(asker: Asker, sample: Sample) -> Any:
+    run = queries.run_by_id(asker.store, sample.run)
+    return queries.step_payloads(asker.store, run, 2000) if run else None
 
 
 def _own(question: str, settings: Mapping[str, str] | None = None, **more: Any) -> Way:
@@ -163,8 +185,6 @@ def _by_day(words: str) -> Way:
     return ask
 
 
-CHARTS: Final = {"window": WINDOW_S, "bucket": BUCKET_S}
-
 PAGES: Final = (
     Question("recent runs", _recent_runs, baseline=_own("raw_runs")),
     Question("the same list again", _recent_runs_again, baseline=_own("raw_runs")),
@@ -175,8 +195,15 @@ PAGES: Final = (
     Question("history, newest", _history(), HISTORY_MS),
     Question("history, anywhere", _history_before, HISTORY_MS),
     Question("history, failed runs", _history(statuses=("failed",)), HISTORY_MS),
-    Question("calls by model", _page("calls_by_model", **CHARTS), baseline=_own("raw_calls_by_model")),
-    Question("latency", _page("latency", **CHARTS), baseline=_own("raw_latency")),
+    Question("calls by model", _chart("calls_by_model", 900), baseline=_own("raw_calls_by_model")),
+    Question("latency", _chart("latency", 900), baseline=_own("raw_latency")),
+    Question("charts of an hour", _charts(3600)),
+    Question("charts of 6 hours", _charts(6 * 3600)),
+    Question("charts of a day", _charts(86_400)),
+    Question("charts of 30 days", _charts(30 * 86_400)),
+    Question("runs behind a point", _behind),
+    Question("a run as a document", _step_payloads),
+    Question("a span as it is stored", _front(queries.raw_span, "run", "span")),
     Question("live events at the start", _first_events),
     Question("new live events", _new_events),
     Question("spans of a run", _front(queries.spans_of_run, "run", "start_ns", "end_ns"), TRACE_MS, _own("raw_trace")),

@@ -128,6 +128,7 @@ def test_charts_are_read_brushed_opened_and_exported(browser: Browser, deck: Das
         expect(page).to_have_url(re.compile(r"from=.*&to="))
         expect(page.locator(".q-charts .tally")).to_have_text("chosen range")
 
+        expect(page.locator('[data-chart="distribution"] rect').first).to_be_visible()
         page.locator('[data-chart="distribution"] .plot').focus()
         page.keyboard.press("ArrowRight")
         page.keyboard.press("Enter")
@@ -144,6 +145,7 @@ def test_axe_finds_nothing_serious_and_the_theme_stays(
     home.post("/v1/logs", otlp.logs(*levels).SerializeToString(), content_type="application/x-protobuf")
     with opened(browser, deck.url, DESKTOP if theme == "dark" else PHONE) as watched:
         page = watched.page
+        page.emulate_media(reduced_motion="reduce")  # what is on its way has colours in between
         page.get_by_role("button", name="Theme: dark").click()
         page.get_by_role("menuitemradio", name=theme.capitalize()).click()
         expect(page.locator(".deck")).to_have_attribute("data-theme", theme)

@@ -47,6 +47,7 @@ export function runs(panel, actions) {
   });
 
   const narrowed = () => Boolean(state.range.name || state.filter.environment || state.filter.service);
+
   // With the keyboard the list is entered at the run on screen, or at the first where that is not in it.
   function reachable() {
     const drawn = [...list.querySelectorAll(".run")];
