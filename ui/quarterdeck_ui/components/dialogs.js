@@ -11,7 +11,7 @@ export function openDialog(root, title, ...content) {
   return dialog;
 }
 
-export const dialogIsOpen = (root) => Boolean(root.querySelector("dialog[open], .menu"));
+export const dialogIsOpen = (root) => Boolean(root.querySelector("dialog[open], .popup"));
 
 // What the keys do; rows are [keys, what].
 export function help(root, rows) {

@@ -12,7 +12,7 @@ export function openMenu(root, at, items, { label = "Actions" } = {}) {
     { type: "button", role: item.checked === undefined ? "menuitem" : "menuitemradio", "aria-checked": item.checked === undefined ? null : String(item.checked), "aria-disabled": item.disabled ? "true" : null, title: item.disabled ? item.why : null, tabindex: "-1", onclick: () => { if (item.disabled) return; close(); item.act(); } },
     el("span", { class: "tick-mark" }, item.checked ? icon("completed", 11) : ""), el("span", {}, item.label),
   ));
-  const menu = el("div", { class: "menu", role: "menu", "aria-label": label }, ...rows);
+  const menu = el("div", { class: "popup", role: "menu", "aria-label": label }, ...rows);
   root.append(menu);
   place(menu, root, at);
   rows[Math.max(0, items.findIndex((item) => item.checked))]?.focus({ preventScroll: true });
