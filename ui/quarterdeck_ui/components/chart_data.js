@@ -58,7 +58,7 @@ export function charts(data) {
   return {
     tokens: { series: byModel(data.models, (p) => tokens(p) * per), headline: count(total(tokens)), note: `${count(total((p) => p.tokens_in))} in, ${count(total((p) => p.tokens_out))} out; bars: a ${unit}` },
     latency: { series: [line("p99", "p99"), line("p95", "p95"), line("p50", "p50")], headline: seconds(o.p50), note: `p95 ${seconds(o.p95)}, p99 ${seconds(o.p99)}` },
-    distribution: { bins: data.histogram, headline: seconds(o.p50), note: "median of response times" },
+    distribution: { bins: data.histogram, headline: seconds(o.p50), note: "median" },
     first: { series: [line("p95", "first_p95"), line("p50", "first_p50")], headline: seconds(o.first_p50), note: `p95 ${seconds(o.first_p95)}` },
     cost: { series: byModel(data.models, (p) => p.cost * per), headline: money(spent), note: calls ? `${money(spent / calls)} a call` : "" },
     errors: { series: [{ name: "errors", colour: "var(--bad)", points: all.map(([at, b]) => [at, b.errors / b.calls]) }], headline: percent(calls ? errors / calls : 0), note: `${errors} of ${count(calls)}` },
