@@ -42,6 +42,11 @@ def test_a_longer_range_has_wider_intervals_and_is_read_less_often(scope: Scope,
     assert (asked.bucket, every(asked, NOW)) == (bucket, seconds)
 
 
+def test_charts_to_which_nothing_came_stay_equal_within_an_interval() -> None:
+    now, later, next_ = (chart_range(Scope(seconds=HOUR), NOW + seconds * NS) for seconds in (1, 58, 62))
+    assert now == later != next_
+
+
 def test_quantiles_spread_into_a_histogram_that_keeps_the_number_of_calls() -> None:
     found = spread([1.0, 1.0, 2.0, 4.0], 30)
     assert {2 ** (step / 4): calls for step, calls in found.items() if calls > 9} == {1.0: 12.5}

@@ -27,11 +27,11 @@ def deck(home: CollectorProcess, tmp_path_factory: pytest.TempPathFactory) -> It
         yield running
 
 
-def told(home: CollectorProcess, pipeline: str, ago: float, error: str = "") -> Run:
+def told(home: CollectorProcess, pipeline: str, ago: float, error: str = "", took: float = 1.2) -> Run:
     run = Run(home.otlp, pipeline, steps=1, quiet=True, ago=ago)
     step = run.step("judge", 1, value={"claim": 7})
     call = run.call(step, "claude-haiku-4-5", f"is it {pipeline}?", system="Be brief.")
-    run.shift -= 1_200_000_000
+    run.shift -= int(took * 1e9)
     run.end_call(call, f"it is {pipeline}", (50, 20))
     run.end_step(step, {"ok": True})
     run.end(*(("failed", error) if error else ()))
@@ -99,7 +99,7 @@ def test_keys_and_menus_reach_runs_and_steps_and_a_reload_loses_nothing(
 
 
 def test_charts_are_read_brushed_opened_and_exported(browser: Browser, deck: Dashboard, home: CollectorProcess) -> None:
-    run = told(home, "hands-charts", 100)
+    run = told(home, "hands-charts", 130, took=20)  # alone in the last bin of the histogram
     with opened(browser, deck.url) as watched:
         page = watched.page
         plot = page.locator('[data-chart="latency"] .plot')

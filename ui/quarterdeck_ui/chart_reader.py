@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from quarterdeck_ui import queries
@@ -51,16 +51,21 @@ class ChartReader:
 
 
 def chart_range(scope: Scope, now_ns: int) -> ChartRange:
-    """What the charts of a scope show: of an open range, the part before now; without one, :data:`WINDOW_S`."""
+    """What the charts of a scope show: of an open range, the part before now; without one, :data:`WINDOW_S`.
+
+    What ends now begins and ends with an interval, so that charts to which nothing came stay equal.
+    """
     since, until = scope.bounds(now_ns)
-    until = until or now_ns + _AHEAD_NS
+    open_ended, until = not until, until or now_ns + _AHEAD_NS
     since = min(since or min(until, now_ns) - WINDOW_S * _NS, until - _NS)
-    return ChartRange(since, until, scope.environment, scope.service)
+    asked = ChartRange(since, until, scope.environment, scope.service)
+    width = asked.bucket * _NS
+    return replace(asked, since_ns=since // width * width, until_ns=-(-until // width) * width) if open_ended else asked
 
 
 def every(asked: ChartRange, now_ns: int) -> float:
     """Seconds after which charts are read again."""
     if asked.until_ns < now_ns - 3600 * _NS:
         return _PAST_EVERY_S
-    length = (asked.until_ns - _AHEAD_NS - asked.since_ns) / _NS
+    length = (min(asked.until_ns, now_ns) - asked.since_ns) / _NS - 2 * asked.bucket
     return next((seconds for most, seconds in _EVERY_S if length <= most), _LONG_EVERY_S)

@@ -10,7 +10,7 @@ WINDOW_S: Final = 900
 """How far back the charts look unless they are asked for a range."""
 
 _NS: Final = 10**9
-_POINTS: Final = 100
+_POINTS: Final = 104
 """Most points of a chart."""
 
 _WIDTHS: Final = (15, 60, 300, 900, 3600, 7200, 14_400, 28_800, 86_400, 604_800)
