@@ -79,7 +79,7 @@ def test_keys_and_menus_reach_runs_and_steps_and_a_reload_loses_nothing(
         document = json.loads(Path(saved.value.path()).read_text())
         assert (document["run"]["id"], document["steps"][0]["output"]) == (wanted.id, {"ok": True})
 
-        page.get_by_role("option", name="step judge").click(button="right")
+        page.locator('.barrow[data-kind="step"]').click(button="right")
         choose(page, "Copy prompt")
         expect(page.locator("[data-qd=saying]")).to_have_text("Copied the prompt.")
         assert copied(page) == "Be brief.\n\nis it hands-wanted?"
