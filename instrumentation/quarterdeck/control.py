@@ -1,5 +1,6 @@
 """Obey pause, resume and cancel from the runner; without a runner nothing changes."""
 
+import encodings.idna  # noqa: F401 - looking up a host imports it, and a fork in that moment leaves it locked in the child
 import http.client
 import json
 import logging

@@ -24,8 +24,8 @@ workflow:
 
 def asked(stand_in: str, mark: str) -> list[str]:
     """Prompts with a word in them, in the order in which they were asked."""
-    requests = httpx.get(f"{stand_in}/__requests").json()
-    prompts = [str(request["body"]["messages"][0]["content"]) for request in requests if "messages" in request["body"]]
+    bodies = [request["body"] for request in httpx.get(f"{stand_in}/__requests").json() if request["body"]]
+    prompts = [str(body["messages"][0]["content"]) for body in bodies if "messages" in body]
     return [prompt for prompt in prompts if mark in prompt]
 
 

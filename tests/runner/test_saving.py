@@ -157,6 +157,8 @@ def test_two_names_that_make_one_file(client: RunnerClient) -> None:
 
 
 def test_pages_of_pipelines(runner: Runner, client: RunnerClient) -> None:
+    for number in range(4):
+        client.save(f"paged {number}", text(f"paged {number}"))
     listed: list[Any] = []
     cursor = None
     while not listed or cursor:
