@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-# The same examples at every run, so that a change is judged by what it changes; HYPOTHESIS_PROFILE=default draws others.
+# The same examples at every run: a change is judged by what it changes. HYPOTHESIS_PROFILE=default draws others.
 settings.register_profile("same", derandomize=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
