@@ -17,7 +17,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import NonRecordingSpan, SpanContext, Status, StatusCode, TraceFlags
 
-from quarterdeck import live, semconv
+from quarterdeck import live_kinds, semconv
 from quarterdeck.config import capture as capture_policy
 from quarterdeck.config import deliver
 from quarterdeck.config import live as live_channel
@@ -100,7 +100,9 @@ def started(run: RunIdentity, *, start_ns: int, config: Any, input: Any, steps_t
             semconv.SPAN_PARENT_ID: "",
             semconv.SPAN_START: start_ns,
         }
-        channel.register(live.Open(live.RUN, run.span_context, attributes, run=handle, base=base, start_ns=start_ns))
+        channel.register(
+            live_kinds.Open(live_kinds.RUN, run.span_context, attributes, run=handle, base=base, start_ns=start_ns)
+        )
 
 
 def status(run: RunIdentity, status: str) -> None:

@@ -15,7 +15,7 @@ from opentelemetry import trace
 from opentelemetry.context import Context, attach, get_current
 from opentelemetry.trace import Span
 
-from quarterdeck import config, failures, live, semconv, termination
+from quarterdeck import config, failures, live_kinds, semconv, termination
 from quarterdeck.capture import Late, Mode
 from quarterdeck.context import RUN, STEP, Run, Step, context_in, context_with, current_run, leave
 from quarterdeck.gate import Gate, Presence, RunCancelled
@@ -247,7 +247,7 @@ def open_run(spec: PipelineSpec, arguments: Any = None) -> Execution[Run] | Exec
     context = context_with(run, None, run.span)
     channel = config.live()
     if channel is not None:
-        channel.opened(live.RUN, run.span, attributes, context)
+        channel.opened(live_kinds.RUN, run.span, attributes, context)
     if spec.control:
         _connect_control(run)
     run.on_status = _tell_status
@@ -337,7 +337,7 @@ def _begun(spec: StepSpec, step: Step, run: Run | None, attributes: Attributes, 
     channel = config.live()
     if channel is not None:
         if span.is_recording():
-            channel.register(live.Open(live.STEP, here, attributes, run=run, opened=(span, step)))
+            channel.register(live_kinds.Open(live_kinds.STEP, here, attributes, run=run, opened=(span, step)))
         step.on_progress = channel.progress
     return Execution(step, span, context_in(around, run, step, span), attributes, run=run)
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 import quarterdeck as qd
-from quarterdeck import config, live, semconv
+from quarterdeck import config, live_kinds, semconv
 from quarterdeck.channel import QUEUE_RECORDS
 from quarterdeck.testing import Recording, recording
 from support.spans import span_id
@@ -155,7 +155,7 @@ def test_chunks_are_joined_per_look_numbered_and_complete(telemetry: Recording) 
     assert channel is not None
     with config.tracer().start_as_current_span("chat m") as span:
         call = span.get_span_context().span_id
-        channel.opened(live.CALL, span, {semconv.REQUEST_MODEL: "m"})
+        channel.opened(live_kinds.CALL, span, {semconv.REQUEST_MODEL: "m"})
         said = ""
         while len(open_events(telemetry, semconv.EVENT_RESPONSE_STREAMING)) < 3:
             channel.chunk(call, "text", "ab")

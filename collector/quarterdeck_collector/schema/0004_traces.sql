@@ -73,6 +73,6 @@ CREATE TABLE IF NOT EXISTS ${db}.otel_traces${L} ${on_cluster} (
 ) ENGINE = ${R}MergeTree
 PARTITION BY toDate(Timestamp)
 ORDER BY (toStartOfHour(Timestamp), TraceId, Timestamp)
--- Payloads make merges dear: column by column from the first row on, and of more parts at once, they take half the time.
+-- Payloads make merges dear: they go column by column from the first row on, and take more parts at once.
 SETTINGS index_granularity = 1024, ttl_only_drop_parts = 1, ${once},
     vertical_merge_algorithm_min_rows_to_activate = 1, merge_selector_base = 8;

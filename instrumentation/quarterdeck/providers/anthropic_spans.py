@@ -14,7 +14,7 @@ from anthropic._request import APIRequest
 from opentelemetry import trace
 from opentelemetry.sdk.trace import ReadableSpan, Span
 
-from quarterdeck import config, live, semconv, termination
+from quarterdeck import config, live_kinds, semconv, termination
 from quarterdeck.capture import Capture
 from quarterdeck.guard import guarded
 from quarterdeck.providers.anthropic_body import is_stream, reader_for, watch
@@ -104,7 +104,7 @@ def _enrich(span: Span, body: Mapping[str, Any]) -> None:
     _end_with_the_program(span)
     channel = config.live()
     if channel is not None:
-        channel.opened(live.CALL, span, {**(span.attributes or {}), **known})
+        channel.opened(live_kinds.CALL, span, {**(span.attributes or {}), **known})
 
 
 def _end_with_the_program(span: Span) -> None:

@@ -10,7 +10,7 @@ from opentelemetry import trace
 from opentelemetry.context import attach, create_key, detach, get_value, set_value
 from opentelemetry.trace import SpanKind, Status, StatusCode
 
-from quarterdeck import config, failures, live, semconv, termination
+from quarterdeck import config, failures, live_kinds, semconv, termination
 from quarterdeck.capture import Capture
 from quarterdeck.guard import guarded
 from quarterdeck.prompt import remembered
@@ -125,7 +125,7 @@ class Call:
         self._context = set_value(_CALL, self, trace.set_span_in_context(self.span))
         channel = config.live()
         if channel is not None:
-            channel.opened(live.CALL, self.span, known, self._context)
+            channel.opened(live_kinds.CALL, self.span, known, self._context)
         self.cancelled_by(lambda: self.finish({}))
 
     def cancelled_by(self, end: Callable[[], None]) -> None:
