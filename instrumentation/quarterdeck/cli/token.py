@@ -1,15 +1,12 @@
 """``quarterdeck token``: create, list and revoke the tokens of a data directory."""
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Final
 
+from quarterdeck.cli.actions import carried_out, visible_name, with_data_dir
 from quarterdeck.tokens import TOKEN_FILE, Scope, TokenError, TokenFile
-
-_FAILED: Final = 1
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -23,19 +20,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     chosen = _parser().parse_args(argv)
     tokens = TokenFile(chosen.data_dir / TOKEN_FILE)
-    try:
-        print(_ACTIONS[chosen.action](tokens, chosen))  # noqa: T201 - a command line answers on standard output
-    except TokenError as error:
-        print(f"quarterdeck token: {error}", file=sys.stderr)  # noqa: T201 - as above
-        return _FAILED
-    return 0
+    return carried_out("token", lambda: _ACTIONS[chosen.action](tokens, chosen), TokenError)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="quarterdeck token", description="Tokens for collector and runner.")
     actions = parser.add_subparsers(dest="action", required=True)
     create = actions.add_parser("create", help="make a token and print it, once")
-    create.add_argument("--name", required=True, type=_name, help="tells it from the others")
+    create.add_argument("--name", required=True, type=visible_name, help="tells it from the others")
     create.add_argument(
         "--scope",
         required=True,
@@ -46,16 +38,8 @@ def _parser() -> argparse.ArgumentParser:
     actions.add_parser("list", help="show names and scopes, never the tokens")
     revoke = actions.add_parser("revoke", help="refuse a token from now on")
     revoke.add_argument("name")
-    default = Path(os.environ.get("QUARTERDECK_DATA_DIR") or ".quarterdeck")
-    for action in actions.choices.values():
-        action.add_argument("--data-dir", type=Path, default=default, help=f"the services' folder [{default}]")
+    with_data_dir(actions)
     return parser
-
-
-def _name(text: str) -> str:
-    if not text.strip() or not text.isprintable():
-        raise argparse.ArgumentTypeError("a name needs at least one visible character")
-    return text.strip()
 
 
 def _create(tokens: TokenFile, chosen: argparse.Namespace) -> str:

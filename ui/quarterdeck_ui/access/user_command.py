@@ -2,16 +2,13 @@
 
 import argparse
 import getpass
-import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Final
 
+from quarterdeck.cli.actions import carried_out, visible_name, with_data_dir
 from quarterdeck_ui.access.people import PasswordFile, PeopleError, Role
 from quarterdeck_ui.settings import USERS_FILE
-
-_FAILED: Final = 1
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -25,33 +22,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     chosen = _parser().parse_args(argv)
     people = PasswordFile(chosen.data_dir / USERS_FILE)
-    try:
-        print(_ACTIONS[chosen.action](people, chosen))  # noqa: T201 - a command line answers on standard output
-    except PeopleError as error:
-        print(f"quarterdeck user: {error}", file=sys.stderr)  # noqa: T201 - as above
-        return _FAILED
-    return 0
+    return carried_out("user", lambda: _ACTIONS[chosen.action](people, chosen), PeopleError)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="quarterdeck user", description="People who may log in to the dashboard.")
     actions = parser.add_subparsers(dest="action", required=True)
     add = actions.add_parser("add", help="add someone, or change role and password; it asks for the password")
-    add.add_argument("name")
+    add.add_argument("name", type=visible_name)
     add.add_argument("--role", choices=[str(role) for role in Role], default="viewer", help="[viewer]")
     add.add_argument("--password-stdin", action="store_true", help="read the password from standard input")
     actions.add_parser("list", help="show names and roles")
     remove = actions.add_parser("remove", help="let someone in no more, from now on")
     remove.add_argument("name")
-    default = Path(os.environ.get("QUARTERDECK_DATA_DIR") or ".quarterdeck")
-    for action in actions.choices.values():
-        action.add_argument("--data-dir", type=Path, default=default, help=f"the dashboard's folder [{default}]")
+    with_data_dir(actions)
     return parser
 
 
 def _add(people: PasswordFile, chosen: argparse.Namespace) -> str:
-    if not chosen.name.strip() or not chosen.name.isprintable():
-        raise PeopleError("a name needs at least one visible character")
     people.add(chosen.name, Role(chosen.role), _password(from_stdin=chosen.password_stdin))
     return f"{chosen.name} may log in as {chosen.role}"
 
