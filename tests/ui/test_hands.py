@@ -12,13 +12,20 @@ from quarterdeck_ui import assets
 from support import otlp
 from support.accessibility import findings
 from support.browser import DESKTOP, PHONE
-from support.collectors import CollectorProcess
+from support.collectors import CollectorProcess, collector
 from support.dashboard import Dashboard, dashboard, opened
 from support.scenario import Run
 
 expect.set_options(timeout=20_000)
 
 COLOUR = re.compile(r"#[0-9a-fA-F]{3,8}\b|\b(?:rgb|hsl)a?\(")
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CollectorProcess]:
+    """Only calls of this module: the charts count every call there is."""
+    with collector(tmp_path_factory.mktemp("hands") / "data") as running:
+        yield running
 
 
 @pytest.fixture(scope="module")
