@@ -13,6 +13,7 @@ from quarterdeck_collector.collector import Collector
 from quarterdeck_collector.counters import Gauges
 from quarterdeck_collector.listen import route
 from quarterdeck_collector.receive import http
+from quarterdeck_collector.saved_routes import router as saved
 from quarterdeck_collector.settings import Settings
 
 
@@ -36,6 +37,7 @@ def create_app(settings: Settings, url: str, tokens: Tokens) -> FastAPI:
     app.include_router(http.router)
     app.include_router(route.router)
     app.include_router(admin)
+    app.include_router(saved)
     app.add_exception_handler(404, http.no_route)
     app.add_exception_handler(405, http.no_route)
     app.add_exception_handler(Exception, http.failed)

@@ -5,6 +5,7 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from quarterdeck.serving import sole_owner
 from quarterdeck.tokens import Tokens
@@ -27,12 +28,15 @@ from quarterdeck_collector.listen.meter import Meter
 from quarterdeck_collector.live import LiveIntake
 from quarterdeck_collector.migrate import MigrationError, migrate
 from quarterdeck_collector.receive.otlp import LOGS, METRICS, TRACES, Kind
+from quarterdeck_collector.saved import SavedObjects
 from quarterdeck_collector.segments import Segment, recover
 from quarterdeck_collector.settings import Settings
 from quarterdeck_collector.store import EmbeddedStore, ServerStore, Store, StoreError
 from quarterdeck_collector.threads import offload
 
 log = logging.getLogger("quarterdeck.collector")
+
+T = TypeVar("T")
 
 KINDS = (TRACES, LOGS, METRICS)
 """Signals that are kept."""
@@ -105,49 +109,43 @@ class Collector:
         self._journal: LogJournal | None = None
         self._gate: GatedStore | None = None
         self._care: LocalCare | None = None
+        self._saved: SavedObjects | None = None
         self.one_operation = asyncio.Lock()
 
     @property
     def care(self) -> LocalCare:
         """The operations on stored data; only inside :meth:`running`."""
-        if self._care is None:
-            raise RuntimeError("the collector is not running")
-        return self._care
+        return _running(self._care)
+
+    @property
+    def saved(self) -> SavedObjects:
+        """What people save; only inside :meth:`running`."""
+        return _running(self._saved)
 
     @property
     def store(self) -> Store:
         """The open store; only inside :meth:`running`."""
-        if self._store is None:
-            raise RuntimeError("the collector is not running")
-        return self._store
+        return _running(self._store)
 
     @property
     def live(self) -> LiveIntake:
         """The direct path of live events; only inside :meth:`running`."""
-        if self._live is None:
-            raise RuntimeError("the collector is not running")
-        return self._live
+        return _running(self._live)
 
     @property
     def forwarding(self) -> Forwarding:
         """What goes on to other endpoints; only inside :meth:`running`."""
-        if self._forwarding is None:
-            raise RuntimeError("the collector is not running")
-        return self._forwarding
+        return _running(self._forwarding)
 
     @property
     def meter(self) -> Meter:
         """The totals for listeners; only inside :meth:`running`."""
-        if self._meter is None:
-            raise RuntimeError("the collector is not running")
-        return self._meter
+        return _running(self._meter)
 
     @property
     def journal(self) -> LogJournal:
         """The newest log records, for listeners who come back; only inside :meth:`running`."""
-        if self._journal is None:
-            raise RuntimeError("the collector is not running")
-        return self._journal
+        return _running(self._journal)
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -162,6 +160,7 @@ class Collector:
         with sole_owner(self.settings.lock_file, what, self.url, self.tokens.own):
             self._store = await self._open_store()
             try:
+                self._saved = SavedObjects(self._store)
                 self._live = LiveIntake(self._store, self.broker)
                 self._gate = GatedStore(self._store)
                 self._meter = Meter(self.broker, self._store, self._stored_spans)
@@ -356,3 +355,9 @@ class Collector:
         for target, problem in self.forwarding.problems().items():
             checks[f"forward {target}"] = Check(ok=not problem, reason=problem, required=False)
         return checks
+
+
+def _running(part: T | None) -> T:
+    if part is None:
+        raise RuntimeError("the collector is not running")
+    return part

@@ -148,12 +148,13 @@ class Store(Protocol):
         ...
 
 
-def _literal(value: str) -> str:
+def literal(value: str) -> str:
+    """Write a text as SQL."""
     return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 def _setting_list(settings: dict[str, str]) -> str:
-    return ", ".join(f"{name} = {_literal(value)}" for name, value in settings.items())
+    return ", ".join(f"{name} = {literal(value)}" for name, value in settings.items())
 
 
 def _error(error: Exception) -> StoreError:
@@ -257,7 +258,7 @@ class EmbeddedStore(Store):
         }
         # Never Connection.send_insert(): it reports success when a view behind the table throws.
         self.command(
-            f"INSERT INTO {self.database}.{table} FROM INFILE {_literal(str(segment.absolute()))} COMPRESSION 'none' "
+            f"INSERT INTO {self.database}.{table} FROM INFILE {literal(str(segment.absolute()))} COMPRESSION 'none' "
             f"SETTINGS {_setting_list(settings)} FORMAT Protobuf"
         )
 
@@ -290,7 +291,7 @@ class ServerStore(Store):
         self._lock = threading.Lock()
         parts = urlsplit(url)
         self.dict_auth = (
-            f"USER {_literal(unquote(parts.username or 'default'))} PASSWORD {_literal(unquote(parts.password))}"
+            f"USER {literal(unquote(parts.username or 'default'))} PASSWORD {literal(unquote(parts.password))}"
             if parts.password
             else ""
         )

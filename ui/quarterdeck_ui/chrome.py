@@ -1,4 +1,4 @@
-"""Streamlit's own chrome, which our components do without."""
+"""Streamlit's own chrome, which our pages do without."""
 
 import functools
 from pathlib import Path
@@ -7,10 +7,15 @@ import streamlit as st
 
 
 @functools.cache
-def _css() -> str:
-    return f"<style>{(Path(__file__).parent / 'page.css').read_text('utf-8')}</style>"
+def _css(name: str) -> str:
+    return f"<style>{(Path(__file__).parent / name).read_text('utf-8')}</style>"
 
 
 def step_back() -> None:
     """Let the component of this page fill the window."""
-    st.html(_css())
+    st.html(_css("chrome.css") + _css("component_page.css"))
+
+
+def keep_close() -> None:
+    """Give a page of Streamlit's own parts the measures of the others."""
+    st.html(_css("chrome.css") + _css("streamlit_page.css"))

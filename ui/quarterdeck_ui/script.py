@@ -3,9 +3,15 @@
 Pages of ``st.navigation`` have addresses of their own, below which the browser looks for Streamlit's routes in vain.
 """
 
+import importlib
+from typing import Final
+
 import streamlit as st
 
-from quarterdeck_ui import deck, logs_page
+_DECK: Final = "quarterdeck_ui.deck"
+_VIEWS: Final = {"logs": "quarterdeck_ui.logs_page"} | {
+    name: f"quarterdeck_ui.pages.{name}.page" for name in ("pipelines", "debugger", "analytics", "errors", "alerts")
+}
 
 st.set_page_config(page_title="Quarterdeck", page_icon="🧭", layout="wide", initial_sidebar_state="collapsed")
-{"logs": logs_page.show}.get(st.query_params.get("view", ""), deck.show)()
+importlib.import_module(_VIEWS.get(st.query_params.get("view", ""), _DECK)).show()

@@ -22,26 +22,43 @@ from quarterdeck_ui.hub import Hub
 from quarterdeck_ui.log_feed import LogFeed
 from quarterdeck_ui.poller import Poller
 from quarterdeck_ui.queries import Store
+from quarterdeck_ui.saved import Saved
 from quarterdeck_ui.settings import Settings
 
 _SCRIPT = Path(__file__).parent / "script.py"
 _LOG = logging.getLogger("quarterdeck.ui")
 
+_DARK = {
+    "primaryColor": "#4c8dff",
+    "backgroundColor": "#0a0e16",
+    "secondaryBackgroundColor": "#121926",
+    "textColor": "#e4e9f2",
+    "borderColor": "#1e2736",
+    "linkColor": "#4c8dff",
+    "codeBackgroundColor": "#121926",
+    "chartCategoricalColors": ["#4c8dff", "#35d0a0", "#f5b84b", "#b197fc", "#ff8fa3", "#4dd0e1", "#9aa5b5"],
+}
+_LIGHT = {
+    "primaryColor": "#1d5fd0",
+    "backgroundColor": "#eef1f6",
+    "secondaryBackgroundColor": "#ffffff",
+    "textColor": "#162032",
+    "borderColor": "#d9e0ea",
+    "linkColor": "#1d5fd0",
+    "codeBackgroundColor": "#f5f7fa",
+    "chartCategoricalColors": ["#2a6fdb", "#0b8a64", "#c07a00", "#7c55d1", "#d0506b", "#1490a4", "#6c7a90"],
+}
 THEME = {
-    "theme.base": "dark",
     "theme.baseFontSize": 14,
     "theme.baseRadius": "6px",
     "theme.font": "Inter, 'SF Pro Text', 'Segoe UI', Roboto, "
     "'Noto Sans', 'Liberation Sans', Arial, system-ui, sans-serif",
     "theme.codeFont": "'JetBrains Mono', 'SF Mono', 'Cascadia Code', "
     "Menlo, Consolas, 'Liberation Mono', ui-monospace, monospace",
-    "theme.primaryColor": "#4c8dff",
-    "theme.backgroundColor": "#0a0e16",
-    "theme.secondaryBackgroundColor": "#121926",
-    "theme.textColor": "#e4e9f2",
-    "theme.borderColor": "#1e2736",
+    **{f"theme.dark.{name}": value for name, value in _DARK.items()},
+    **{f"theme.light.{name}": value for name, value in _LIGHT.items()},
 }
-"""Streamlit's own widgets in the colours of ``components/deck.css``."""
+"""Streamlit's own widgets in the colours of ``components/theme.css``."""
 
 
 def application(settings: Settings) -> Any:
@@ -50,16 +67,18 @@ def application(settings: Settings) -> Any:
     # From the environment only: a flag would show it in the list of processes.
     token = os.environ.get("QUARTERDECK_TOKEN", "")
     runner = RunnerClient(settings.runner_url, token)
+    saved = Saved(settings.endpoint, token)
     hub, access = Hub(), Access(settings)
     poller = Poller(hub, store, runner, settings.endpoint)
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: Any) -> AsyncIterator[None]:
-        services.use(services.Services(settings, runner, access))
+        services.use(services.Services(settings, store, runner, saved, access))
         leaving.soon()
         async with poller.running():
             yield
         store.close()
+        saved.close()
 
     return st.App(
         _SCRIPT,

@@ -4,15 +4,19 @@ from dataclasses import dataclass
 
 from quarterdeck.runner_client import RunnerClient
 from quarterdeck_ui.access.door import Access
+from quarterdeck_ui.queries import Store
+from quarterdeck_ui.saved import Saved
 from quarterdeck_ui.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Settings of the dashboard, the runner it steers, and who may."""
+    """Settings of the dashboard, what it reads and steers, and who may."""
 
     settings: Settings
+    store: Store
     runner: RunnerClient
+    saved: Saved
     access: Access
 
 

@@ -9,6 +9,7 @@ import { inspector } from "./inspector.js";
 import { keep, kept } from "./keep.js";
 import { closeMenu, saying } from "./menu.js";
 import { quick } from "./quick.js";
+import { pagesButton, rail } from "./rail.js";
 import { runs } from "./runs.js";
 import { close, followNewest, open, select, state } from "./store.js";
 import { adopt } from "./style.js";
@@ -56,7 +57,8 @@ function build(host) {
   };
   for (const [name, [title]] of Object.entries(QUADRANTS)) tabs.append(el("button", { type: "button", role: "tab", "data-view": name, onclick: () => show(name) }, title));
   const top = header(actions);
-  const root = el("div", { class: "deck" }, top.root, tabs, el("main", { class: "quadrants" }, ...Object.values(panels).map((p) => p.root)));
+  const root = el("div", { class: "deck" }, rail("deck"), top.root, tabs, el("main", { class: "quadrants" }, ...Object.values(panels).map((p) => p.root)));
+  top.root.querySelector(".bar").prepend(pagesButton(root, "deck"));
   const narrow = matchMedia("(max-width: 720px)");
   const before = kept("view", {});
   const same = before.run === state.chosen && before.span === state.span;

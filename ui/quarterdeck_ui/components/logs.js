@@ -6,6 +6,7 @@ import { asJson, code } from "./highlight.js";
 import { logList } from "./log_list.js";
 import { asQuery, LEVELS, logStore } from "./log_store.js";
 import { closeMenu } from "./menu.js";
+import { pagesButton, rail } from "./rail.js";
 import { adopt } from "./style.js";
 import { theme } from "./theme.js";
 
@@ -149,6 +150,7 @@ function build() {
   const root = el(
     "div",
     { class: "deck logs" },
+    rail("logs"),
     el(
       "header",
       { class: "bar log-bar" },
@@ -162,6 +164,7 @@ function build() {
     el("main", { class: "log-main" }, list.root, empty, jump),
   );
 
+  root.querySelector(".bar").prepend(pagesButton(root, "logs"));
   const colours = theme(root);
   root.querySelector(".right").append(colours.button, el("button", { type: "button", class: "act help", "aria-label": "Keyboard help", title: "Keyboard help (?)", onclick: () => help(root, KEYS) }, "?"));
 

@@ -4,7 +4,7 @@ import { el, icon, text } from "./dom.js";
 let shut = () => {};
 
 // Open a menu below a button, or at {x, y}; items are {label, act, checked, disabled, why}. Only one is open.
-export function openMenu(root, at, items, { label = "Actions" } = {}) {
+export function openMenu(root, at, items, { label = "Actions", from = "right" } = {}) {
   shut();
   const back = root.getRootNode().activeElement;
   const rows = items.map((item) => el(
@@ -14,7 +14,7 @@ export function openMenu(root, at, items, { label = "Actions" } = {}) {
   ));
   const menu = el("div", { class: "popup", role: "menu", "aria-label": label }, ...rows);
   root.append(menu);
-  place(menu, root, at);
+  place(menu, root, at, from);
   rows[Math.max(0, items.findIndex((item) => item.checked))]?.focus({ preventScroll: true });
 
   function close({ keepFocus = false } = {}) {
@@ -45,10 +45,10 @@ export function openMenu(root, at, items, { label = "Actions" } = {}) {
 
 export const closeMenu = () => shut();
 
-function place(menu, root, at) {
+function place(menu, root, at, from) {
   const frame = root.getBoundingClientRect();
   const button = at.getBoundingClientRect?.();
-  const [x, y] = button ? [button.right - menu.offsetWidth, button.bottom + 3] : [at.x, at.y];
+  const [x, y] = button ? [from === "left" ? button.left : button.right - menu.offsetWidth, button.bottom + 3] : [at.x, at.y];
   const fit = (value, size, room) => Math.max(6, Math.min(value, room - size - 6));
   menu.style.left = `${fit(x - frame.left, menu.offsetWidth, frame.width)}px`;
   menu.style.top = `${fit(y - frame.top, menu.offsetHeight, frame.height)}px`;
