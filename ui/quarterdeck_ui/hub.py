@@ -17,6 +17,8 @@ from quarterdeck_ui.trace_view import Node
 WATCH_S: Final = 5.0
 """How long a run counts as looked at after a viewer asked for it."""
 
+_ENOUGH_READINGS: Final = 3
+
 _K = TypeVar("_K", bound=Hashable)
 _V = TypeVar("_V")
 
@@ -39,8 +41,8 @@ class Detail:
     spans: tuple[Span, ...] = ()
     nodes: tuple[Node, ...] = ()
     truncated: bool = False
-    reads: int = 0
-    """How often the trace was read since the run ended."""
+    unchanged: int = 0
+    """How many readings in a row, since the run ended, found the same spans."""
 
     @property
     def ended(self) -> bool:
@@ -52,9 +54,9 @@ class Detail:
         """Whether the trace changes no more.
 
         ClickHouse fills the tables of one insert one after the other: of a trace that is read in that moment the calls
-        may lack their tokens.
+        may lack their tokens, on a busy machine for seconds.
         """
-        return self.ended and self.reads > 1
+        return self.ended and self.unchanged >= _ENOUGH_READINGS
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,8 +114,9 @@ class Poller:
             if known is None or (everything and not settled):
                 spans, run = await asyncio.to_thread(self._trace, run_id, now)
                 detail = _detail(run_id, spans, run, self._hub.snapshot)
-                reads = known.reads + 1 if known and known.ended else 1
-                self._hub.details.put(run_id, replace(detail, reads=reads))
+                same = known is not None and known.ended and known.spans == detail.spans
+                unchanged = known.unchanged + 1 if known and same else 0
+                self._hub.details.put(run_id, replace(detail, unchanged=unchanged))
             elif known.found and not settled:
                 self._hub.details.put(run_id, _refreshed(run_id, known, now))
         if any(self._hub.details.get(run_id) != known for run_id, known in before.items()):
