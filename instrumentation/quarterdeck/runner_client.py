@@ -60,6 +60,10 @@ class RunnerClient:
         self._headers = {"Accept": "application/json", **bearer(token)}
         self._timeout_s = timeout_s
 
+    def with_timeout(self, timeout_s: float) -> "RunnerClient":
+        """The same runner, whose answers may take this long."""
+        return RunnerClient(self.url, self._token, timeout_s)
+
     def runs(self, status: Literal["active", "all"] = "all") -> Iterator[Run]:
         """Give runs, newest first, page after page.
 
@@ -148,7 +152,7 @@ class RunnerClient:
 
     def test_key(self, provider: Provider, profile: str = "default") -> KeyVerdict:
         """Say whether a key works."""
-        patient = RunnerClient(self.url, self._token, max(self._timeout_s, _PROVIDER_S))
+        patient = self.with_timeout(max(self._timeout_s, _PROVIDER_S))
         return cast("KeyVerdict", patient.ask("POST", f"/v1/providers/{provider}/test", {"profile": profile}))
 
     def ask(self, method: str, path: str, body: Any = None, *, key: str | None = None) -> Any:

@@ -33,7 +33,17 @@ from quarterdeck_runner.providers import Providers
 from quarterdeck_runner.python_pipelines import Modules
 from quarterdeck_runner.request_store import Requests
 from quarterdeck_runner.routes import batches as batch_routes
-from quarterdeck_runner.routes import dry_runs, experiments, health, heartbeats, pipelines, prompts, runs
+from quarterdeck_runner.routes import (
+    calls,
+    dry_runs,
+    experiments,
+    health,
+    heartbeats,
+    known_models,
+    pipelines,
+    prompts,
+    runs,
+)
 from quarterdeck_runner.routes import providers as providers_routes
 from quarterdeck_runner.routes.state import Parts
 from quarterdeck_runner.settings import Settings
@@ -76,7 +86,8 @@ def create_app(settings: Settings, tokens: Tokens | None = None) -> FastAPI:
     problems.install(app)
     openapi.install(app)
     for module in (
-        health, pipelines, dry_runs, runs, providers_routes, heartbeats, batch_routes, prompts, experiments,
+        health, pipelines, dry_runs, runs, providers_routes, known_models, heartbeats, batch_routes, prompts, calls,
+        experiments,
     ):  # fmt: skip
         app.include_router(module.router)
     hosts = hosts_of(settings.host, settings.allowed_hosts)

@@ -211,7 +211,7 @@ class Providers:
         called: list[dict[str, Any]] = []
         model, reason, usage = call.model, "", None
         stream = await client.aio.models.generate_content_stream(
-            model=call.model, contents=call.prompt, config=_gemini_config(call)
+            model=call.model, contents=_gemini_contents(call), config=_gemini_config(call)
         )
         async for chunk in stream:
             model, usage = chunk.model_version or model, chunk.usage_metadata or usage
@@ -309,6 +309,16 @@ def _claude_arguments(call: ModelCall) -> dict[str, Any]:
             schema = transform_schema(dict(call.output_schema))
             arguments["output_config"] = {"format": {"type": "json_schema", "schema": schema}}
     return arguments
+
+
+def _gemini_contents(call: ModelCall) -> Any:
+    if not call.history:
+        return call.prompt
+    from google.genai import types
+
+    turns = [*call.history, ("user", call.prompt)]
+    names = {"assistant": "model"}
+    return [types.Content(role=names.get(role, role), parts=[types.Part(text=text)]) for role, text in turns]
 
 
 def _gemini_config(call: ModelCall) -> Any:

@@ -1,6 +1,7 @@
 """Every question the dashboard asks ClickHouse: one ``.sql`` file each, with a typed front door."""
 
 from quarterdeck_ui.queries.behind import BEHIND, RunBehind, runs_behind
+from quarterdeck_ui.queries.calls import CallRow, recent_calls
 from quarterdeck_ui.queries.history import Found, RunSearch, oldest_run, search_runs
 from quarterdeck_ui.queries.live import Event, bootstrap_events, events_after
 from quarterdeck_ui.queries.logs import LEVELS, LogFilter, LogLine, log_lines
@@ -14,6 +15,7 @@ from quarterdeck_ui.queries.traces import Payload, Span, call_of_step, span_payl
 __all__ = [
     "BEHIND",
     "LEVELS",
+    "CallRow",
     "ChartRange",
     "Event",
     "Found",
@@ -40,6 +42,7 @@ __all__ = [
     "performance",
     "places",
     "raw_span",
+    "recent_calls",
     "recent_runs",
     "run_by_id",
     "runs_behind",

@@ -1,0 +1,1 @@
+"""The prompt debugger: take a recorded call apart, change it, send it again; compare variants; replay a run."""

@@ -1,0 +1,64 @@
+"""Model calls by when they were made, for choosing one."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from quarterdeck_ui.queries.store import Store
+
+_HOUR_MS: Final = 3_600_000
+_BACK_MS: Final = (_HOUR_MS, 24 * _HOUR_MS, 7 * 24 * _HOUR_MS, 90 * 24 * _HOUR_MS)
+
+
+@dataclass(frozen=True, slots=True)
+class CallRow:
+    """One model call without its payload; times in milliseconds, cost in USD."""
+
+    at_ms: int
+    run_id: str
+    span_id: str
+    pipeline: str
+    step: str
+    model: str
+    tokens_in: int
+    tokens_out: int
+    cost: float | None
+    milliseconds: float
+    failed: bool
+    finish_reason: str
+
+
+def recent_calls(store: Store, now_ms: int, words: str = "", limit: int = 50) -> list[CallRow]:
+    """The newest calls, newest first, looked for further and further back until there are enough.
+
+    Args:
+        store: ClickHouse.
+        now_ms: The present.
+        words: What pipeline, step, model or an id holds, in whatever case; empty for all.
+        limit: Most calls.
+
+    Raises:
+        StoreError: ClickHouse is away.
+    """
+    rows: list[CallRow] = []
+    for back in _BACK_MS:
+        found = store.ask("recent_calls", since=now_ms - back, needle=words, limit=limit)
+        rows = [
+            CallRow(
+                at_ms=row["AtMs"],
+                run_id=row["RunId"],
+                span_id=row["SpanId"],
+                pipeline=row["PipelineName"],
+                step=row["StepName"],
+                model=row["Model"],
+                tokens_in=row["InputTokens"],
+                tokens_out=row["OutputTokens"],
+                cost=row["Cost"],
+                milliseconds=row["Milliseconds"],
+                failed=bool(row["IsError"]),
+                finish_reason=row["FinishReason"],
+            )
+            for row in found
+        ]
+        if len(rows) == limit:
+            break
+    return rows
