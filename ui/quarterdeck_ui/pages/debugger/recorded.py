@@ -1,0 +1,59 @@
+"""A recorded call: how its prompt was put together, with other values, and sent again."""
+
+import time
+
+import streamlit as st
+
+from quarterdeck_ui import services, span_view
+from quarterdeck_ui.pages.debugger import choosing, construction, sending
+from quarterdeck_ui.pages.debugger.conversation import recorded
+from quarterdeck_ui.queries import CallRow, recent_calls, span_payload
+from quarterdeck_ui.span_view import SpanView
+
+
+def show() -> None:
+    """Draw the tool: a list of calls, or the call that the address names."""
+    run, span = st.query_params.get("run", ""), st.query_params.get("span", "")
+    if not (run and span):
+        choosing.show()
+        return
+    payload = span_payload(services.current().store, run, span)
+    if payload is None:
+        st.info("That run has no such call, or its payload is not kept any more.", icon=":material/search_off:")
+        choosing.show()
+        return
+    view = span_view.from_payload(span, payload)
+    row = _facts(run, span)
+    _head(run, span, view, row)
+    asked = recorded(view)
+    if not asked.question and not asked.system:
+        st.info(
+            "The prompt of this call was not recorded: its capture is `off` or `hash`. "
+            "Set `QUARTERDECK_CAPTURE=full` where the pipeline runs.",
+            icon=":material/visibility_off:",
+        )
+        return
+    left, right = st.columns([11, 9], gap="medium")
+    with left:
+        edited = construction.show(asked, key=span)
+    with right:
+        sending.show(edited, asked, view, row)
+
+
+def _head(run: str, span: str, view: SpanView, row: CallRow | None) -> None:
+    where = f"**{row.pipeline or 'no pipeline'}** / {row.step or 'no step'} · `{row.model}`" if row else f"`{span}`"
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(where, width="content")
+        if view.error:
+            st.badge(view.error[:80], icon=":material/error:", color="red")
+        st.space("stretch")
+        st.link_button("Open in the deck", f"/?run={run}&span={span}", icon=":material/open_in_new:")
+        if st.button("Another call", icon=":material/list:"):
+            for name in ("run", "span"):
+                st.query_params.pop(name, None)
+            st.rerun()
+
+
+def _facts(run: str, span: str) -> CallRow | None:
+    found = recent_calls(services.current().store, time.time_ns() // 1_000_000, span, limit=1)
+    return next((row for row in found if row.run_id == run), None)

@@ -1,0 +1,169 @@
+"""Send a call, again or for the first time: what it will cost, what it answers, and how that differs."""
+
+import difflib
+from typing import Any, Final
+
+import streamlit as st
+
+from quarterdeck.runner_client import RunnerError
+from quarterdeck_ui.access import identity
+from quarterdeck_ui.pages.debugger import asking, rewriting
+from quarterdeck_ui.pages.debugger.conversation import Conversation, answer_of
+from quarterdeck_ui.queries import CallRow
+from quarterdeck_ui.span_view import SpanView
+
+_NOT_KNOWN: Final = "unknown"
+_A_TENTH_OF_A_CENT: Final = 0.001
+_SAME: Final = 0.005
+
+
+def show(edited: Conversation, asked: Conversation, view: SpanView, row: CallRow | None) -> None:
+    """Draw the form and the last answer.
+
+    Args:
+        edited: What is sent.
+        asked: What was sent before.
+        view: Content of the span of that call.
+        row: Facts of that call.
+    """
+    key, before = view.id, answer_of(view)
+    st.subheader("Send it again" if edited == asked else "Send it changed", anchor=False)
+    try:
+        model, most = _whom(row.model if row else "", view.parameters.get("max tokens", ""), key)
+        _prediction(asking.predict(model, edited.system, edited.text()), row)
+    except RunnerError as error:
+        st.warning(f"It cannot be sent now: {error}", icon=":material/cloud_off:")
+        _recorded(before, row)
+        return
+    if st.button("Send", type="primary", icon=":material/send:", key=f"send-{key}") and identity.may_steer():
+        with st.spinner("The model answers; the deck shows it word by word …"):
+            st.session_state[f"answer-{key}"] = _sent(model, edited, most, key)
+    answer = st.session_state.get(f"answer-{key}")
+    if answer:
+        show_answer(answer, before, row)
+    else:
+        _recorded(before, row)
+    rewriting.show(edited, model, key)
+
+
+def _sent(model: str, edited: Conversation, most: int | None, key: str) -> asking.Json:
+    try:
+        return asking.send(model, edited.system, edited.messages(), most, f"span {key}")
+    except RunnerError as error:
+        return {"problem": str(error)}
+
+
+def _whom(recorded: str, most: str, key: str) -> tuple[str, int | None]:
+    names = asking.models()
+    names = [recorded, *(name for name in names if name != recorded)] if recorded else names
+    left, right = st.columns([3, 2])
+    model = left.selectbox("Model", names, key=f"model-{key}", accept_new_options=True) or names[0]
+    known = int(most) if most.isdecimal() else None
+    limit = right.number_input("Most output tokens", 1, 1_000_000, known, key=f"most-{key}", placeholder="default")
+    return str(model), limit
+
+
+def _prediction(found: asking.Json, row: CallRow | None) -> None:
+    known, output = found["input"], found["output"]
+    columns = st.columns(3)
+    columns[0].metric(
+        "Input tokens, predicted",
+        f"{known['tokens']:,}",
+        _off(known["tokens"], row.tokens_in if row else 0),
+        delta_color="off",
+        help=f"{known['method']}. {known['note']}" if known["note"] else known["method"],
+    )
+    columns[1].metric(
+        "Output tokens, predicted",
+        f"{output['tokens']:,}" if output else _NOT_KNOWN,
+        _off(output["tokens"], row.tokens_out if row else 0) if output else None,
+        delta_color="off",
+        help="As long as earlier answers of this model." if output else "This model has answered nothing here yet.",
+    )
+    columns[2].metric(
+        "Cost, predicted",
+        money(found["cost_usd"]),
+        f"at most {money(found['max_cost_usd'])}",
+        delta_color="off",
+        delta_arrow="off",
+    )
+
+
+def _off(predicted: int, actual: int) -> str | None:
+    return f"{(predicted - actual) / actual:+.0%} of the {actual:,} recorded" if actual else None
+
+
+def show_answer(answer: asking.Json, before: str = "", row: CallRow | None = None) -> None:
+    """Draw an answer beside the one before it.
+
+    Args:
+        answer: As the runner gave it.
+        before: The answer to compare with; empty for none.
+        row: Facts of the call that gave it.
+    """
+    if answer["problem"]:
+        st.error(answer["problem"], icon=":material/error:")
+        if answer.get("run_id"):
+            st.link_button("See the failed call", f"/?run={answer['run_id']}", icon=":material/open_in_new:")
+        return
+    columns = st.columns(4)
+    columns[0].metric(
+        "Input tokens",
+        f"{answer['input_tokens']:,}",
+        _change(answer["input_tokens"], row.tokens_in if row else 0),
+        delta_color="inverse",
+    )
+    columns[1].metric(
+        "Output tokens",
+        f"{answer['output_tokens']:,}",
+        _change(answer["output_tokens"], row.tokens_out if row else 0),
+        delta_color="inverse",
+    )
+    columns[2].metric(
+        "Cost", money(answer["cost_usd"]), _change(answer["cost_usd"], row.cost if row else None), delta_color="inverse"
+    )
+    columns[3].metric(
+        "Seconds",
+        f"{answer['seconds']:.2f}",
+        _change(answer["seconds"], row.milliseconds / 1000 if row else 0),
+        delta_color="inverse",
+    )
+    names = ["Answer", *(["Difference", "Recorded answer"] if before else [])]
+    tabs = st.tabs(names)
+    with tabs[0]:
+        st.code(answer["text"], language=None, wrap_lines=True)
+        st.link_button("See the call in the deck", f"/?run={answer['run_id']}", icon=":material/open_in_new:")
+    if before:
+        with tabs[1]:
+            difference(before, answer["text"])
+        with tabs[2]:
+            st.code(before, language=None, wrap_lines=True)
+
+
+def difference(old: str, new: str) -> None:
+    """Draw what changed between two texts, line by line."""
+    lines = list(difflib.unified_diff(old.splitlines(), new.splitlines(), "before", "after", lineterm="", n=3))
+    if lines:
+        st.code("\n".join(lines), language="diff", wrap_lines=True)
+    else:
+        st.caption("Both are the same.")
+
+
+def _recorded(before: str, row: CallRow | None) -> None:
+    st.caption(
+        "Recorded answer"
+        + (f" · {row.tokens_out:,} tokens, {money(row.cost)}, {row.milliseconds / 1000:.2f} s" if row else "")
+    )
+    st.code(before or "(no text)", language=None, wrap_lines=True)
+
+
+def _change(now: Any, then: Any) -> str | None:
+    share = (now - then) / then if now is not None and then else 0.0
+    return f"{share:+.0%}" if abs(share) >= _SAME else None
+
+
+def money(value: float | None) -> str:
+    """USD as text, small amounts with enough digits."""
+    if value is None:
+        return _NOT_KNOWN
+    return f"${value:.2f}" if value >= 1 else f"${value:.4f}" if value >= _A_TENTH_OF_A_CENT else f"${value:.6f}"
