@@ -1,5 +1,6 @@
 """Every question the dashboard asks ClickHouse: one ``.sql`` file each, with a typed front door."""
 
+from quarterdeck_ui.queries.advice import Call, Evidence, StepParts, StepPrompts, StepUse, Where, evidence
 from quarterdeck_ui.queries.behind import BEHIND, RunBehind, runs_behind
 from quarterdeck_ui.queries.calls import CallRow, recent_calls
 from quarterdeck_ui.queries.history import Found, RunSearch, oldest_run, search_runs
@@ -15,9 +16,11 @@ from quarterdeck_ui.queries.traces import Payload, Span, call_of_step, span_payl
 __all__ = [
     "BEHIND",
     "LEVELS",
+    "Call",
     "CallRow",
     "ChartRange",
     "Event",
+    "Evidence",
     "Found",
     "Latency",
     "LogFilter",
@@ -29,14 +32,19 @@ __all__ = [
     "RunRow",
     "RunSearch",
     "Span",
+    "StepParts",
     "StepPayload",
+    "StepPrompts",
+    "StepUse",
     "Store",
     "StoreError",
     "Today",
     "Usual",
+    "Where",
     "bootstrap_events",
     "call_of_step",
     "events_after",
+    "evidence",
     "log_lines",
     "oldest_run",
     "performance",

@@ -5,13 +5,14 @@ from typing import Final
 import streamlit as st
 
 from quarterdeck_ui import frame
-from quarterdeck_ui.pages.debugger import draft, experiment, recorded, replay
+from quarterdeck_ui.pages.debugger import advice, draft, experiment, recorded, replay
 
 _TOOLS: Final = {
     "call": ("Recorded call", recorded.show),
     "draft": ("Draft", draft.show),
     "experiment": ("Experiments", experiment.show),
     "replay": ("Replay", replay.show),
+    "advice": ("Suggestions", advice.show),
 }
 
 

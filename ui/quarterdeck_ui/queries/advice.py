@@ -1,0 +1,145 @@
+"""What calls took and asked, step by step: the evidence of suggestions."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from quarterdeck_ui.queries.store import Row, Store
+from quarterdeck_ui.scope import Scope
+
+_STEPS: Final = 200
+_PROMPTS: Final = 4000
+_EACH: Final = 12
+_PARTS: Final = 600
+
+Where = tuple[str, str, str]
+"""Pipeline, step and model."""
+Call = tuple[str, str]
+"""Run and span; empty texts where there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepUse:
+    """What the calls of a step took; costs in USD, rates in USD per million tokens."""
+
+    where: Where
+    calls: int
+    cost: float
+    tokens_in: int
+    cache_read: int
+    cut: int
+    cut_cost: float
+    cut_call: Call
+    failed: int
+    failed_cost: float
+    failed_seconds: float
+    failed_runs: int
+    failed_call: Call
+    input_rate: float
+    cache_read_rate: float
+
+
+@dataclass(frozen=True, slots=True)
+class StepPrompts:
+    """What the newest calls of a step asked: ``first`` and ``last`` in the order of texts, and their mean length."""
+
+    where: Where
+    calls: int
+    repeats: int
+    repeat_cost: float
+    repeated_call: Call
+    most_asked: int
+    first: str
+    last: str
+    characters: float
+    json_calls: int
+    broken_json: int
+    broken_call: Call
+
+
+@dataclass(frozen=True, slots=True)
+class StepParts:
+    """How one prompt was put together (JSON), and its answer."""
+
+    where: Where
+    call: Call
+    parts: str
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Everything that suggestions are made from; ``prompts`` and ``parts`` are of the newest calls only."""
+
+    uses: tuple[StepUse, ...]
+    prompts: tuple[StepPrompts, ...]
+    parts: tuple[StepParts, ...]
+
+
+def evidence(store: Store, scope: Scope, now_ns: int) -> Evidence:
+    """Read what the calls of a range took and asked.
+
+    Args:
+        store: ClickHouse.
+        scope: The range, the environment and the service.
+        now_ns: The present.
+
+    Raises:
+        StoreError: ClickHouse is away.
+    """
+    since, until = scope.bounds(now_ns)
+    limits: dict[str, Any] = {
+        "since": since,
+        "until": until or now_ns,
+        "environment": scope.environment,
+        "service": scope.service,
+    }
+    return Evidence(
+        tuple(map(_use, store.ask("advice_calls", **limits, limit=_STEPS))),
+        tuple(map(_prompts, store.ask("advice_prompts", **limits, limit=_PROMPTS))),
+        tuple(map(_parts, store.ask("advice_parts", **limits, each=_EACH, limit=_PARTS))),
+    )
+
+
+def _where(row: Row) -> Where:
+    return row["PipelineName"], row["StepName"], row["Model"]
+
+
+def _use(row: Row) -> StepUse:
+    return StepUse(
+        where=_where(row),
+        calls=row["Calls"],
+        cost=row["Cost"],
+        tokens_in=row["InputTokens"],
+        cache_read=row["CacheReadTokens"],
+        cut=row["Cut"],
+        cut_cost=row["CutCost"],
+        cut_call=tuple(row["CutCall"]),
+        failed=row["Failed"],
+        failed_cost=row["FailedCost"],
+        failed_seconds=row["FailedSeconds"],
+        failed_runs=row["FailedRuns"],
+        failed_call=tuple(row["FailedCall"]),
+        input_rate=row["Rates"][0],
+        cache_read_rate=row["Rates"][1],
+    )
+
+
+def _prompts(row: Row) -> StepPrompts:
+    return StepPrompts(
+        where=_where(row),
+        calls=row["Calls"],
+        repeats=row["Repeats"],
+        repeat_cost=row["RepeatCost"],
+        repeated_call=tuple(row["RepeatedCall"]),
+        most_asked=row["MostAsked"],
+        first=row["First"],
+        last=row["Last"],
+        characters=row["Characters"],
+        json_calls=row["JsonCalls"],
+        broken_json=row["BrokenJson"],
+        broken_call=tuple(row["BrokenCall"]),
+    )
+
+
+def _parts(row: Row) -> StepParts:
+    return StepParts(_where(row), (row["RunId"], row["SpanId"]), row["Parts"], row["Answer"])
