@@ -5,8 +5,8 @@ from typing import Final
 
 from quarterdeck_ui.queries.store import Store
 
-_HOUR_MS: Final = 3_600_000
-_BACK_MS: Final = (_HOUR_MS, 24 * _HOUR_MS, 7 * 24 * _HOUR_MS, 90 * 24 * _HOUR_MS)
+_HOUR_NS: Final = 3600 * 10**9
+_BACK_NS: Final = (_HOUR_NS, 24 * _HOUR_NS, 7 * 24 * _HOUR_NS, 90 * 24 * _HOUR_NS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +27,12 @@ class CallRow:
     finish_reason: str
 
 
-def recent_calls(store: Store, now_ms: int, words: str = "", limit: int = 50) -> list[CallRow]:
+def recent_calls(store: Store, now_ns: int, words: str = "", limit: int = 50) -> list[CallRow]:
     """The newest calls, newest first, looked for further and further back until there are enough.
 
     Args:
         store: ClickHouse.
-        now_ms: The present.
+        now_ns: The present.
         words: What pipeline, step, model or an id holds, in whatever case; empty for all.
         limit: Most calls.
 
@@ -40,8 +40,8 @@ def recent_calls(store: Store, now_ms: int, words: str = "", limit: int = 50) ->
         StoreError: ClickHouse is away.
     """
     rows: list[CallRow] = []
-    for back in _BACK_MS:
-        found = store.ask("recent_calls", since=now_ms - back, needle=words, limit=limit)
+    for back in _BACK_NS:
+        found = store.ask("recent_calls", since=now_ns - back, needle=words, limit=limit)
         rows = [
             CallRow(
                 at_ms=row["AtMs"],

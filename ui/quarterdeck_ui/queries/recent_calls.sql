@@ -3,8 +3,8 @@ SELECT
     toUnixTimestamp64Milli(Timestamp) AS AtMs, RunId, SpanId, PipelineName, StepName, Model, InputTokens, OutputTokens, Cost,
     Duration / 1e6 AS Milliseconds, IsError, FinishReason
 FROM model_calls
-WHERE toStartOfHour(Timestamp) >= toStartOfHour(fromUnixTimestamp64Milli({since:Int64}))
-    AND Timestamp >= fromUnixTimestamp64Milli({since:Int64})
+WHERE toStartOfHour(Timestamp) >= toStartOfHour(fromUnixTimestamp64Nano({since:Int64}))
+    AND Timestamp >= fromUnixTimestamp64Nano({since:Int64})
     AND (
         {needle:String} = ''
         OR positionCaseInsensitiveUTF8(concat(PipelineName, ' ', StepName, ' ', Model, ' ', RunId, ' ', SpanId), {needle:String}) > 0

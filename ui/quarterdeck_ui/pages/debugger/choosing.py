@@ -22,7 +22,7 @@ def show() -> None:
         icon=":material/search:",
         width=360,
     )
-    rows = recent_calls(services.current().store, time.time_ns() // 1_000_000, words or "", limit=_SHOWN)
+    rows = recent_calls(services.current().store, time.time_ns(), words or "", limit=_SHOWN)
     if not rows:
         st.info(
             "No model call of the last 90 days matches."

@@ -55,5 +55,5 @@ def _head(run: str, span: str, view: SpanView, row: CallRow | None) -> None:
 
 
 def _facts(run: str, span: str) -> CallRow | None:
-    found = recent_calls(services.current().store, time.time_ns() // 1_000_000, span, limit=1)
+    found = recent_calls(services.current().store, time.time_ns(), span, limit=1)
     return next((row for row in found if row.run_id == run), None)
