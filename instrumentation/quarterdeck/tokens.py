@@ -24,6 +24,9 @@ from quarterdeck.serving import new_token
 TOKEN_FILE: Final = "tokens.json"  # noqa: S105 - the name of a file
 """In the data directory."""
 
+SHORTEST: Final = 32
+"""Characters of a token that somebody chose: nobody can guess it."""
+
 _ENDING: Final = 4
 _ASK: Final = "a token is needed: send 'Authorization: Bearer TOKEN', or the token as the password"
 
@@ -80,6 +83,11 @@ def digest_of(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
+def _same(tokens: Sequence[Token], name: str, scopes: Sequence[Scope], token: str) -> bool:
+    known = next((each for each in tokens if each.name == name), None)
+    return known is not None and (known.digest, known.scopes) == (digest_of(token), tuple(map(str, scopes)))
+
+
 def _internal(name: str, token: str, *scopes: Scope) -> Token:
     return Token(name, scopes, "", digest_of(token), "")
 
@@ -108,18 +116,25 @@ class TokenFile:
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise TokenError(f"{self.path} cannot be read ({error}); remove it and create the tokens anew") from error
 
-    def create(self, name: str, scopes: Sequence[Scope]) -> str:
+    def create(self, name: str, scopes: Sequence[Scope], chosen: str = "") -> str:
         """Add a token and give it: the only time that anybody sees it.
 
         Args:
             name: Tells it from the others.
             scopes: What it is good for.
+            chosen: The token, where something else made it, such as the secret store of a cluster; to add the same
+                again changes nothing.
 
         Raises:
-            TokenError: If there is one of that name, or the file cannot be read or written.
+            TokenError: If there is another one of that name, the chosen one is too short, or the file cannot be read
+                or written.
         """
-        token = new_token()
+        if chosen and len(chosen) < SHORTEST:
+            raise TokenError(f"a token needs at least {SHORTEST} characters")
+        token = chosen or new_token()
         with self._changing() as tokens:
+            if _same(tokens, name, scopes, token):
+                return token
             if any(known.name == name for known in tokens):
                 raise TokenError(f"there is a token named {name!r}; choose another name or revoke it first")
             created = datetime.now(UTC).isoformat(timespec="seconds")

@@ -35,6 +35,9 @@ def _parser() -> argparse.ArgumentParser:
         choices=[str(scope) for scope in Scope],
         help="ingest: send OTLP; read: query and list; run: start and steer runs; admin: everything; may be repeated",
     )
+    create.add_argument(
+        "--token-stdin", action="store_true", help="take the token from standard input, as a cluster's secrets need it"
+    )
     actions.add_parser("list", help="show names and scopes, never the tokens")
     revoke = actions.add_parser("revoke", help="refuse a token from now on")
     revoke.add_argument("name")
@@ -43,7 +46,13 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _create(tokens: TokenFile, chosen: argparse.Namespace) -> str:
-    return tokens.create(chosen.name, [Scope(scope) for scope in dict.fromkeys(chosen.scope)])
+    scopes = [Scope(scope) for scope in dict.fromkeys(chosen.scope)]
+    if not chosen.token_stdin:
+        return tokens.create(chosen.name, scopes)
+    if not (given := sys.stdin.readline().strip()):
+        raise TokenError("there is no token on standard input")
+    tokens.create(chosen.name, scopes, given)
+    return f"{chosen.name} is known"
 
 
 def _list(tokens: TokenFile, _: argparse.Namespace) -> str:
