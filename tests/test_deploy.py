@@ -12,9 +12,10 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 import compose_spec
-import kubernetes_validate
+import kubernetes_validate  # type: ignore[import-untyped]  # ships no types
 import pytest
 import yaml
+from pydantic_settings import BaseSettings
 
 from quarterdeck.tokens import Scope, TokenFile, Tokens
 from quarterdeck_collector.migrate import migrate
@@ -28,7 +29,7 @@ ROOT = Path(__file__).parents[1]
 DEPLOY = ROOT / "deploy"
 KUBERNETES = "1.37"
 BIN = Path(sys.executable).parent
-SERVICES = {"collector": CollectorSettings, "runner": RunnerSettings, "ui": UiSettings}
+SERVICES: dict[str, type[BaseSettings]] = {"collector": CollectorSettings, "runner": RunnerSettings, "ui": UiSettings}
 OTHERS = {"QUARTERDECK_TOKEN", "QUARTERDECK_ENDPOINT", "QUARTERDECK_UI_ADMIN_PASSWORD"}
 """Variables of the SDK and of the entry point."""
 
@@ -43,7 +44,8 @@ def known_variables(service: str) -> set[str]:
 
 def test_the_compose_file_is_one_and_sets_only_what_services_know() -> None:
     text = (DEPLOY / "compose.yaml").read_text()
-    compose_spec.PyCompose(text)
+    filled = yaml.safe_load(re.sub(r"\$\{\w+(?::-([^}]*)|:\?[^}]*)?\}", lambda each: each[1] or "set", text))
+    compose_spec.PyCompose.from_yaml(yaml.safe_dump(filled)).validate()  # merge keys are YAML's
     services = yaml.safe_load(text)["services"]
     assert {name for name, each in services.items() if "profiles" not in each} == {"clickhouse", *SERVICES}
     for name in SERVICES:
