@@ -28,21 +28,13 @@ _MESSAGE: Final = re.compile(
     r"(?:\s\((?P<name>[A-Z][A-Z0-9_]+)\)(?: \(version .*\))?)?\s*$",
     re.DOTALL,
 )
+_FRAME: Final = re.compile(r"^(?:Code: \d+\. DB::(?:\w+::)?Exception: )+")
 _ESCAPES: Final = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r", "\0": "\\0"})
 _QUOTED: Final = str.maketrans({"\\": "\\\\", "'": "\\'"})
 _MOST: Final = 400
 _NAMES: Final = {"62": "SYNTAX_ERROR"}
 """Of an error whose text was too long to be sent whole."""
 _EXCEPTION_BYTES: Final = 17_000
-_HINTS: Final = {
-    "UNKNOWN_TABLE": "'quarterdeck query tables' lists what there is",
-    "UNKNOWN_IDENTIFIER": "'quarterdeck query tables --param table=NAME' lists the columns of a table",
-    "TIMEOUT_EXCEEDED": "ask for less: a shorter time, fewer columns, a LIMIT",
-    "MEMORY_LIMIT_EXCEEDED": "ask for less: a shorter time, fewer columns, a LIMIT",
-    "TOO_MANY_ROWS_OR_BYTES": "ask for less: a shorter time, or a LIMIT",
-    "UNKNOWN_DATABASE": "say which with --database",
-    "UNKNOWN_QUERY_PARAMETER": "give it with --param name=value",
-}
 
 
 class QueryError(Exception):
@@ -55,8 +47,7 @@ class QueryError(Exception):
     """
 
     def __init__(self, text: str, code: int = 0, name: str = "") -> None:
-        hint = f"; {_HINTS[name]}" if name in _HINTS else ""
-        super().__init__(f"{name} (code {code}): {text}{hint}" if name else text)
+        super().__init__(f"{name} (code {code}): {text}" if name else text)
         self.code = code
         self.name = name
 
@@ -147,7 +138,7 @@ def query_error(said: str) -> QueryError:
     found = _MESSAGE.match(said.strip())
     if found is None:
         return QueryError(said.strip()[:2000] or "ClickHouse says nothing")
-    text = found["text"].strip().removesuffix(".")
+    text = _FRAME.sub("", found["text"].strip()).removesuffix(".")
     shown = text if len(text) <= _MOST else f"{text[:_MOST]}…"
     return QueryError(shown, int(found["code"]), found["name"] or _NAMES.get(found["code"], "ERROR"))
 

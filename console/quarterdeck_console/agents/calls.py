@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from quarterdeck import semconv as s
 from quarterdeck_console.agents.models import Call, Cursor, Pipeline, RunId, Since, SpanId, Until
-from quarterdeck_console.agents.source import Source, time_of
+from quarterdeck_console.agents.source import Source, offset_of, time_of
 from quarterdeck_console.clickhouse import Row
 
 _PREFIXES: Final = ("gen_ai.request.", "gen_ai.", "llm.")
@@ -53,10 +53,10 @@ class Calls:
         offset: Annotated[int, Field(ge=0, description="Where in prompt and answer to begin, characters.")] = 0,
     ) -> Call:
         """Read one model call: the exact prompt and answer, its parameters, tokens and cost."""
-        row = span_of(self._source, run_id, span_id)
-        if not row["is_call"]:
+        spans = Spans(self._source, run_id)
+        if not spans[span_id]["is_call"]:
             raise ToolError(f"span {span_id} is no model call; get_run lists those of kind 'call'")
-        return call_of(self._source, run_id, row, max_characters, offset)
+        return call_of(spans, span_id, max_characters, offset)
 
     def search_prompts(
         self,
@@ -71,71 +71,88 @@ class Calls:
         cursor: Cursor = "",
     ) -> HitPage:
         """Find model calls by words of their prompts or answers, newest first."""
-        if cursor and not cursor.isdecimal():
-            raise ToolError("this is no cursor; give next_cursor of the answer before, or nothing")
         rows = self._source.ask(
             "prompts",
             text=text,
             since=time_of(since),
-            until=int(cursor) if cursor else time_of(until),
+            until=offset_of(cursor) or time_of(until),
             inside=inside,
             pipeline=pipeline,
             model=model,
             limit=limit + 1,
         )
+        clean = self._source.clean
         hits = [
             Hit(
                 run_id=row["run"],
                 span_id=row["span"],
-                pipeline=row["pipeline"],
-                step=row["step"] or None,
-                model=row["model"],
+                pipeline=clean.name(row["pipeline"]),
+                step=clean.name(row["step"]) or None,
+                model=clean.name(row["model"]),
                 started=row["started"],
                 found_in=row["found_in"],
-                untrusted_around=self._source.clean.short(row["around"], 1_000) or "",
+                untrusted_around=clean.short(row["around"], 1_000) or "",
             )
             for row in rows[:limit]
         ]
         return HitPage(hits=hits, next_cursor=str(rows[limit - 1]["started_ns"]) if len(rows) > limit else None)
 
 
-def span_of(source: Source, run_id: str, span_id: str) -> Row:
-    """Give everything that is stored of a span.
-
-    Raises:
-        ToolError: there is no such span in the run.
-    """
-    found = source.file("span", run=run_id, span=span_id)
-    if not found or not span_id:
-        source.run(run_id)
-        raise ToolError(f"run {run_id} has no span {span_id!r}; get_run lists them")
-    return found[0]
-
-
-def call_of(source: Source, run_id: str, row: Row, most: int, offset: int = 0) -> Call:
-    """Make a model call of the row of its span.
+class Spans:
+    """Everything that is stored of single spans of a run, each asked for once.
 
     Args:
-        source: takes the secrets out.
-        run_id: its run.
-        row: of ``span.sql``.
+        source: where to ask.
+        run_id: the run.
+    """
+
+    def __init__(self, source: Source, run_id: str) -> None:
+        self.source = source
+        self.run_id = run_id
+        self._known: dict[str, Row] = {}
+
+    def __getitem__(self, span_id: str) -> Row:
+        """Give the row of a span.
+
+        Raises:
+            ToolError: there is no such span in the run.
+        """
+        if span_id not in self._known:
+            found = self.source.file("span", run=self.run_id, span=span_id) if span_id else []
+            if not found:
+                self.source.run(self.run_id)
+                raise ToolError(f"run {self.run_id} has no span {span_id!r}; get_run lists them")
+            self._known[span_id] = found[0]
+        return self._known[span_id]
+
+
+def call_of(spans: Spans, span_id: str, most: int, offset: int = 0) -> Call:
+    """Make a model call of what is stored of its span.
+
+    Args:
+        spans: of its run.
+        span_id: its span.
         most: characters of each text.
         offset: where in prompt and answer to begin.
+
+    Raises:
+        ToolError: there is no such span.
     """
+    row, source = spans[span_id], spans.source
     clean, payload = source.clean, row["payload"]
     return Call(
-        run_id=run_id,
+        run_id=spans.run_id,
         span_id=row["span"],
-        pipeline=row["pipeline"],
-        step=row["step"] or None,
-        provider=row["provider"],
-        model=row["model"],
+        pipeline=clean.name(row["pipeline"]),
+        step=clean.name(row["step"]) or None,
+        provider=clean.name(row["provider"]),
+        model=clean.name(row["model"]),
         status=row["status"],
-        error_type=row["error"] or None,
+        error_type=clean.name(row["error"]) or None,
         untrusted_message=clean.short(row["message"], 2_000),
         started=row["started"],
         seconds=round(row["nanoseconds"] / 1e9, 3),
-        first_chunk_seconds=row["first_chunk"],
+        first_chunk_seconds=row["first_chunk"] and round(row["first_chunk"], 3),
         finish_reason=row["finish_reason"] or None,
         tokens_in=row["tokens_in"],
         tokens_out=row["tokens_out"],

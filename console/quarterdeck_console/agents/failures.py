@@ -7,11 +7,10 @@ from typing import Annotated, Final
 from mcp.server.mcpserver.exceptions import ToolError
 from pydantic import BaseModel, Field
 
-from quarterdeck_console.agents.calls import call_of, span_of
+from quarterdeck_console.agents.calls import Spans, call_of
 from quarterdeck_console.agents.models import Call, LogLine, Node, Pipeline, RunSummary, Since
-from quarterdeck_console.agents.runs import LiveEvent, Runs, differences
+from quarterdeck_console.agents.runs import OPEN, LiveEvent, Runs, differences
 from quarterdeck_console.agents.source import Source, time_of
-from quarterdeck_console.clickhouse import Row
 
 _PROMPT: Final = 4_000
 _GOOD_PROMPT: Final = 2_000
@@ -97,38 +96,38 @@ class Failures:
         run = self._source.run(run_id) if run_id else self._newest(pipeline, since)
         nodes = self._source.tree(run.run_id)
         failed = cause(nodes)
-        if failed is None:
-            return self._without_error(run)
+        if failed is None or run.status in OPEN:
+            return self._without_error(run, [node for node in nodes if node.status == "failed"])
         return self._explained(run, nodes, failed)
 
     def _newest(self, pipeline: str, since: str) -> RunSummary:
-        found = [
-            row
-            for status in ("failed", "lost")
-            for row in self._source.ask("runs", since=time_of(since), pipeline=pipeline, status=status, limit=1)
-        ]
+        found = self._source.ask("runs", since=time_of(since), pipeline=pipeline, status="failed,lost", limit=1)
         if not found:
             which = f" of pipeline {pipeline!r}" if pipeline else ""
             raise ToolError(f"no run{which} failed since {since}; look further back, or name a run of find_runs")
-        return self._source.summary(max(found, key=lambda row: int(row["started_ns"])))
+        return self._source.summary(found[0])
 
-    def _without_error(self, run: RunSummary) -> Failure:
+    def _without_error(self, run: RunSummary, errors: Sequence[Node]) -> Failure:
         said = {
             "lost": "The run was lost: its process sends no signs of life any more, and ended without saying why "
             "(killed, out of memory, power). Its latest events say how far it was.",
             "cancelled": "The run was cancelled from outside: find out who did with sql on otel_logs, "
             "EventName = 'quarterdeck.control'.",
             "failed": f"The run failed with {run.error_type or 'an error'}, and no span in it says more.",
-        }.get(run.status, f"The run has not failed: it is {run.status}, and no span in it has an error.")
+        }.get(
+            run.status,
+            f"The run has not failed: it is {run.status}, and {len(errors) or 'no'} spans in it have an error.",
+        )
         now = time_of("now")
         return Failure(
             verdict=said,
             run=run,
             error_type=run.error_type,
             untrusted_message=run.untrusted_message,
-            latest_events=self._runs.live(run.run_id) if run.status in {"lost", "running", "paused", "waiting"} else [],
+            other_errors=list(errors[:_OTHERS]),
+            latest_events=self._runs.live(run.run_id) if run.status in OPEN else [],
             logs=self._source.logs(run.run_id, time_of(run.started), now, _LOGS),
-            last_good=self._last_good(run, None, None),
+            last_good=self._last_good(run),
             look_further=[f"get_run(run_id='{run.run_id}')"],
         )
 
@@ -136,10 +135,11 @@ class Failures:
         source, clean = self._source, self._source.clean
         above = ancestors(nodes, failed)
         step = next((node for node in [failed, *reversed(above)] if node.kind == "step"), None)
-        row = span_of(source, run.run_id, failed.span_id)
-        call = self._call(run, nodes, failed, step, row)
-        told = trace_of(source, run.run_id, [failed, *reversed(above)], row)
-        payload = span_of(source, run.run_id, step.span_id)["payload"] if step else {}
+        spans = Spans(source, run.run_id)
+        row = spans[failed.span_id]
+        call = self._call(spans, nodes, failed, step)
+        told = trace_of(spans, [failed, *reversed(above)])
+        payload = spans[step.span_id]["payload"] if step else {}
         end_ns = row["started_ns"] + row["nanoseconds"]
         spoken_of = {failed.span_id, *(node.span_id for node in above)}
         failures = [node for node in nodes if node.status == "failed" and node.span_id not in spoken_of]
@@ -150,7 +150,7 @@ class Failures:
             failed=failed,
             path=[node.name for node in [*above, failed]],
             error_type=failed.error_type or run.error_type,
-            untrusted_message=clean.short(row["message"], _VALUE) or run.untrusted_message,
+            untrusted_message=_message(clean.short(row["message"], _VALUE), failed, run),
             raised_at=raised_at(told),
             untrusted_stack_trace=clean.ending(told, _TRACE),
             step=step,
@@ -159,21 +159,23 @@ class Failures:
             earlier_attempts=earlier[:_OTHERS],
             other_errors=[node for node in failures if node not in earlier][:_OTHERS],
             logs=source.logs(run.run_id, row["started_ns"] - _BEFORE_NS, end_ns + _AFTER_NS, _LOGS),
-            last_good=self._last_good(run, step, call),
+            last_good=self._last_good(run, step, call, spans),
             look_further=_further(run, call),
         )
 
-    def _call(self, run: RunSummary, nodes: Sequence[Node], failed: Node, step: Node | None, row: Row) -> Call | None:
+    def _call(self, spans: Spans, nodes: Sequence[Node], failed: Node, step: Node | None) -> Call | None:
         """Give the failing call, or the last one of the failing step."""
         if failed.kind == "call":
-            return call_of(self._source, run.run_id, row, _PROMPT)
+            return call_of(spans, failed.span_id, _PROMPT)
         inside = [node for node in nodes if node.kind == "call" and step and node.step == step.step]
         under = [node for node in inside if step and step.span_id in {a.span_id for a in ancestors(nodes, node)}]
         if not under:
             return None
-        return call_of(self._source, run.run_id, span_of(self._source, run.run_id, under[-1].span_id), _PROMPT)
+        return call_of(spans, under[-1].span_id, _PROMPT)
 
-    def _last_good(self, run: RunSummary, step: Node | None, call: Call | None) -> LastGood | None:
+    def _last_good(
+        self, run: RunSummary, step: Node | None = None, call: Call | None = None, spans: Spans | None = None
+    ) -> LastGood | None:
         source = self._source
         found = source.file("last_good", pipeline=run.pipeline, before=time_of(run.started))
         if not found:
@@ -182,13 +184,12 @@ class Failures:
         nodes = source.tree(good.run_id)
         same_step = next((node for node in nodes if step and node.kind == "step" and node.name == step.name), None)
         calls = [node for node in nodes if node.kind == "call" and call and node.step == call.step]
-        there = span_of(source, good.run_id, calls[-1].span_id) if calls else None
-        same_call = call_of(source, good.run_id, there, _GOOD_PROMPT) if there else None
+        there = Spans(source, good.run_id)
+        same_call = call_of(there, calls[-1].span_id, _GOOD_PROMPT) if calls else None
         changes = differences(good, run)
         changed = None
-        if call and there:
-            here = span_of(source, run.run_id, call.span_id)
-            changed = bool(here["prompt"] != there["prompt"])
+        if call and same_call and spans:
+            changed = bool(spans[call.span_id]["prompt"] != there[same_call.span_id]["prompt"])
             changes += _parameter_changes(same_call, call)
         return LastGood(run=good, step=same_step, call=same_call, differences=changes, prompt_changed=changed)
 
@@ -216,13 +217,9 @@ def ancestors(nodes: Sequence[Node], node: Node) -> list[Node]:
     return found[::-1]
 
 
-def trace_of(source: Source, run_id: str, way: Sequence[Node], row: Row) -> str:
+def trace_of(spans: Spans, way: Sequence[Node]) -> str:
     """Give the stack trace of the failed span, else that of the next one above that has one."""
-    for node in way:
-        text = (row if node is way[0] else span_of(source, run_id, node.span_id))["stack_trace"]
-        if text:
-            return str(text)
-    return ""
+    return next((str(text) for node in way if (text := spans[node.span_id]["stack_trace"])), "")
 
 
 def raised_at(trace: str) -> Frame | None:
@@ -231,6 +228,11 @@ def raised_at(trace: str) -> Frame | None:
     frames = [Frame(file=each["file"], line=int(each["line"]), function=each["function"]) for each in found]
     own = [frame for frame in frames if not _LIBRARY.search(frame.file)]
     return next(reversed(own or frames), None)
+
+
+def _message(said: str | None, failed: Node, run: RunSummary) -> str | None:
+    """Give the message of the span, unless it says no more than its type."""
+    return said if said and said != failed.error_type else run.untrusted_message or said
 
 
 def _verdict(run: RunSummary, failed: Node, step: Node | None, call: Call | None, earlier: int) -> str:
@@ -252,9 +254,7 @@ def _verdict(run: RunSummary, failed: Node, step: Node | None, call: Call | None
     return " ".join(said)
 
 
-def _parameter_changes(good: Call | None, bad: Call) -> list[str]:
-    if good is None:
-        return []
+def _parameter_changes(good: Call, bad: Call) -> list[str]:
     keys = dict.fromkeys([*good.parameters, *bad.parameters])
     found = [
         f"parameter {key}: {good.parameters.get(key)} → {bad.parameters.get(key)}"

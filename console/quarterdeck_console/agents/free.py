@@ -8,8 +8,7 @@ from typing import Annotated, Any, Final
 from mcp.server.mcpserver.exceptions import ToolError
 from pydantic import BaseModel, Field
 
-from quarterdeck_console.agents.source import Source, told
-from quarterdeck_console.agents.sums import offset_of
+from quarterdeck_console.agents.source import Source, offset_of, told
 
 _SECONDS: Final = 30
 _VALUE: Final = 2_000
@@ -91,7 +90,7 @@ class Free:
         cursor: Annotated[str, Field(description="next_cursor of the answer before.", max_length=20)] = "",
     ) -> SqlAnswer:
         """Ask ClickHouse anything about runs: one SELECT, read only, 30 seconds at most. See schema first."""
-        self._refuse_outside(query)
+        self._refuse_outside(query, parameters)
         offset = offset_of(cursor)
         settings = {
             "default_format": "JSONCompactEachRowWithNamesAndTypes",
@@ -120,10 +119,10 @@ class Free:
             rows.append(clean)
         return columns, types, (rows, False)
 
-    def _refuse_outside(self, query: str) -> None:
+    def _refuse_outside(self, query: str, parameters: dict[str, Any]) -> None:
         """Let only a SELECT pass that stays inside the database; ClickHouse's own reading of the text decides."""
-        tree = told(lambda: b"".join(self._source.clickhouse.stream(f"EXPLAIN AST\n{query}"))).decode(errors="replace")
-        tree = tree.replace("\\n", "\n")
+        asked = f"EXPLAIN AST\n{query}"
+        tree = told(lambda: b"".join(self._source.clickhouse.stream(asked, parameters))).decode(errors="replace")
         if not tree.lstrip().startswith("SelectWithUnionQuery"):
             raise ToolError("only SELECT is possible here; 'schema' tells which tables there are")
         for each in _FUNCTION.finditer(tree):

@@ -3,17 +3,17 @@
 import difflib
 from typing import Annotated, Any, Final
 
-from mcp.server.mcpserver.exceptions import ToolError
 from pydantic import BaseModel, Field
 
-from quarterdeck_console.agents.calls import span_of
+from quarterdeck_console.agents.calls import Spans
 from quarterdeck_console.agents.models import Cursor, Node, Pipeline, RunId, RunSummary, Since, Status, Until
-from quarterdeck_console.agents.source import Source, time_of
+from quarterdeck_console.agents.source import Source, no_cursor, offset_of, time_of
 
 _VALUE: Final = 2_000
 _DIFF: Final = 6_000
 _EVENTS: Final = 20
-_OPEN: Final = frozenset({"running", "paused", "waiting", "lost"})
+OPEN: Final = frozenset({"running", "paused", "waiting", "lost"})
+"""Statuses of runs that have not said how they ended."""
 
 
 class RunPage(BaseModel):
@@ -135,7 +135,7 @@ class Runs:
         source = self._source
         run = source.run(run_id)
         nodes = source.tree(run_id)
-        start = _number(cursor)
+        start = offset_of(cursor)
         root = source.file("span", run=run_id, span="")
         payload = root[0]["payload"] if root else {}
         end = start + limit
@@ -147,18 +147,19 @@ class Runs:
             untrusted_input=source.clean.short(payload.get("quarterdeck.run.input", ""), _VALUE),
             untrusted_output=source.clean.short(payload.get("quarterdeck.run.output", ""), _VALUE),
             untrusted_config=source.clean.short(payload.get("quarterdeck.pipeline.config", ""), _VALUE),
-            latest_events=self.live(run_id) if run.status in _OPEN else [],
+            latest_events=self.live(run_id) if run.status in OPEN else [],
         )
 
     def live(self, run_id: str) -> list[LiveEvent]:
         """Give the newest live events of a run."""
+        clean = self._source.clean
         return [
             LiveEvent(
                 time=row["time"],
                 event=row["event"],
-                step=row["step"] or None,
-                name=row["name"],
-                untrusted_text=self._source.clean.short(row["text"]),
+                step=clean.name(row["step"]) or None,
+                name=clean.name(row["name"]),
+                untrusted_text=clean.short(row["text"]),
             )
             for row in self._source.file("live", run=run_id, limit=_EVENTS)
         ]
@@ -204,7 +205,7 @@ class Runs:
     def _diff(self, a: RunSummary, b: RunSummary, changed: Pair) -> str | None:
         texts = []
         for run, side in ((a, changed.a), (b, changed.b)):
-            row = span_of(self._source, run.run_id, side.span_id if side else "")
+            row = Spans(self._source, run.run_id)[side.span_id if side else ""]
             texts.append(self._source.clean.text(row["prompt"]).replace("\\n", "\n").splitlines())
         lines = difflib.unified_diff(texts[0], texts[1], "run a", "run b", lineterm="", n=2)
         return self._source.clean.short("\n".join(lines), _DIFF)
@@ -276,13 +277,5 @@ def _differ(said: list[Any], what: str) -> bool:
 def _place(cursor: str) -> tuple[int, str]:
     at, _, run_id = cursor.partition("/")
     if not at.isdecimal():
-        raise ToolError("this is no cursor; give next_cursor of the answer before, or nothing")
+        raise no_cursor()
     return int(at), run_id
-
-
-def _number(cursor: str) -> int:
-    if not cursor:
-        return 0
-    if not cursor.isdecimal():
-        raise ToolError("this is no cursor; give next_cursor of the answer before, or nothing")
-    return int(cursor)

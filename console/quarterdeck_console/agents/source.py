@@ -60,24 +60,25 @@ class Source:
 
     def summary(self, row: Row) -> RunSummary:
         """Make a run of a row of the question ``runs``."""
+        clean = self.clean
         return RunSummary(
             run_id=row["run"],
-            pipeline=row["pipeline"],
-            version=row["version"],
+            pipeline=clean.name(row["pipeline"]),
+            version=clean.name(row["version"]),
             status=row["status"],
             started=row["started"],
             seconds=row["seconds"],
-            error_type=row["error"] or None,
-            untrusted_message=self.clean.short(row["message"]),
+            error_type=clean.name(row["error"]) or None,
+            untrusted_message=clean.short(row["message"]),
             error_spans=row["error_spans"],
             calls=row["calls"],
             tokens_in=row["tokens_in"],
             tokens_out=row["tokens_out"],
             cost_usd=row["cost_usd"],
             unpriced_calls=row["unpriced_calls"],
-            models=row["models"],
-            service=row["service"],
-            environment=row["environment"],
+            models=[clean.name(model) for model in row["models"]],
+            service=clean.name(row["service"]),
+            environment=clean.name(row["environment"]),
         )
 
     def tree(self, run_id: str) -> list[Node]:
@@ -96,21 +97,21 @@ class Source:
         return found
 
     def _node(self, row: Row, depth: int) -> Node:
-        is_call = row["kind"] == "call"
+        clean, is_call = self.clean, row["kind"] == "call"
         return Node(
             span_id=row["span"],
             parent_id=row["parent"],
             depth=depth,
             kind=row["kind"],
-            name=row["name"],
-            step=row["step"] or None,
+            name=clean.name(row["name"]),
+            step=clean.name(row["step"]) or None,
             status=row["status"],
-            error_type=row["error"] or None,
-            untrusted_message=self.clean.short(row["message"]),
+            error_type=clean.name(row["error"]) or None,
+            untrusted_message=clean.short(row["message"]),
             attempt=row["attempt"] or None,
             started=row["started"],
             seconds=row["seconds"],
-            model=row["model"] or None,
+            model=clean.name(row["model"]) or None,
             finish_reason=row["finish_reason"] or None,
             tokens_in=row["tokens_in"] if is_call else None,
             tokens_out=row["tokens_out"] if is_call else None,
@@ -119,13 +120,13 @@ class Source:
 
     def logs(self, run_id: str, since_ns: int, until_ns: int, limit: int) -> list[LogLine]:
         """Give log records of a run, the newest of a span of time, oldest of them first."""
-        rows = self.ask("logs", since=since_ns, until=until_ns, run=run_id, limit=limit)
+        clean, rows = self.clean, self.ask("logs", since=since_ns, until=until_ns, run=run_id, limit=limit)
         return [
             LogLine(
                 time=row["time"],
                 level=row["level"],
-                step=row["step"] or None,
-                untrusted_text=self.clean.short(row["message"]) or "",
+                step=clean.name(row["step"]) or None,
+                untrusted_text=clean.short(row["message"]) or "",
             )
             for row in reversed(rows)
         ]
@@ -155,3 +156,19 @@ def time_of(text: str) -> int:
         return max(moment(text), EVER_NS)
     except ValueError as error:
         raise ToolError(str(error)) from error
+
+
+def offset_of(cursor: str) -> int:
+    """Read a cursor that counts.
+
+    Raises:
+        ToolError: it is none.
+    """
+    if cursor and not cursor.isdecimal():
+        raise no_cursor()
+    return int(cursor or 0)
+
+
+def no_cursor() -> ToolError:
+    """Say that a cursor is none."""
+    return ToolError("this is no cursor; give next_cursor of the answer before, or nothing")

@@ -2,11 +2,10 @@
 
 from typing import Annotated, Literal
 
-from mcp.server.mcpserver.exceptions import ToolError
 from pydantic import BaseModel, Field
 
 from quarterdeck_console.agents.models import Cursor, Pipeline, Since, Until
-from quarterdeck_console.agents.source import Source, time_of
+from quarterdeck_console.agents.source import Source, offset_of, time_of
 
 Dimension = Literal["pipeline", "step", "model", "provider", "service", "environment", "day", "hour"]
 
@@ -79,17 +78,18 @@ class Sums:
         rows = self._source.ask(
             "errors", since=time_of(since), until=time_of(until), pipeline=pipeline, limit=limit + 1, offset=offset
         )
+        clean = self._source.clean
         groups = [
             ErrorGroup(
                 error_group=row["error_group"],
-                error_type=row["type"],
-                untrusted_message=self._source.clean.short(row["message"]),
+                error_type=clean.name(row["type"]),
+                untrusted_message=clean.short(row["message"]),
                 errors=row["errors"],
                 runs=row["runs"],
                 first_seen=row["first_seen"],
                 last_seen=row["last_seen"],
-                pipelines=row["pipelines"][:20],
-                steps=row["steps"][:20],
+                pipelines=[clean.name(each) for each in row["pipelines"][:20]],
+                steps=[clean.name(each) for each in row["steps"][:20]],
                 last_run_id=row["last_run"],
                 last_span_id=row["last_span"],
             )
@@ -120,19 +120,9 @@ class Sums:
             limit=limit + 1,
             offset=offset,
         )
-        found = [CostRow(**row) for row in rows[:limit]]
+        clean = self._source.clean
+        found = [CostRow(**{**row, "what": [clean.name(each) for each in row["what"]]}) for row in rows[:limit]]
         return Costs(group_by=list(group_by), rows=found, next_cursor=_next(rows, limit, offset))
-
-
-def offset_of(cursor: str) -> int:
-    """Read a cursor that counts.
-
-    Raises:
-        ToolError: it is none.
-    """
-    if cursor and not cursor.isdecimal():
-        raise ToolError("this is no cursor; give next_cursor of the answer before, or nothing")
-    return int(cursor or 0)
 
 
 def _next(rows: list[dict[str, object]], limit: int, offset: int) -> str | None:

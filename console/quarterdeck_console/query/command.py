@@ -38,6 +38,15 @@ _PLAIN: Final = {
 }
 _MOST_ROWS: Final = 1_000
 _ALL: Final = 2**32 - 1
+_HINTS: Final = {
+    "UNKNOWN_TABLE": "'quarterdeck query tables' lists what there is",
+    "UNKNOWN_IDENTIFIER": "'quarterdeck query tables --param table=NAME' lists the columns of a table",
+    "TIMEOUT_EXCEEDED": "ask for less: a shorter time, fewer columns, a LIMIT",
+    "MEMORY_LIMIT_EXCEEDED": "ask for less: a shorter time, fewer columns, a LIMIT",
+    "TOO_MANY_ROWS_OR_BYTES": "ask for less: a shorter time, or a LIMIT",
+    "UNKNOWN_DATABASE": "say which with --database",
+    "UNKNOWN_QUERY_PARAMETER": "give it with --param name=value",
+}
 _ROW: Final = re.compile("\n│(?![^\n]*↳)".encode())
 """The beginning of a row of a table, not of a further line of its row."""
 _WORD: Final = re.compile(r"[a-z_]+")
@@ -82,7 +91,8 @@ def _answer(chosen: argparse.Namespace) -> int:
     try:
         rows = _pass_on(answer, sys.stdout.buffer, safe=sys.stdout.isatty())
     except QueryError as error:
-        raise QueryError(f"{error}{_pointed(str(error), sql)}") from error
+        hint = f"; {_HINTS[error.name]}" if error.name in _HINTS else ""
+        raise QueryError(f"{error}{hint}{_pointed(str(error), sql)}") from error
     if chosen.limit is None and _shown(chosen) == "table" and rows >= _MOST_ROWS:
         return _said(f"these are the first {_MOST_ROWS} rows; --limit 0 gives all", 0)
     return 0

@@ -3,7 +3,7 @@
 -- since = 24h     from when on
 -- until = now     up to when
 -- pipeline =      only this pipeline
--- status =        only with this status: running, paused, waiting, completed, failed, cancelled or lost
+-- status =        only with one of these, with commas between: running, paused, waiting, completed, failed, cancelled, lost
 -- text =          only with this in the id, pipeline, version, error, service or models
 -- run =           only this run
 -- limit = 50      how many
@@ -63,7 +63,7 @@ HAVING started_ns >= {since:Int64}
     AND (started_ns < {until:Int64} OR (started_ns = {until:Int64} AND RunId > {after:String}))
     AND (pipeline != '' OR calls > 0)
     AND ({pipeline:String} = '' OR pipeline = {pipeline:String})
-    AND ({status:String} = '' OR status = {status:String})
+    AND ({status:String} = '' OR has(splitByChar(',', {status:String}), status))
     AND (
         {text:String} = ''
         OR positionCaseInsensitiveUTF8(

@@ -26,9 +26,9 @@ USAGE: Final = 2
 
 _LEVELS: Final = ("trace", "debug", "info", "warn", "error", "fatal", "off")
 _LIVE: Final = ("pipeline:*", "step:*", "prompt:sent", "response:*", "heartbeat")
-_DAY: Final = "24h"
-_SUMMARY_S: Final = 15.0
-_SETTLE_S: Final = 2.0
+_DAY: Final = "23.9h"
+"""Live events are kept for a day, and the collector says so to whoever asks for all of it."""
+
 _QUICK_S: Final = 2.0
 _RETRY_S: Final = 30.0
 _OLDEST_NS: Final = 2 * 86_400_000_000_000
@@ -108,7 +108,7 @@ class Tail:
             if event is NOW and past:
                 past = False
                 self._screen.release()
-                self._ask_for_patience()
+                self._greet()
             elif event is not None and event is not NOW:
                 self._show(event)
             if not past and time.monotonic() >= self._look_at:
@@ -162,10 +162,12 @@ class Tail:
         self._statuses |= {row["run"]: row["status"] for row in rows}
         return rows
 
-    def _ask_for_patience(self) -> None:
+    def _greet(self) -> None:
+        if sys.stderr.isatty():
+            _say(f"following {self._stream.place} (Ctrl+C ends)")
         for run in self._chosen.run:
             if run not in self._seen and run not in self._statuses:
-                _say(f"nothing is known of run {run} yet; waiting for it (Ctrl+C ends)")
+                _say(f"nothing is known of run {run} yet; waiting for it")
 
     def _outcome(self) -> int:
         missing = [run for run in self._chosen.run if run not in self._statuses]

@@ -16,6 +16,7 @@ from quarterdeck_console.text import line
 
 _NAME: Final = 24
 _SHORT: Final = 8
+"""The end of a run's id: ids that sort by time begin alike."""
 _SUMMARY: Final = "run:summary"
 
 
@@ -69,9 +70,9 @@ class Screen:
                 self._write(self._formatted(each))
 
     def _formatted(self, each: Line) -> str:
-        clock = time.strftime("%H:%M:%S", time.localtime(each.at_ns / 1e9))
+        clock = time.strftime("%H:%M:%S", time.localtime(each.at_ns / 1e9)) if each.at_ns else " " * 8
         name = f"{line(each.pipeline, _NAME):<{_NAME}}" if each.pipeline else " " * _NAME
-        short = f"{line(each.run[:_SHORT], _SHORT):<{_SHORT}}"
+        short = f"{line(each.run[-_SHORT:], _SHORT):<{_SHORT}}"
         head = f"{self._paint(clock, 'dim')} {self._paint.of(each.run, f'{short} {name}')}"
         text = f"{'  ' * each.depth}{self._paint(each.text, each.style)}"
         below = "".join(f"\n{'  ' * each.depth}    │ {row}" for row in each.below.splitlines())

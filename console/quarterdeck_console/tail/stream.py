@@ -62,6 +62,7 @@ class Stream:
         self._notify = notify
         self._sleep = sleep
         self._failures = 0
+        self.place = web.place
 
     def once(self) -> Iterator[Event]:
         """Give the events of one connection.

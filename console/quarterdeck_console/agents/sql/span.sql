@@ -13,7 +13,7 @@ SELECT
     IsModelCall AS is_call,
     if(StatusCode = 'Error', 'failed', 'completed') AS status,
     ErrorType AS error,
-    firstNonDefault(StatusMessage, Events.Attributes[indexOf(Events.Name, 'exception')]['exception.message']) AS message,
+    firstNonDefault(Events.Attributes[indexOf(Events.Name, 'exception')]['exception.message'], StatusMessage) AS message,
     Events.Attributes[indexOf(Events.Name, 'exception')]['exception.stacktrace'] AS stack_trace,
     toDateTime64(Timestamp, 3, 'UTC') AS started,
     toUnixTimestamp64Nano(Timestamp) AS started_ns,
@@ -29,7 +29,7 @@ SELECT
     PromptText AS prompt,
     ResponseText AS answer,
     Payload AS payload,
-    mapFilter((k, v) -> match(k, '^(gen_ai[.]request|anthropic|llm[.]|ai[.]settings|http[.]request|gen_ai[.]output)'), SpanAttributes) AS attributes
+    mapFilter((k, v) -> match(k, '^(gen_ai[.]request|anthropic[.]thinking|llm[.]invocation|ai[.]settings|http[.]request[.]resend|gen_ai[.]output[.]type)'), SpanAttributes) AS attributes
 FROM otel_traces
 WHERE RunId = {run:String}
     AND (if({span:String} = '', SpanAttributes['quarterdeck.run.status'] != '', SpanId = {span:String}))

@@ -1,0 +1,213 @@
+"""``quarterdeck query`` as a person, a pipe and a script use it; and small parts that it shares with its neighbours."""
+
+import csv
+import io
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from quarterdeck.tokens import Scope, TokenFile
+from quarterdeck_console.clickhouse import bindable
+from quarterdeck_console.query.questions import questions
+from quarterdeck_console.settings import SETTINGS
+from quarterdeck_console.text import printable
+from quarterdeck_console.times import moment
+from support import night
+from support.collectors import CollectorProcess
+from support.night import Night
+from support.terminal import quarterdeck, terminal
+
+README = (Path(__file__).parents[2] / "README.md").read_text()
+NOW = 1_795_600_000_000_000_000
+
+
+def query(home: CollectorProcess, *words: str, given: str = "", **environ: str) -> "subprocess.CompletedProcess[str]":
+    return quarterdeck("query", *words, "--clickhouse-url", home.clickhouse, given=given, **environ)
+
+
+def answered(home: CollectorProcess, *words: str, given: str = "") -> str:
+    done = query(home, *words, given=given)
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+def test_every_ready_question_is_answered_and_listed_with_what_it_takes(home: CollectorProcess, told: Night) -> None:
+    needed = {"run": ("--param", f"run={told.bad.id}"), "prompts": ("--param", "text=harbour")}
+    listing = answered(home, "--list")
+    for name, question in questions().items():
+        answer = json.loads(
+            answered(home, name, *needed.get(name, ()), "--param", "since=30d", "--format", "json")
+            if any(each.name == "since" for each in question.parameters)
+            else answered(home, name, *needed.get(name, ()), "--format", "json")
+        )
+        assert answer, name
+        assert f"{name:<9} {question.about}" in listing
+        assert set(re.findall(r"\{([a-z_]+):", question.sql)) == {each.name for each in question.parameters}
+        assert all(f"{each.name:<9} {each.help}" in listing for each in question.parameters)
+
+
+def test_last_nights_failure_is_one_question_away(home: CollectorProcess, told: Night) -> None:
+    words = ("runs", "-p", f"pipeline={night.PIPELINE}", "-p", "status=failed", "-o", "csv")
+    (row,) = csv.DictReader(io.StringIO(answered(home, *words)))
+    assert (row["run"], row["error"], row["calls"], row["cost_usd"]) == (told.bad.id, "JSONDecodeError", "2", "0.01656")
+
+
+def test_a_person_sees_a_table_that_cannot_steer_the_terminal(home: CollectorProcess) -> None:
+    sql = "SELECT number AS n, 'a\x1b[2Jb' AS text FROM numbers(2)"
+    with terminal("query", sql, "--clickhouse-url", home.clickhouse) as screen:
+        assert screen.end() == 0
+    assert screen.written.replace("\r\n", "\n") == (
+        "┌─n─┬─text────┐\n│ 0 │ a·[2Jb │\n│ 1 │ a·[2Jb │\n└───┴─────────┘\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("shape", "expected"),
+    [
+        ("json", '[\n{"n":0,"s":"a,b"},\n{"n":1,"s":"a,b"}\n]'),
+        ("jsonl", '{"n":0,"s":"a,b"}\n{"n":1,"s":"a,b"}\n'),
+        ("csv", '"n","s"\n0,"a,b"\n1,"a,b"\n'),
+        ("tsv", "n\ts\n0\ta,b\n1\ta,b\n"),
+        ("markdown", "| n | s |\n|-:|:-|\n| 0 | a,b |\n| 1 | a,b |\n"),
+        ("TabSeparatedRaw", "0\ta,b\n1\ta,b\n"),
+    ],
+)
+def test_answers_come_in_the_shape_that_is_asked_for(home: CollectorProcess, shape: str, expected: str) -> None:
+    sql = "SELECT number AS n, 'a,b' AS s FROM numbers(5)"
+    assert answered(home, sql, "--format", shape, "--limit", "2") == expected
+
+
+def test_sql_comes_from_standard_input_and_from_files(home: CollectorProcess, tmp_path: Path) -> None:
+    file = tmp_path / "question.sql"
+    file.write_text("SELECT {word:String} AS word, {all:Array(String)} AS words")
+    given = ("--param", "word=tab\tback\\slash 'é' {x}", "--param", "all=['a','b']", "-o", "jsonl")
+    expected = [{"word": "tab\tback\\slash 'é' {x}", "words": ["a", "b"]}]
+    assert [json.loads(answered(home, "--file", str(file), *given))] == expected
+    assert [json.loads(answered(home, "-", *given, given=file.read_text()))] == expected
+    assert [json.loads(answered(home, *given, given=file.read_text()))] == expected
+
+
+@pytest.mark.parametrize(
+    ("sql", "said"),
+    [
+        ("SELECT 1 FROM nowhere", "UNKNOWN_TABLE (code 60): Unknown table expression identifier 'nowhere'"),
+        ("SELECT 1 FROM nowhere", "'quarterdeck query tables' lists what there is"),
+        ("SELECT 1,\nx y z\nFROM runs", "\n  x y z\n      ^"),
+        ("DROP TABLE runs", "READONLY (code 164)"),
+        ("SELECT * FROM url('http://127.0.0.1:1')", "READONLY (code 164)"),
+        ("SELECT {x:String}", "UNKNOWN_QUERY_PARAMETER (code 456)"),
+        (
+            "SELECT throwIf(number = 3000000, 'late') FROM numbers(9000000)",
+            "FUNCTION_THROW_IF_VALUE_IS_NON_ZERO (code 395): late",
+        ),
+    ],
+)
+def test_what_clickhouse_refuses_is_said_with_its_code(home: CollectorProcess, sql: str, said: str) -> None:
+    done = query(home, sql, "-o", "csv")
+    assert done.returncode == 1
+    assert done.stderr.startswith("quarterdeck query: ")
+    assert said in done.stderr
+    assert "DB::Exception" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("nonsense",), "there is no question 'nonsense'; there are calls, costs,"),
+        (("costs", "--param", "by=mood"), "by is 'mood', not pipeline or step or"),
+        (("costs", "--param", "mood=good"), "costs has no parameter mood; it has since, until, by,"),
+        (("costs", "--param", "by"), "--param by: write it as name=value"),
+        (("run",), "run needs --param run=…"),
+        (("runs", "--param", "since=soon"), "since: 'soon' is no time"),
+        (("--file", "/nowhere.sql"), "/nowhere.sql cannot be read: No such file or directory"),
+        (("-",), "the query is empty"),
+    ],
+)
+def test_a_wrong_question_is_answered_with_what_would_be_right(words: tuple[str, ...], said: str) -> None:
+    done = quarterdeck("query", *words)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in done.stderr
+
+
+def test_a_reader_who_has_enough_ends_the_query_quietly(home: CollectorProcess) -> None:
+    words = [
+        sys.executable,
+        "-m",
+        "quarterdeck",
+        "query",
+        "SELECT * FROM numbers(9000000)",
+        "--clickhouse-url",
+        home.clickhouse,
+    ]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.readline() == b"number\n"
+        process.stdout.close()
+        assert (process.wait(60), process.stderr.read()) == (0, b"")
+
+
+def test_without_clickhouse_query_says_what_to_do_and_keeps_passwords_to_itself() -> None:
+    done = quarterdeck("query", "runs", "--clickhouse-url", "http://me:hunter2@127.0.0.1:9")
+    assert done.returncode == 1
+    assert "http://127.0.0.1:9 does not answer (connection refused): start it with 'quarterdeck up'" in done.stderr
+    assert "hunter2" not in done.stderr
+
+
+@pytest.fixture
+def guarded(home: CollectorProcess) -> Iterator[str]:
+    """A token without which the collector lets nobody in, for one test."""
+    tokens = TokenFile(home.log.with_suffix("") / "tokens.json")
+    yield tokens.create("reader", [Scope.READ])
+    tokens.revoke("reader")
+
+
+def test_a_collector_that_asks_for_a_token_gets_it_from_the_environment(home: CollectorProcess, guarded: str) -> None:
+    for words in (
+        ("query", "SELECT 1", "--clickhouse-url", home.clickhouse),
+        ("tail", "--no-follow", "--endpoint", home.otlp),
+    ):
+        refused = quarterdeck(*words)
+        assert refused.returncode == 1
+        assert (
+            "'quarterdeck token create --name me --scope read' makes a token; set QUARTERDECK_TOKEN" in refused.stderr
+        )
+        assert quarterdeck(*words, QUARTERDECK_TOKEN=guarded).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("now", NOW),
+        ("10m", NOW - 600_000_000_000),
+        ("1.5h", NOW - 5_400_000_000_000),
+        ("2 d", NOW - 172_800_000_000_000),
+        ("1970-01-02", 86_400_000_000_000),
+        ("1970-01-01T00:00:01.5+00:00", 1_500_000_000),
+        ("1970-01-01 02:00+02:00", 0),
+    ],
+)
+def test_points_in_time_are_read_as_people_write_them(text: str, expected: int) -> None:
+    assert moment(text, NOW) == expected
+
+
+def test_values_are_bound_as_clickhouse_reads_them() -> None:
+    assert [bindable(value) for value in ("a\tb\\", 5, True, ["it's", "b\\"])] == [
+        "a\\tb\\\\",
+        "5",
+        "true",
+        "['it\\'s','b\\\\']",
+    ]
+
+
+def test_nothing_that_hides_or_steers_is_printable() -> None:
+    assert printable("a\x1b[2J\u202eb\u200bc\r\nd\te é 漢 🙂") == "a·[2J·b·c\nd\te é 漢 🙂"
+
+
+def test_every_setting_is_documented_in_the_readme() -> None:
+    assert [each.variable for each in SETTINGS if f"`{each.variable}`" not in README] == []
