@@ -16,7 +16,7 @@ REFUSED: Final = 400
 _CONNECT_S: Final = 5.0
 _SAID: Final = re.compile(r"(?:\"message\": *\"|Exception: )([^\"(]{1,300})(?:\"| \()")
 _ASK: Final = (
-    "Where it runs, 'quarterdeck token create --name me --scope read' makes a token; set QUARTERDECK_ASK to it"
+    "Where it runs, 'quarterdeck token create --name me --scope read' makes a token; set QUARTERDECK_TOKEN to it"
 )
 _CAUSE: Final = re.compile(r"\[Errno -?\d+\] ([^'\")]+)|(Read timed out|timed out)")
 

@@ -18,6 +18,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CollectorProcess]
 def told(home: CollectorProcess) -> Night:
     """Last night and the night before, stored."""
     both = night.tell(home.otlp)
-    counts = "SELECT (SELECT count() FROM quarterdeck.otel_traces), (SELECT count() FROM quarterdeck.otel_logs)"
-    wait_for(lambda: home.sql(counts) == "10\t3")
+    stored = "(SELECT count() FROM quarterdeck.{} WHERE RunId IN {{runs:Array(String)}})"
+    counts = f"SELECT {stored.format('otel_traces')}, {stored.format('otel_logs')}"
+    wait_for(lambda: home.sql(counts, runs=f"['{both.good.id}', '{both.bad.id}']") == "10\t3")
     return both

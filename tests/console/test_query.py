@@ -13,6 +13,7 @@ import pytest
 
 from quarterdeck.tokens import Scope, TokenFile
 from quarterdeck_console.clickhouse import bindable
+from quarterdeck_console.query.command import main
 from quarterdeck_console.query.questions import questions
 from quarterdeck_console.settings import SETTINGS
 from quarterdeck_console.text import printable
@@ -26,34 +27,48 @@ README = (Path(__file__).parents[2] / "README.md").read_text()
 NOW = 1_795_600_000_000_000_000
 
 
-def query(home: CollectorProcess, *words: str, given: str = "", **environ: str) -> "subprocess.CompletedProcess[str]":
-    return quarterdeck("query", *words, "--clickhouse-url", home.clickhouse, given=given, **environ)
+class Asked:
+    """``quarterdeck query`` in this process: what it answered."""
+
+    def __init__(
+        self, home: CollectorProcess, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        self._home, self._capfd, self._patch = home, capfd, monkeypatch
+        self.said = ""
+
+    def __call__(self, *words: str, given: str = "") -> int:
+        """Give the exit code; what went to standard error is in ``said``."""
+        self._patch.setattr(sys, "stdin", io.StringIO(given))
+        code = main([*words, "--clickhouse-url", self._home.clickhouse])
+        self.out, self.said = self._capfd.readouterr()
+        return code
+
+    def answer(self, *words: str, given: str = "") -> str:
+        """Give what went to standard output; everything else has to be well."""
+        assert (self(*words, given=given), self.said) == (0, "")
+        return self.out
 
 
-def answered(home: CollectorProcess, *words: str, given: str = "") -> str:
-    done = query(home, *words, given=given)
-    assert (done.returncode, done.stderr) == (0, "")
-    return done.stdout
+@pytest.fixture
+def query(home: CollectorProcess, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Asked:
+    return Asked(home, capfd, monkeypatch)
 
 
-def test_every_ready_question_is_answered_and_listed_with_what_it_takes(home: CollectorProcess, told: Night) -> None:
-    needed = {"run": ("--param", f"run={told.bad.id}"), "prompts": ("--param", "text=harbour")}
-    listing = answered(home, "--list")
+def test_every_ready_question_is_answered_and_listed_with_what_it_takes(query: Asked, told: Night) -> None:
+    needed = {"run": [f"run={told.bad.id}"], "prompts": ["text=harbour"]}
+    listing = query.answer("--list")
     for name, question in questions().items():
-        answer = json.loads(
-            answered(home, name, *needed.get(name, ()), "--param", "since=30d", "--format", "json")
-            if any(each.name == "since" for each in question.parameters)
-            else answered(home, name, *needed.get(name, ()), "--format", "json")
-        )
+        given = needed.get(name, []) + ["since=30d" for each in question.parameters if each.name == "since"]
+        answer = json.loads(query.answer(name, *(f"--param={pair}" for pair in given), "--format", "json"))
         assert answer, name
         assert f"{name:<9} {question.about}" in listing
         assert set(re.findall(r"\{([a-z_]+):", question.sql)) == {each.name for each in question.parameters}
         assert all(f"{each.name:<9} {each.help}" in listing for each in question.parameters)
 
 
-def test_last_nights_failure_is_one_question_away(home: CollectorProcess, told: Night) -> None:
+def test_last_nights_failure_is_one_question_away(query: Asked, told: Night) -> None:
     words = ("runs", "-p", f"pipeline={night.PIPELINE}", "-p", "status=failed", "-o", "csv")
-    (row,) = csv.DictReader(io.StringIO(answered(home, *words)))
+    (row,) = csv.DictReader(io.StringIO(query.answer(*words)))
     assert (row["run"], row["error"], row["calls"], row["cost_usd"]) == (told.bad.id, "JSONDecodeError", "2", "0.01656")
 
 
@@ -61,15 +76,13 @@ def test_a_person_sees_a_table_that_cannot_steer_the_terminal(home: CollectorPro
     sql = "SELECT number AS n, 'a\x1b[2Jb' AS text FROM numbers(2)"
     with terminal("query", sql, "--clickhouse-url", home.clickhouse) as screen:
         assert screen.end() == 0
-    assert screen.written.replace("\r\n", "\n") == (
-        "┌─n─┬─text────┐\n│ 0 │ a·[2Jb │\n│ 1 │ a·[2Jb │\n└───┴─────────┘\n"
-    )
+    assert screen.written.replace("\r\n", "\n") == ("┌─n─┬─text─┐\n│ 0 │ a·[2Jb   │\n│ 1 │ a·[2Jb   │\n└───┴──────┘\n")
 
 
 @pytest.mark.parametrize(
     ("shape", "expected"),
     [
-        ("json", '[\n{"n":0,"s":"a,b"},\n{"n":1,"s":"a,b"}\n]'),
+        ("json", '[\n{"n":0,"s":"a,b"},\n{"n":1,"s":"a,b"}\n]\n'),
         ("jsonl", '{"n":0,"s":"a,b"}\n{"n":1,"s":"a,b"}\n'),
         ("csv", '"n","s"\n0,"a,b"\n1,"a,b"\n'),
         ("tsv", "n\ts\n0\ta,b\n1\ta,b\n"),
@@ -77,19 +90,19 @@ def test_a_person_sees_a_table_that_cannot_steer_the_terminal(home: CollectorPro
         ("TabSeparatedRaw", "0\ta,b\n1\ta,b\n"),
     ],
 )
-def test_answers_come_in_the_shape_that_is_asked_for(home: CollectorProcess, shape: str, expected: str) -> None:
+def test_answers_come_in_the_shape_that_is_asked_for(query: Asked, shape: str, expected: str) -> None:
     sql = "SELECT number AS n, 'a,b' AS s FROM numbers(5)"
-    assert answered(home, sql, "--format", shape, "--limit", "2") == expected
+    assert query.answer(sql, "--format", shape, "--limit", "2") == expected
 
 
-def test_sql_comes_from_standard_input_and_from_files(home: CollectorProcess, tmp_path: Path) -> None:
+def test_sql_comes_from_standard_input_and_from_files(query: Asked, tmp_path: Path) -> None:
     file = tmp_path / "question.sql"
     file.write_text("SELECT {word:String} AS word, {all:Array(String)} AS words")
     given = ("--param", "word=tab\tback\\slash 'é' {x}", "--param", "all=['a','b']", "-o", "jsonl")
     expected = [{"word": "tab\tback\\slash 'é' {x}", "words": ["a", "b"]}]
-    assert [json.loads(answered(home, "--file", str(file), *given))] == expected
-    assert [json.loads(answered(home, "-", *given, given=file.read_text()))] == expected
-    assert [json.loads(answered(home, *given, given=file.read_text()))] == expected
+    assert [json.loads(query.answer("--file", str(file), *given))] == expected
+    assert [json.loads(query.answer("-", *given, given=file.read_text()))] == expected
+    assert [json.loads(query.answer(*given, given=file.read_text()))] == expected
 
 
 @pytest.mark.parametrize(
@@ -107,12 +120,11 @@ def test_sql_comes_from_standard_input_and_from_files(home: CollectorProcess, tm
         ),
     ],
 )
-def test_what_clickhouse_refuses_is_said_with_its_code(home: CollectorProcess, sql: str, said: str) -> None:
-    done = query(home, sql, "-o", "csv")
-    assert done.returncode == 1
-    assert done.stderr.startswith("quarterdeck query: ")
-    assert said in done.stderr
-    assert "DB::Exception" not in done.stderr
+def test_what_clickhouse_refuses_is_said_with_its_code(query: Asked, sql: str, said: str) -> None:
+    assert query(sql, "-o", "csv") == 1
+    assert query.said.startswith("quarterdeck query: ")
+    assert said in query.said
+    assert "DB::Exception" not in query.said
 
 
 @pytest.mark.parametrize(
@@ -128,10 +140,9 @@ def test_what_clickhouse_refuses_is_said_with_its_code(home: CollectorProcess, s
         (("-",), "the query is empty"),
     ],
 )
-def test_a_wrong_question_is_answered_with_what_would_be_right(words: tuple[str, ...], said: str) -> None:
-    done = quarterdeck("query", *words)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert said in done.stderr
+def test_a_wrong_question_is_answered_with_what_would_be_right(query: Asked, words: tuple[str, ...], said: str) -> None:
+    assert (query(*words), query.out) == (2, "")
+    assert said in query.said
 
 
 def test_a_reader_who_has_enough_ends_the_query_quietly(home: CollectorProcess) -> None:
@@ -152,11 +163,13 @@ def test_a_reader_who_has_enough_ends_the_query_quietly(home: CollectorProcess) 
         assert (process.wait(60), process.stderr.read()) == (0, b"")
 
 
-def test_without_clickhouse_query_says_what_to_do_and_keeps_passwords_to_itself() -> None:
-    done = quarterdeck("query", "runs", "--clickhouse-url", "http://me:hunter2@127.0.0.1:9")
-    assert done.returncode == 1
-    assert "http://127.0.0.1:9 does not answer (connection refused): start it with 'quarterdeck up'" in done.stderr
-    assert "hunter2" not in done.stderr
+def test_without_clickhouse_query_says_what_to_do_and_keeps_passwords_to_itself(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["runs", "--clickhouse-url", "http://me:hunter2@127.0.0.1:9"]) == 1
+    said = capsys.readouterr().err
+    assert "http://127.0.0.1:9 does not answer (connection refused): start it with 'quarterdeck up'" in said
+    assert "hunter2" not in said
 
 
 @pytest.fixture
