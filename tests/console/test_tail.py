@@ -24,7 +24,7 @@ def shown(written: str, run: Run) -> list[str]:
     """Lines of ``tail`` without their times and durations, the run by one name."""
     lines = [line for line in written.replace("^C", "").splitlines() if line.strip()]
     bare = (re.sub(r"^\d\d:\d\d:\d\d ", "", line).replace(run.id, "ID").replace(run.id[-8:], "RUN") for line in lines)
-    return [re.sub(r"\b[\d.]+ m?s\b", "TIME", re.sub(r" {3,}(?=\S )", "  ", line)) for line in bare]
+    return [re.sub(r"\b[\d.]+ m?s\b", "TIME", re.sub(r" {3,}", "  ", line)) for line in bare]
 
 
 def live(home: CollectorProcess, pipeline: str) -> Run:

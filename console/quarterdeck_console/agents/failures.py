@@ -177,7 +177,8 @@ class Failures:
         self, run: RunSummary, step: Node | None = None, call: Call | None = None, spans: Spans | None = None
     ) -> LastGood | None:
         source = self._source
-        found = source.file("last_good", pipeline=run.pipeline, before=time_of(run.started))
+        before = time_of(run.started)
+        found = source.file("last_good", pipeline=run.pipeline, before=before) if run.pipeline else []
         if not found:
             return None
         good = source.run(found[0]["run"])
