@@ -1,4 +1,5 @@
--- Runs that ended after a time, with what they used and cost: those whose own span has arrived.
+-- Runs that ended after a time, with what they used and cost: those whose own span has arrived. GLOBAL matters on a
+-- cluster only.
 SELECT
     RunId AS run,
     max(r.PipelineName) AS pipeline,
@@ -15,7 +16,7 @@ SELECT
     max(r.StatusMessage) AS message
 FROM runs AS r
 WHERE r.Day >= toDate(fromUnixTimestamp64Nano({since:Int64}, 'UTC')) - 1
-    AND r.RunId IN (
+    AND r.RunId GLOBAL IN (
         SELECT e.RunId
         FROM runs AS e
         WHERE e.Day >= toDate(fromUnixTimestamp64Nano({since:Int64}, 'UTC')) - 1
