@@ -112,10 +112,6 @@ class ClickHouse:
     def _post(self, sql: str, query: Mapping[str, str]) -> requests.Response:
         return self._web.send("POST", "/", params={"database": self._database, **query}, data=sql.encode())
 
-    def close(self) -> None:
-        """Close the connections."""
-        self._web.close()
-
 
 def sql_of(file: str) -> str:
     """Text of a ``.sql`` file of this package."""

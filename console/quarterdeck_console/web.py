@@ -88,10 +88,6 @@ class Web:
             found = _SAID.search(answer.text)
         return f"{self.place}: {found[1] if found else f'HTTP {answer.status_code}'}. {_ASK}"
 
-    def close(self) -> None:
-        """Close the connections."""
-        self._session.close()
-
 
 def _as_it_is(request: Any) -> Any:
     """Keep requests from looking for a password in a .netrc file."""

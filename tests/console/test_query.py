@@ -1,4 +1,4 @@
-"""``quarterdeck query`` as a person, a pipe and a script use it; and small parts that it shares with its neighbours."""
+"""``quarterdeck query`` as a person, a pipe and a script use it."""
 
 import csv
 import io
@@ -12,19 +12,12 @@ from pathlib import Path
 import pytest
 
 from quarterdeck.tokens import Scope, TokenFile
-from quarterdeck_console.clickhouse import bindable
 from quarterdeck_console.query.command import main
 from quarterdeck_console.query.questions import questions
-from quarterdeck_console.settings import SETTINGS
-from quarterdeck_console.text import printable
-from quarterdeck_console.times import moment
 from support import night
 from support.collectors import CollectorProcess
 from support.night import Night
 from support.terminal import quarterdeck, terminal
-
-README = (Path(__file__).parents[2] / "README.md").read_text()
-NOW = 1_795_600_000_000_000_000
 
 
 class Asked:
@@ -191,36 +184,3 @@ def test_a_collector_that_asks_for_a_token_gets_it_from_the_environment(home: Co
             "'quarterdeck token create --name me --scope read' makes a token; set QUARTERDECK_TOKEN" in refused.stderr
         )
         assert quarterdeck(*words, QUARTERDECK_TOKEN=guarded).returncode == 0
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("now", NOW),
-        ("10m", NOW - 600_000_000_000),
-        ("1.5h", NOW - 5_400_000_000_000),
-        ("2 d", NOW - 172_800_000_000_000),
-        ("1970-01-02", 86_400_000_000_000),
-        ("1970-01-01T00:00:01.5+00:00", 1_500_000_000),
-        ("1970-01-01 02:00+02:00", 0),
-    ],
-)
-def test_points_in_time_are_read_as_people_write_them(text: str, expected: int) -> None:
-    assert moment(text, NOW) == expected
-
-
-def test_values_are_bound_as_clickhouse_reads_them() -> None:
-    assert [bindable(value) for value in ("a\tb\\", 5, True, ["it's", "b\\"])] == [
-        "a\\tb\\\\",
-        "5",
-        "true",
-        "['it\\'s','b\\\\']",
-    ]
-
-
-def test_nothing_that_hides_or_steers_is_printable() -> None:
-    assert printable("a\x1b[2J\u202eb\u200bc\r\nd\te é 漢 🙂") == "a·[2J·b·c\nd\te é 漢 🙂"
-
-
-def test_every_setting_is_documented_in_the_readme() -> None:
-    assert [each.variable for each in SETTINGS if f"`{each.variable}`" not in README] == []

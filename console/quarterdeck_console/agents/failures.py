@@ -7,6 +7,7 @@ from typing import Annotated, Final
 from mcp.server.mcpserver.exceptions import ToolError
 from pydantic import BaseModel, Field
 
+from quarterdeck import semconv as s
 from quarterdeck_console.agents.calls import Spans, call_of
 from quarterdeck_console.agents.models import Call, LogLine, Node, Pipeline, RunSummary, Since
 from quarterdeck_console.agents.runs import OPEN, LiveEvent, Runs, differences
@@ -154,7 +155,7 @@ class Failures:
             raised_at=raised_at(told),
             untrusted_stack_trace=clean.ending(told, _TRACE),
             step=step,
-            untrusted_step_input=clean.short(payload.get("quarterdeck.step.input", ""), _VALUE),
+            untrusted_step_input=clean.short(payload.get(s.STEP_INPUT, ""), _VALUE),
             call=call,
             earlier_attempts=earlier[:_OTHERS],
             other_errors=[node for node in failures if node not in earlier][:_OTHERS],
@@ -201,12 +202,24 @@ def cause(nodes: Sequence[Node]) -> Node | None:
     Args:
         nodes: in the order of the tree.
     """
-    failed = [node for node in nodes if node.status == "failed"]
+    all_failed = [node for node in nodes if node.status == "failed"]
+    failed = [node for node in all_failed if not made_good(nodes, node)] or all_failed
     parents = {node.parent_id for node in failed}
     leaves = [node for node in failed if node.span_id not in parents]
     fatal = [node for node in leaves if all(above.status == "failed" for above in ancestors(nodes, node))]
-    # What failed and was tried again with success failed a part of the run, not the run.
     return max(fatal or leaves, key=lambda node: (node.started, node.depth), default=None)
+
+
+def made_good(nodes: Sequence[Node], failed: Node) -> bool:
+    """Whether the same was done again after a failure, with success: it failed then, not the run."""
+    ended = time_of(failed.started) + int(failed.seconds * 1e9)
+    return any(
+        node.status == "completed"
+        and (node.parent_id, node.kind) == (failed.parent_id, failed.kind)
+        and (node.kind == "call" or node.name == failed.name)
+        and time_of(node.started) >= ended
+        for node in nodes
+    )
 
 
 def ancestors(nodes: Sequence[Node], node: Node) -> list[Node]:

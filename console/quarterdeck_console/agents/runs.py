@@ -5,6 +5,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, Field
 
+from quarterdeck import semconv as s
 from quarterdeck_console.agents.calls import Spans
 from quarterdeck_console.agents.models import Cursor, Node, Pipeline, RunId, RunSummary, Since, Status, Until
 from quarterdeck_console.agents.source import Source, no_cursor, offset_of, time_of
@@ -144,9 +145,9 @@ class Runs:
             nodes=nodes[start:end],
             total_nodes=len(nodes),
             next_cursor=str(end) if end < len(nodes) else None,
-            untrusted_input=source.clean.short(payload.get("quarterdeck.run.input", ""), _VALUE),
-            untrusted_output=source.clean.short(payload.get("quarterdeck.run.output", ""), _VALUE),
-            untrusted_config=source.clean.short(payload.get("quarterdeck.pipeline.config", ""), _VALUE),
+            untrusted_input=source.clean.short(payload.get(s.RUN_INPUT, ""), _VALUE),
+            untrusted_output=source.clean.short(payload.get(s.RUN_OUTPUT, ""), _VALUE),
+            untrusted_config=source.clean.short(payload.get(s.PIPELINE_CONFIG, ""), _VALUE),
             latest_events=self.live(run_id) if run.status in OPEN else [],
         )
 

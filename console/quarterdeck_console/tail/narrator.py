@@ -121,11 +121,6 @@ class Narrator:
                 text = f"? lost: no sign of life for {s.RUN_LOST_AFTER_S} s"
                 yield Line(now_ns, run_id, run.pipeline, _RUN, text, "yellow")
 
-    def is_open(self, run_id: str) -> bool:
-        """Whether a run was heard of and has not ended."""
-        run = self._runs.get(run_id)
-        return run is not None and run.status in {"running", "waiting", "paused"}
-
     def _started(self, _: _Run, data: Any, told: dict[str, str]) -> Iterator[Told]:
         version = told.get(s.PIPELINE_VERSION, "")
         yield _RUN, f"▶ started{f' · version {line(version, 20)}' if version else ''} · run {data['RunId']}", "bold", ""

@@ -5,7 +5,7 @@ import zlib
 from collections.abc import Mapping
 from typing import Final, TextIO
 
-_CODES: Final = {"red": 31, "green": 32, "yellow": 33, "blue": 34, "magenta": 35, "cyan": 36, "dim": 2, "bold": 1}
+_CODES: Final = {"red": 31, "green": 32, "yellow": 33, "dim": 2, "bold": 1}
 _OF_RUNS: Final = (36, 35, 34, 33, 32, 96, 95, 94)
 
 

@@ -52,10 +52,6 @@ class Summaries:
             self._told = {run: at for run, at in self._told.items() if at >= since}
         return news
 
-    def told(self, run_id: str) -> bool:
-        """Whether a run's summary has been given."""
-        return run_id in self._told
-
 
 def summary(row: Row) -> Line:
     """Make the line of a run that has ended."""
