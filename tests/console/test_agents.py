@@ -26,18 +26,8 @@ from support.scenario import Run
 
 TOKEN = "qdt_of-this-server-and-of-nobody-else"
 ENDED = "SELECT max(RootSeen) FROM quarterdeck.runs WHERE RunId = {run:String} HAVING sum(Spans) > 1"
-TOOLS = [
-    "find_runs",
-    "get_run",
-    "explain_failure",
-    "get_call",
-    "search_prompts",
-    "list_error_groups",
-    "costs",
-    "compare_runs",
-    "sql",
-    "schema",
-]
+TOOLS = ["find_runs", "get_run", "explain_failure", "get_call", "search_prompts", "list_error_groups"]
+TOOLS += ["costs", "compare_runs", "sql", "schema"]
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from quarterdeck.semconv import RUN_LOST_AFTER_S
 from quarterdeck_console.clickhouse import ClickHouse, QueryError
 from quarterdeck_console.settings import CLICKHOUSE_URL, DATABASE, ENDPOINT, Place, add_settings, place_of
 from quarterdeck_console.tail.narrator import Narrator
@@ -31,6 +32,7 @@ _DAY: Final = "23.9h"
 
 _QUICK_S: Final = 2.0
 _RETRY_S: Final = 30.0
+_LOST_S: Final = RUN_LOST_AFTER_S + 2
 _OLDEST_NS: Final = 2 * 86_400_000_000_000
 _AWAY: Final = (
     "start it with 'quarterdeck up', or say where it is with --endpoint or QUARTERDECK_ENDPOINT ('quarterdeck doctor' "
@@ -77,7 +79,8 @@ class Tail:
     def __init__(self, chosen: argparse.Namespace, place: Place) -> None:
         self._chosen = chosen
         since = chosen.since if chosen.since is not None else moment(_DAY) if chosen.run or chosen.no_follow else None
-        self._narrator = Narrator(Prices(ClickHouse(place, _QUICK_S)), full=chosen.full)
+        self._prices = Prices(ClickHouse(place, _QUICK_S))
+        self._narrator = Narrator(self._price, full=chosen.full)
         paint = Paint(on=not chosen.json and wants_colour(sys.stdout))
         self._screen = Screen(self._narrator, paint, as_json=chosen.json)
         # A run that was asked for may have ended at any time.
@@ -85,6 +88,7 @@ class Tail:
         self._summaries = Summaries(ClickHouse(place, SILENCE_S), ended_since, chosen.run, chosen.pipeline)
         last_id = "" if since is None else str(since)
         self._stream = Stream(Web(place.endpoint, place.token, SILENCE_S), _query(chosen), last_id, _notify)
+        self._past = True
         self._statuses: dict[str, str] = {}
         self._seen: set[str] = set()
         self._look_at = 0.0
@@ -103,17 +107,18 @@ class Tail:
         return self._follow()
 
     def _follow(self) -> int:
-        past = True
         for event in self._ticks():
-            if event is NOW and past:
-                past = False
+            if event is NOW and self._past:
+                self._past = False
                 self._screen.release()
                 self._greet()
             elif event is not None and event is not NOW:
                 self._show(event)
-            if not past and time.monotonic() >= self._look_at:
+            if self._past:
+                continue
+            if time.monotonic() >= self._look_at:
                 self._look()
-            if not past and self._chosen.run and all(run in self._statuses for run in self._chosen.run):
+            if self._chosen.run and all(run in self._statuses for run in self._chosen.run):
                 return self._outcome()
         return 0
 
@@ -147,7 +152,14 @@ class Tail:
         self._look_at = time.monotonic() + EVERY_S
         for row in self._news():
             self._screen.summary(row)
-        self._screen.lines(self._narrator.lost(time.time_ns()))
+        if self._stream.steady_s > _LOST_S:  # who hears nothing cannot say that nothing was said
+            for each in self._narrator.lost(time.time_ns()):
+                self._screen.lines([each])
+                self._statuses.setdefault(each.run, "lost")
+
+    def _price(self, provider: str, model: str, told: dict[str, str]) -> float | None:
+        """Ask what a call cost; a question for each call of a day would take minutes, and its run says it as well."""
+        return None if self._past and not self._chosen.run else self._prices(provider, model, told)
 
     def _news(self) -> list[dict[str, object]]:
         try:

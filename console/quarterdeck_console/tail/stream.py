@@ -62,6 +62,7 @@ class Stream:
         self._notify = notify
         self._sleep = sleep
         self._failures = 0
+        self._steady_since = 0.0
         self.place = web.place
 
     def once(self) -> Iterator[Event]:
@@ -92,12 +93,19 @@ class Stream:
             try:
                 yield from self.once()
             except AwayError as error:
+                self._steady_since = 0.0
                 if not self._failures:
                     self._notify(str(error))
                 self._sleep(_PAUSES_S[min(self._failures, len(_PAUSES_S) - 1)])
                 self._failures += 1
 
+    @property
+    def steady_s(self) -> float:
+        """Seconds that the connection has lasted; 0 without one."""
+        return time.monotonic() - self._steady_since if self._steady_since else 0.0
+
     def _connected(self) -> None:
+        self._steady_since = time.monotonic()
         if self._failures:
             self._failures = 0
             self._notify("")
