@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PACKAGES := instrumentation collector runner ui
+PACKAGES := instrumentation collector runner ui console
 
 # Packages are compiled when they are first imported, only as far as they are used: the first start is sooner.
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --constraint constraints.txt

@@ -65,7 +65,8 @@ def test_the_same_holds_where_everything_is_installed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("command", "extra"), [("collector", "collector"), ("runner", "runner"), ("ui", "ui"), ("demo", "runner")]
+    ("command", "extra"),
+    [("collector", "collector"), ("runner", "runner"), ("ui", "ui"), ("demo", "runner"), ("mcp", "mcp")],
 )
 def test_a_command_without_its_extra_says_what_to_install(bare: Path, command: str, extra: str) -> None:
     done = subprocess.run(
@@ -73,6 +74,13 @@ def test_a_command_without_its_extra_says_what_to_install(bare: Path, command: s
     )
     assert done.returncode == 2
     assert f"pip install 'quarterdeck[{extra}]'" in done.stderr
+
+
+def test_the_bare_sdk_can_follow_and_ask_a_collector(bare: Path) -> None:
+    for words in (("tail", "--no-follow", "--endpoint"), ("query", "runs", "--clickhouse-url")):
+        command = [str(bare), "-m", "quarterdeck", *words, "http://127.0.0.1:9"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, cwd="/")
+        assert (done.returncode, "start it with 'quarterdeck up'" in done.stderr) == (1, True)
 
 
 def test_up_without_extras_says_what_to_install(bare: Path) -> None:
@@ -99,6 +107,8 @@ def test_the_wheel_holds_the_data_files_of_every_part(wheel: Path) -> None:
         ("quarterdeck_collector/schema/", ".sql"),
         ("quarterdeck_collector/schema/", ".proto"),
         ("quarterdeck_ui/queries/", ".sql"),
+        ("quarterdeck_console/questions/", ".sql"),
+        ("quarterdeck_console/agents/sql/", ".sql"),
         ("quarterdeck_ui/", ".js"),
         ("quarterdeck_runner/", "schema.json"),
         ("quarterdeck_runner/demo/examples/pipelines/", ".yaml"),

@@ -25,8 +25,9 @@ def sources(suffix: str, *folders: str) -> str:
     return "\n".join(file.read_text() for file in files if file.name != "semconv.py")
 
 
-PYTHON = sources(".py", *PACKAGES, "ui/quarterdeck_ui")
-SQL = sources(".sql", "collector/quarterdeck_collector", "ui/quarterdeck_ui")
+READERS = ("ui/quarterdeck_ui", "console/quarterdeck_console")
+PYTHON = sources(".py", *PACKAGES, *READERS)
+SQL = sources(".sql", "collector/quarterdeck_collector", *READERS)
 
 
 @pytest.mark.parametrize("name", NAMES)

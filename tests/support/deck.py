@@ -50,6 +50,8 @@ class Deck:
         """What a user's program needs to reach this deck."""
         return {
             **os.environ,
+            "PATH": f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}",
+            "QUARTERDECK_CLICKHOUSE_URL": self.url("clickhouse"),
             "QUARTERDECK_ENDPOINT": self.url("otlp-http"),
             "QUARTERDECK_RUNNER_URL": self.url("runner"),
         }

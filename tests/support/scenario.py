@@ -30,6 +30,7 @@ class Part:
     attributes: dict[str, Any] = field(default_factory=dict)
     step: "Part | None" = None
     sequence: int = 0
+    events: list[dict[str, Any]] = field(default_factory=list)
 
 
 # One for all runs: a client of a run's own stays open when a test forgets the run, and fails some later test.
@@ -100,6 +101,7 @@ class Run:
             "start_time_unix_nano": part.start,
             "end_time_unix_nano": self.now(),
             "attributes": {**self._stamps(part), **part.attributes, **attributes},
+            "events": part.events,
             **({"status": {"code": 2, "message": error}} if error else {}),
         }
         self._post("/v1/traces", otlp.traces(span, resource=self.resource))
@@ -107,6 +109,17 @@ class Run:
     def _post(self, path: str, message: Any) -> None:
         headers = {"content-type": "application/x-protobuf"}
         _HTTP.post(self.endpoint + path, content=message.SerializeToString(), headers=headers).raise_for_status()
+
+    def raised(self, part: Part, kind: str, message: str, trace: str) -> None:
+        """Record an exception that a span ends with."""
+        told = {"exception.type": kind, "exception.message": message, "exception.stacktrace": trace}
+        part.events.append({"name": "exception", "time_unix_nano": self.now(), "attributes": told})
+
+    def log(self, part: Part, severity: int, text: str) -> None:
+        """Write a log record."""
+        record = {"severity_number": severity, "body": text, "attributes": self._stamps(part)}
+        record |= {"time_unix_nano": self.now(), "trace_id": self.trace, "span_id": part.id}
+        self._post("/v1/logs", otlp.logs(record, resource=self.resource))
 
     def heartbeat(self, status: str = "running") -> None:
         """Say that the run is alive."""
@@ -158,13 +171,22 @@ class Run:
         call.sequence += 1
         self._event(s.EVENT_RESPONSE_STREAMING, call, told)
 
-    def end_call(self, call: Part, answer: str, tokens: tuple[int, int], first: float = 0.4, error: str = "") -> None:
+    def end_call(
+        self,
+        call: Part,
+        answer: str,
+        tokens: tuple[int, int],
+        first: float = 0.4,
+        error: str = "",
+        *,
+        finish: str = "stop",
+    ) -> None:
         """Receive the whole answer."""
         used = {
             s.RESPONSE_MODEL: call.attributes[s.REQUEST_MODEL],
             s.USAGE_INPUT_TOKENS: tokens[0],
             s.USAGE_OUTPUT_TOKENS: tokens[1],
-            s.RESPONSE_FINISH_REASONS: ["error" if error else "stop"],
+            s.RESPONSE_FINISH_REASONS: ["error" if error else finish],
             **({s.ERROR_TYPE: error} if error else {}),
         }
         self._event(s.EVENT_RESPONSE_RECEIVED, call, {**used, s.SPAN_END: self.now()})

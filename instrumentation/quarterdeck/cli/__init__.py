@@ -26,13 +26,16 @@ _SERVICES = {
     "run": ("runner", "run a pipeline file here, with nothing else running"),
     "validate": ("runner", "check pipeline files: every problem with its place"),
     "demo": ("runner", "run the example pipelines, live"),
+    "tail": ("", "follow live runs in the terminal"),
+    "query": ("", "ask ClickHouse: SQL, or a ready question"),
+    "mcp": ("mcp", "let coding agents read runs, errors, costs and prompts"),
     "export": ("collector", "write runs to OTLP files"),
     "import": ("collector", "store what OTLP files hold"),
     "purge": ("collector", "remove runs, a pipeline or a stretch of time for good"),
     "reprice": ("collector", "compute the cost of stored calls anew"),
     "migrate": ("collector", "bring the tables to the current schema"),
 }
-"""Service command: the extra that brings it, and what it does."""
+"""Service command: the extra that brings it, if one is needed, and what it does."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -15,7 +15,12 @@ from quarterdeck.cli.processes import port_is_free
 from quarterdeck.cli.settings import UpOptions, parse
 from quarterdeck.cli.stand_in import missing_keys
 
-_EXTRAS = {"collector": ("chdb", "fastapi"), "runner": ("dbos", "anthropic", "google-genai"), "ui": ("streamlit",)}
+_EXTRAS = {
+    "collector": ("chdb", "fastapi"),
+    "runner": ("dbos", "anthropic", "google-genai"),
+    "ui": ("streamlit",),
+    "mcp": ("mcp",),
+}
 _ENOUGH_BYTES = 1_000_000_000
 
 

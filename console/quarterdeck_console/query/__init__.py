@@ -1,0 +1,1 @@
+"""``quarterdeck query``: SQL, or a ready question, from the terminal."""

@@ -1,0 +1,1 @@
+"""``quarterdeck tail``: live runs in the terminal."""
