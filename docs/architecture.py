@@ -13,6 +13,7 @@ PACKAGES = {
     "quarterdeck_collector": "collector/quarterdeck_collector",
     "quarterdeck_runner": "runner/quarterdeck_runner",
     "quarterdeck_ui": "ui/quarterdeck_ui",
+    "quarterdeck_console": "console/quarterdeck_console",
 }
 
 
