@@ -8,6 +8,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, PlainTextResponse
 
 from quarterdeck.tokens import Tokens
+from quarterdeck_collector.alerts.routes import router as alerts
 from quarterdeck_collector.care.routes import router as admin
 from quarterdeck_collector.collector import Collector
 from quarterdeck_collector.counters import Gauges
@@ -38,6 +39,7 @@ def create_app(settings: Settings, url: str, tokens: Tokens) -> FastAPI:
     app.include_router(route.router)
     app.include_router(admin)
     app.include_router(saved)
+    app.include_router(alerts)
     app.add_exception_handler(404, http.no_route)
     app.add_exception_handler(405, http.no_route)
     app.add_exception_handler(Exception, http.failed)
@@ -76,6 +78,7 @@ async def _metrics(request: Request) -> PlainTextResponse:
             "Sealed segments not in ClickHouse.",
             {(("signal", name),): float(len(stream.delivery.waiting)) for name, stream in streams},
         ),
+        "undelivered_alerts": ("Messages that wait for alert channels.", {(): float(collector.alerts.waiting)}),
         **collector.forwarding.gauges(),
     }
     return PlainTextResponse(collector.counters.render(gauges), media_type="text/plain; version=0.0.4")

@@ -10,6 +10,7 @@ from typing import TypeVar
 from quarterdeck.serving import sole_owner
 from quarterdeck.tokens import Tokens
 from quarterdeck_collector import prices
+from quarterdeck_collector.alerts.service import Alerts
 from quarterdeck_collector.broker import Broker
 from quarterdeck_collector.care import retention
 from quarterdeck_collector.care.beside import beside
@@ -110,12 +111,18 @@ class Collector:
         self._gate: GatedStore | None = None
         self._care: LocalCare | None = None
         self._saved: SavedObjects | None = None
+        self._alerts: Alerts | None = None
         self.one_operation = asyncio.Lock()
 
     @property
     def care(self) -> LocalCare:
         """The operations on stored data; only inside :meth:`running`."""
         return _running(self._care)
+
+    @property
+    def alerts(self) -> Alerts:
+        """Rules, and who is told; only inside :meth:`running`."""
+        return _running(self._alerts)
 
     @property
     def saved(self) -> SavedObjects:
@@ -161,6 +168,7 @@ class Collector:
             self._store = await self._open_store()
             try:
                 self._saved = SavedObjects(self._store)
+                self._alerts = Alerts(self.settings, self._store, self._saved)
                 self._live = LiveIntake(self._store, self.broker)
                 self._gate = GatedStore(self._store)
                 self._meter = Meter(self.broker, self._store, self._stored_spans)
@@ -250,6 +258,7 @@ class Collector:
         ready = asyncio.create_task(self._get_ready())
         checkpoints = asyncio.create_task(self._checkpoints())
         totals = asyncio.create_task(self.meter.run())
+        alerts = asyncio.create_task(self._watch_alerts(ready))
         interrupted = asyncio.create_task(self._finish_interrupted(ready))
         deliveries = [asyncio.create_task(self._deliver(ready, stream)) for stream in self.streams.values()]
         self.checks["spool"] = Check(ok=True, reason="")
@@ -259,6 +268,7 @@ class Collector:
             self.broker.close()
             checkpoints.cancel()
             totals.cancel()
+            alerts.cancel()
             interrupted.cancel()
             await self.live.close()
             for stream in self.streams.values():
@@ -267,7 +277,7 @@ class Collector:
             if not ready.done():
                 ready.cancel()
             await asyncio.gather(self._drain(deliveries), self.forwarding.close(DRAIN_SECONDS))
-            await asyncio.gather(ready, checkpoints, totals, interrupted, *deliveries, return_exceptions=True)
+            await asyncio.gather(ready, checkpoints, totals, alerts, interrupted, *deliveries, return_exceptions=True)
 
     async def _drain(self, deliveries: list[asyncio.Task[None]]) -> None:
         _, late = await asyncio.wait(deliveries, timeout=DRAIN_SECONDS)
@@ -280,6 +290,10 @@ class Collector:
     async def _deliver(self, ready: "asyncio.Task[None]", stream: Stream) -> None:
         await asyncio.shield(ready)
         await stream.delivery.run()
+
+    async def _watch_alerts(self, ready: "asyncio.Task[None]") -> None:
+        await asyncio.shield(ready)
+        await self.alerts.run()
 
     async def _checkpoints(self) -> None:
         while True:
@@ -352,6 +366,8 @@ class Collector:
             checks["spool"] = Check(reason=problem)
         if self.budget.used >= self.budget.limit:
             checks["spool"] = Check(reason=f"{self.budget.used} bytes wait for ClickHouse")
+        if problem := self.alerts.condition.problem:
+            checks["alerts"] = Check(reason=problem, required=False)
         for target, problem in self.forwarding.problems().items():
             checks[f"forward {target}"] = Check(ok=not problem, reason=problem, required=False)
         return checks

@@ -18,7 +18,7 @@ OPEN_PATHS: Final = frozenset({"/healthz", "/readyz", "/ping"})
 """Answered without a token: they tell nothing but whether the collector works."""
 
 _INGEST: Final = frozenset({"/v1/traces", "/v1/logs", "/v1/metrics"})
-_READ: Final = frozenset({"/v1/live", "/metrics"})
+_READ: Final = frozenset({"/v1/live", "/v1/alerts", "/metrics"})
 _CLICKHOUSE_CODES: Final = {
     otlp.UNAUTHENTICATED: (516, "AUTHENTICATION_FAILED"),
     otlp.PERMISSION_DENIED: (497, "ACCESS_DENIED"),

@@ -2,7 +2,7 @@
 
 import contextlib
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -90,6 +90,10 @@ class GatedStore(Store):
     @override
     def json_rows(self, sql: str) -> list[dict[str, Any]]:
         return self.inner.json_rows(sql)
+
+    @override
+    def ask(self, sql: str, parameters: Mapping[str, Any], seconds: int) -> list[dict[str, Any]]:
+        return self.inner.ask(sql, parameters, seconds)
 
     @override
     def insert_rows(self, table: str, rows: Sequence[dict[str, Any]]) -> None:

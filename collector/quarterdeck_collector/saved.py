@@ -4,6 +4,7 @@ import json
 import re
 import threading
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -11,6 +12,8 @@ from quarterdeck_collector.store import Store, literal
 
 LARGEST_BYTES: Final = 256 << 10
 """Of the JSON of one object."""
+
+Check = Callable[[str, dict[str, Any]], None]
 
 _KIND: Final = re.compile(r"[a-z][a-z_]{0,39}")
 _ID: Final = re.compile(r"[\w.-]{1,100}")
@@ -44,6 +47,20 @@ class SavedObjects:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._changing = threading.Lock()
+        self._checks: dict[str, Check] = {}
+        self._watchers: list[Callable[[str], None]] = []
+
+    def guard(self, checks: Mapping[str, Check]) -> None:
+        """Have objects of some kinds checked before they are saved.
+
+        Args:
+            checks: By kind: takes id and body, and raises :class:`SavedError` for what cannot be saved.
+        """
+        self._checks.update(checks)
+
+    def watch(self, changed: Callable[[str], None]) -> None:
+        """Have somebody told of the kind of every object that is saved or deleted through this collector."""
+        self._watchers.append(changed)
 
     def all(self, kind: str, object_id: str = "") -> list[SavedObject]:
         """Every object of a kind by id, or the one of an id.
@@ -78,6 +95,8 @@ class SavedObjects:
         """
         if not isinstance(body, dict):
             raise SavedError("send a JSON object")
+        if kind in self._checks:
+            self._checks[kind](object_id, body)
         text = json.dumps(body, ensure_ascii=False)
         if len(text.encode()) > LARGEST_BYTES:
             raise SavedError(f"a saved object may have {LARGEST_BYTES} bytes")
@@ -103,7 +122,9 @@ class SavedObjects:
             version = max(time.time_ns(), now + 1)
             row = {"Kind": kind, "Id": object_id, "Body": text, "Version": version, "IsDeleted": int(deleted)}
             self._store.insert_rows("saved", [row])
-            return version
+        for changed in self._watchers:
+            changed(kind)
+        return version
 
 
 def _checked(pattern: re.Pattern[str], text: str, what: str) -> str:

@@ -38,10 +38,10 @@ async def put(kind: str, object_id: str, request: Request) -> Response:
         return _refused(413, f"a saved object may have {LARGEST_BYTES} bytes")
     try:
         document = _json(raw)
-        expected = _expected(request)
+        replaced = expected(request)
     except SavedError as error:
         return _refused(400, str(error))
-    return await _answered(lambda: {"version": _saved(request).put(kind, object_id, document, expected)})
+    return await _answered(lambda: {"version": _saved(request).put(kind, object_id, document, replaced)})
 
 
 @router.delete("/{kind}/{object_id}")
@@ -49,7 +49,7 @@ async def delete(kind: str, object_id: str, request: Request) -> Response:
     """Delete an object."""
 
     def work() -> dict[str, Any]:
-        _saved(request).delete(kind, object_id, _expected(request))
+        _saved(request).delete(kind, object_id, expected(request))
         return {}
 
     return await _answered(work)
@@ -73,7 +73,12 @@ def _json(raw: bytes) -> Any:
         raise SavedError(f"the body is no JSON: {error}") from error
 
 
-def _expected(request: Request) -> int | None:
+def expected(request: Request) -> int | None:
+    """Read which version a change replaces: None for whichever there is, 0 for a new one.
+
+    Raises:
+        SavedError: ``If-Match`` is no version.
+    """
     if request.headers.get("if-none-match") == "*":
         return 0
     given = request.headers.get("if-match")

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, CliImplicitFlag, NoDecode, SettingsConfigDict
 
-from quarterdeck import price_file
+from quarterdeck import egress, price_file
 from quarterdeck.tokens import TOKEN_FILE
 from quarterdeck_collector.care.retention import Retention
 
@@ -125,8 +125,14 @@ class Settings(BaseSettings):
     ui_url: str = Field(
         "http://127.0.0.1:8501",
         pattern=r"^https?://[^\s?#]+$",
-        description="Dashboard that trimmed values of forwarded spans link to.",
+        description="Dashboard that alerts and trimmed values of forwarded spans link to.",
     )
+    alert_urls: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Origins inside your network that alerts may be sent to, with commas between them; public ones "
+        "need no entry: http://10.0.0.7:4000, smtp://mail.internal:25.",
+    )
+    alerts_every: float = Field(15, ge=0.05, le=3600, description="Seconds between two looks at the alert rules.")
     redact: Annotated[tuple[str, ...], NoDecode] = Field(
         ("secrets",),
         description="What is replaced in every request: secrets, email, card (several with commas), or none.",
@@ -168,6 +174,16 @@ class Settings(BaseSettings):
         from quarterdeck_collector.forward.targets import parse_targets
 
         return parse_targets(self.forward)
+
+    @field_validator("alert_urls", mode="before")
+    @classmethod
+    def _alert_origins(cls, value: Any) -> Any:
+        return _listed(value.replace(" ", ",")) if isinstance(value, str) else value
+
+    @field_validator("alert_urls")
+    @classmethod
+    def _origins_of_alerts(cls, urls: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(egress.checked(url, mail=True) for url in urls)
 
     @field_validator("redact", mode="before")
     @classmethod

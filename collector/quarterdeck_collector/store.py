@@ -9,7 +9,7 @@ import os
 import re
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Protocol
 from urllib.parse import unquote, urlsplit
@@ -62,6 +62,11 @@ _BAD_ARGUMENTS: Final = 36
 _DISK_FULL: Final = re.compile(r"errno: 28\b|No space left on device|Disk quota exceeded", re.IGNORECASE)
 _FAILED_LATER: Final = re.compile(r"while pushing to view \S+?\.(?!otlp_\w+_in_mv)")
 """A failure behind the view that flattens requests: the table that it feeds may have its rows by then."""
+
+_PLACE: Final = re.compile(r"\{(\w+):")
+READ_BYTES: Final = 1_000_000_000
+READ_ROWS: Final = 100_000
+"""Caps of :meth:`Store.ask`."""
 
 _CODE: Final = re.compile(r"[Cc]ode: ?(\d+)")
 _LENGTH: Final = 400
@@ -131,6 +136,19 @@ class Store(Protocol):
         """Run a query and give one object per row."""
         ...
 
+    def ask(self, sql: str, parameters: Mapping[str, Any], seconds: int) -> list[dict[str, Any]]:
+        """Run a query that can only read, in at most so many seconds, and give one object per row.
+
+        Args:
+            sql: Query with ``{name:Type}`` places.
+            parameters: Their values; those that it has no place for are left out.
+            seconds: Longest that it may take.
+
+        Raises:
+            StoreError: What ClickHouse says.
+        """
+        ...
+
     def insert_rows(self, table: str, rows: Sequence[dict[str, Any]]) -> None:
         """Insert objects whose keys are columns of ``table``."""
         ...
@@ -151,6 +169,22 @@ class Store(Protocol):
 def literal(value: str) -> str:
     """Write a text as SQL."""
     return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def _written(value: Any) -> str:
+    """Write a parameter as ClickHouse reads it: tab-separated, and arrays as it writes them itself."""
+    if isinstance(value, list | tuple):
+        return "[" + ",".join(literal(str(each)) for each in value) + "]"
+    return str(value).replace("\\", "\\\\").replace("\n", "\\n").replace("\t", "\\t")
+
+
+def _places(sql: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    wanted = set(_PLACE.findall(sql))
+    return {name: value for name, value in parameters.items() if name in wanted}
+
+
+def _caps(seconds: int) -> dict[str, int]:
+    return {"max_execution_time": seconds, "max_memory_usage": READ_BYTES, "max_result_rows": READ_ROWS}
 
 
 def _setting_list(settings: dict[str, str]) -> str:
@@ -245,6 +279,17 @@ class EmbeddedStore(Store):
         return [json.loads(line) for line in self._query(sql, "JSONEachRow").split("\n") if line]
 
     @override
+    def ask(self, sql: str, parameters: Mapping[str, Any], seconds: int) -> list[dict[str, Any]]:
+        with self.handle() as connection:
+            connection.query(f"USE {self.database}")
+            for name, value in _caps(seconds).items():
+                connection.query(f"SET {name} = {value}")
+            connection.query("SET readonly = 1")  # for good: this handle cannot undo it
+            params = {name: _written(value) for name, value in _places(sql, parameters).items()}
+            answer = connection.query(sql, "JSONEachRow", params=params).bytes() or b""
+        return [json.loads(line) for line in answer.decode().split("\n") if line]
+
+    @override
     def insert_rows(self, table: str, rows: Sequence[dict[str, Any]]) -> None:
         data = "\n".join(map(json.dumps, rows))
         self.command(f"INSERT INTO {self.database}.{table} FORMAT JSONEachRow\n{data}")
@@ -337,6 +382,18 @@ class ServerStore(Store):
     def json_rows(self, sql: str) -> list[dict[str, Any]]:
         with self._connected() as client:
             text = client.raw_query(sql, fmt="JSONEachRow").decode()
+        return [json.loads(line) for line in text.split("\n") if line]
+
+    @override
+    def ask(self, sql: str, parameters: Mapping[str, Any], seconds: int) -> list[dict[str, Any]]:
+        with self._connected() as client:
+            text = client.raw_query(
+                sql,
+                parameters=_places(sql, parameters),
+                settings={**_caps(seconds), "readonly": 1},
+                fmt="JSONEachRow",
+                transport_settings={"X-ClickHouse-Database": self.database},
+            ).decode()
         return [json.loads(line) for line in text.split("\n") if line]
 
     @override

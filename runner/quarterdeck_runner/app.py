@@ -11,6 +11,7 @@ from typing import Final
 from fastapi import FastAPI
 
 from quarterdeck import config
+from quarterdeck.egress import Egress
 from quarterdeck.serving import is_loopback
 from quarterdeck.tokens import Tokens
 from quarterdeck_runner import openapi, prices, problems
@@ -19,7 +20,6 @@ from quarterdeck_runner.batches import Batches
 from quarterdeck_runner.catalogue import Catalogue
 from quarterdeck_runner.clients import warm_up
 from quarterdeck_runner.doors import Doors, Rules, hosts_of
-from quarterdeck_runner.egress import Egress
 from quarterdeck_runner.engine import Engine
 from quarterdeck_runner.heartbeats import Heartbeats
 from quarterdeck_runner.idempotency import Idempotency

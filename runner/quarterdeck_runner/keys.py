@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from quarterdeck.egress import Egress
 from quarterdeck.redaction import scrub as scrub_patterns
-from quarterdeck_runner.egress import Egress
 from quarterdeck_runner.key_stores import KeyStore, KeyStoreError, NoStore
 from quarterdeck_runner.models import Provider
 

@@ -7,9 +7,9 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import AliasChoices, Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from quarterdeck import price_file
+from quarterdeck import egress, price_file
 from quarterdeck.tokens import TOKEN_FILE
-from quarterdeck_runner import egress, limits
+from quarterdeck_runner import limits
 
 _MEBIBYTE: Final = 1 << 20
 

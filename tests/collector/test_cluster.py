@@ -19,7 +19,9 @@ from quarterdeck_collector.settings import Settings
 from quarterdeck_collector.store import LOCAL, ServerStore
 
 SERVER = "http://writer:it%27s@127.0.0.1:1"
-SAME_EVERYWHERE = {"model_prices_src", "schema_migrations", "rebuilds"}
+SAME_EVERYWHERE = {"model_prices_src", "schema_migrations", "rebuilds", "saved"} | {
+    f"alert_{name}" for name in ("states", "events", "deliveries", "evaluators")
+}
 OF_ONE_NODE = {
     **dict.fromkeys(("otlp_traces_in", "otlp_logs_in", "otlp_metrics_in", "otlp_metrics_flat"), "Null"),
     "recent_calls": "Memory",

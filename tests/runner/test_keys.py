@@ -13,8 +13,8 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from quarterdeck.egress import Egress, checked, is_public
 from quarterdeck.runner_client import RunnerClient, RunnerError
-from quarterdeck_runner.egress import Egress, checked, is_public
 from quarterdeck_runner.key_stores import FileStore, KeyringStore, KeyStore, KeyStoreError, NoStore, open_store
 from quarterdeck_runner.keys import KeyRefusedError, Keys, NoKeyError, Profile, scrub
 from quarterdeck_runner.providers import Providers, explain

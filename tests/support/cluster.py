@@ -22,6 +22,7 @@ from typing_extensions import override
 
 from quarterdeck import semconv
 from quarterdeck_collector import prices
+from quarterdeck_collector.alerts.reading import question as alert_question
 from quarterdeck_collector.care import archive, retention
 from quarterdeck_collector.care.restore import ImportReport, restore
 from quarterdeck_collector.care.retention import Retention
@@ -243,7 +244,16 @@ def _sums(table: str, key: str, sums: str) -> str:
     return f"SELECT {key}, {sums} FROM {table} GROUP BY {key}"  # noqa: S608 - ours
 
 
+ALERTS = ("calls", "latency", "runs", "new_errors", "open_runs")
+
+
+def _alert(name: str) -> str:
+    text = alert_question(name).replace("${db}.", "").replace("${sums}", "llm_1m")
+    return text.replace("${windows}", alert_question("windows"))
+
+
 QUESTIONS = {
+    **{f"alert {name}": _alert(name) for name in ALERTS},
     **{name: f"SELECT * FROM {name}" for name in WHOLE},  # noqa: S608 - ours
     "llm_1h": _sums("llm_1h", "Model", "sum(Calls), quantilesBFloat16Merge(0.5, 0.95, 0.99)(DurationQuantiles)"),
     "error_groups": _sums("error_groups", "Fingerprint", "sum(Errors), uniqMerge(Runs), argMaxMerge(LastSpan)"),
@@ -293,13 +303,19 @@ def _answers(store: EmbeddedStore, start: int) -> dict[str, list[dict[str, Any]]
         "each": "3",
         "sums": "llm_1m",
         **dict.fromkeys(("levels", "statuses", "words"), "[]"),
-        **dict.fromkeys(("pipeline", "step", "text", "pattern", "environment", "service", "model", "needle"), ""),
+        **dict.fromkeys(
+            ("pipeline", "step", "text", "pattern", "environment", "service", "model", "needle", "rule"), ""
+        ),
         **dict.fromkeys(("cost_from", "cost_to", "seconds_from", "seconds_to"), "-1"),
         "heartbeat": semconv.EVENT_HEARTBEAT,
         "ended": f"['{semconv.EVENT_PIPELINE_COMPLETED}']",
     }
     # Log records are of no run here.
     special = {"logs.sql": {"run": ""}, "call_of_step.sql": {"step": "summarise"}}
+    begin, end = str(start // SECOND - 300), str(start // SECOND + 120)
+    times = {"since": begin, "until": end, "first": end, "every": "60", "count": "1", "window": "300", "grain": "60"}
+    special |= {f"alert {name}": {**times, "period": "", "provider": "", "grace": "30"} for name in ALERTS}
+    special["alert_history.sql"] = {"since": "0"}
     return {name: _ask(store, sql, known | special.get(name, {})) for name, sql in QUESTIONS.items()}
 
 

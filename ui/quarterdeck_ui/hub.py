@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Generic, TypeVar
 
 from quarterdeck_ui.live_state import LiveState
-from quarterdeck_ui.queries import Performance, Place, RunRow, Span, Today, Usual
+from quarterdeck_ui.queries import AlertsNow, Performance, Place, RunRow, Span, Today, Usual
 from quarterdeck_ui.runs_view import RunView, plain
 from quarterdeck_ui.scope import Scope
 from quarterdeck_ui.trace_view import Node
@@ -78,6 +78,7 @@ class Snapshot:
     by_id: Mapping[str, RunView] = field(default_factory=dict)
     today: Mapping[Place, Today] = field(default_factory=dict)
     health: Mapping[str, Health] = field(default_factory=dict)
+    alerts: AlertsNow = field(default_factory=AlertsNow)
 
 
 class Cache(Generic[_K, _V]):

@@ -27,6 +27,7 @@ _FORGET_NS: Final = 900_000_000_000
 _GAP_NS: Final = 60_000_000_000
 _RETRY_S: Final = 2.0
 _RUNS_EVERY_S: Final = 1.0
+_ALERTS_EVERY_S: Final = 2.0
 _LEARN_EVERY_S: Final = 60.0
 _OFFERS_AT_ONCE: Final = 20
 _MOST_OFFERS: Final = 2000
@@ -88,6 +89,8 @@ class Poller:
             self._listed = await asyncio.to_thread(queries.recent_runs, self._store, read_at, known=self._listed)
             changes["rows"] = tuple(self._listed)
             changes["today"] = await asyncio.to_thread(queries.today, self._store)
+        if self._is_due("alerts", _ALERTS_EVERY_S):
+            changes["alerts"] = await asyncio.to_thread(queries.alerts_now, self._store)
         if self._is_due("usual", _LEARN_EVERY_S):
             changes["usual"] = await asyncio.to_thread(queries.usual, self._store)
             changes["places"] = await asyncio.to_thread(queries.places, self._store)

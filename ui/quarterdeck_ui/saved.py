@@ -52,7 +52,7 @@ class Saved:
         Raises:
             SavedError: The collector does not answer or refuses.
         """
-        return [SavedObject(**each) for each in self._ask("GET", quote(kind, safe=""))["objects"]]
+        return [SavedObject(**each) for each in self.ask("GET", f"saved/{quote(kind, safe='')}")["objects"]]
 
     def put(self, kind: str, object_id: str, body: Mapping[str, Any], expected: int | None = None) -> int:
         """Save an object and give its version.
@@ -67,7 +67,7 @@ class Saved:
             ConflictError: Another version is there.
             SavedError: The collector does not answer or refuses.
         """
-        return int(self._ask("PUT", _path(kind, object_id), _condition(expected), dict(body))["version"])
+        return int(self.ask("PUT", _path(kind, object_id), _condition(expected), dict(body))["version"])
 
     def delete(self, kind: str, object_id: str, expected: int | None = None) -> None:
         """Delete an object; one that is not there is no error.
@@ -76,12 +76,24 @@ class Saved:
             ConflictError: Another version is there.
             SavedError: The collector does not answer or refuses.
         """
-        self._ask("DELETE", _path(kind, object_id), _condition(expected))
+        self.ask("DELETE", _path(kind, object_id), _condition(expected))
 
-    def _ask(self, method: str, path: str, headers: Mapping[str, str] | None = None, body: Any = None) -> Any:
+    def ask(self, method: str, path: str, headers: Mapping[str, str] | None = None, body: Any = None) -> Any:
+        """Ask the collector for something else that it keeps or does.
+
+        Args:
+            method: Of HTTP.
+            path: Below ``/v1/``.
+            headers: Beside the token.
+            body: Sent as JSON.
+
+        Raises:
+            ConflictError: Another version is there.
+            SavedError: The collector does not answer or refuses.
+        """
         content = {} if body is None else {"json": body}
         try:
-            answer = self._http.request(method, f"{self._url}/v1/saved/{path}", headers=headers, **content)
+            answer = self._http.request(method, f"{self._url}/v1/{path}", headers=headers, **content)
         except httpx.HTTPError as error:
             raise SavedError(f"the collector at {self._url} does not answer: {error}") from error
         if answer.is_success:
@@ -95,7 +107,7 @@ class Saved:
 
 
 def _path(kind: str, object_id: str) -> str:
-    return f"{quote(kind, safe='')}/{quote(object_id, safe='')}"
+    return f"saved/{quote(kind, safe='')}/{quote(object_id, safe='')}"
 
 
 def _condition(expected: int | None) -> dict[str, str]:

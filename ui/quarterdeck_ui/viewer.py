@@ -18,7 +18,7 @@ Fetch = Callable[[str, str], Awaitable[SpanView | None]]
 """Reads the payload of a finished span by run id and span id."""
 
 
-_STILL: Final = frozenset({"health", "loaded", "places"})
+_STILL: Final = frozenset({"health", "loaded", "places", "alerts"})
 """Parts that a paused screen goes on to be told."""
 
 
@@ -85,6 +85,7 @@ class Viewer:
             "health": now.health,
             "loaded": now.loaded,
             "places": now.places,
+            "alerts": now.alerts,
         }
         if parts["performance"] is None:  # nobody has read the charts of this scope yet
             del parts["performance"]

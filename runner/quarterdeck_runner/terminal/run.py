@@ -18,11 +18,11 @@ from pydantic import ValidationError
 
 import quarterdeck as qd
 from quarterdeck import config
+from quarterdeck.egress import Egress
 from quarterdeck.execution import new_run_id
 from quarterdeck.price_file import PriceFileError
 from quarterdeck.serving import InUseError, sole_owner, wrong_settings
 from quarterdeck_runner import prices
-from quarterdeck_runner.egress import Egress
 from quarterdeck_runner.files import FileError, read_pipeline
 from quarterdeck_runner.key_stores import KeyStoreError, open_store
 from quarterdeck_runner.keys import VENDORS, Keys, NoKeyError, Vendor, redact

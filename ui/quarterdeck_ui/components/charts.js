@@ -26,6 +26,7 @@ export function charts(panel) {
   let drawn = {};
 
   const items = (chart) => [
+    { label: "Create alert…", act: () => window.location.assign(alertOf(chart)) },
     { label: "Export data (CSV)", act: () => save(`quarterdeck-${chart.key}.csv`, csv(table(chart, drawn.figures[chart.key])), "text/csv") },
     { label: "Export data (JSON)", act: () => save(`quarterdeck-${chart.key}.json`, JSON.stringify(asRecords(table(chart, drawn.figures[chart.key])), null, 2), "application/json") },
     { label: "Copy data", act: () => writeClipboard(csv(table(chart, drawn.figures[chart.key]))) },
@@ -188,6 +189,17 @@ export function charts(panel) {
   const timer = setInterval(draw, 5000);
   draw();
   return { stop: () => { watcher.disconnect(); clearInterval(timer); offs.forEach((off) => off()); } };
+}
+
+const MEASURES = { tokens: "tokens", latency: "latency_p95", distribution: "latency_p95", first: "first_token_p95", cost: "cost", errors: "error_rate", throughput: "tokens" };
+
+// Where a rule is made that watches what a chart shows, limited as the screen is.
+function alertOf(chart) {
+  const { environment, service } = state.filter;
+  const query = new URLSearchParams({ view: "alerts", new: "1", measure: MEASURES[chart.key] ?? "error_rate" });
+  if (environment) query.set("env", environment);
+  if (service) query.set("service", service);
+  return `/?${query}`;
 }
 
 function asRecords([names, ...rows]) {

@@ -1,4 +1,5 @@
 // The bar on top: what runs, what it costs, whether everything answers.
+import { bell } from "./alert_bell.js";
 import { attr, el, icon, text } from "./dom.js";
 import { OPEN, count, money, percent } from "./format.js";
 import { health } from "./health.js";
@@ -20,6 +21,7 @@ export function header(actions) {
     errors: gauge("Errors", "Share of failed model calls in the charts below"),
   };
   const system = health();
+  const alarm = bell();
   const scope = scopeBar();
   const standIn = el("span", { class: "badge stand-in", hidden: true, title: "A local stand-in, not a real provider, answers the model calls of these runs" }, "stand-in answers");
   const start = el("button", { class: "primary", type: "button", "data-qd": "start-run", "aria-label": "Start a run", onclick: actions.start }, icon("play", 11), el("span", {}, "Start run"));
@@ -28,7 +30,7 @@ export function header(actions) {
     { class: "bar" },
     el("a", { class: "brand", href: "/", "aria-label": "Quarterdeck, clear selection", onclick: (event) => { event.preventDefault(); actions.clear(); } }, icon("helm", 20), el("span", {}, "Quarterdeck")),
     el("div", { class: "gauges" }, ...Object.values(gauges).map((g) => g.root)),
-    el("div", { class: "right" }, standIn, system.root, el("a", { class: "logs-link", href: "/?view=logs", title: "Log records of everything, or of the run you have chosen (Ctrl+L)", onclick: (event) => { event.preventDefault(); actions.logs(); } }, icon("step", 12), el("span", {}, "Logs")), start),
+    el("div", { class: "right" }, standIn, system.root, alarm.root, el("a", { class: "logs-link", href: "/?view=logs", title: "Log records of everything, or of the run you have chosen (Ctrl+L)", onclick: (event) => { event.preventDefault(); actions.logs(); } }, icon("step", 12), el("span", {}, "Logs")), start),
   );
   function readings() {
     const at = now();
@@ -55,5 +57,5 @@ export function header(actions) {
   const offs = ["runs", "today", "performance", "scope"].map((topic) => on(topic, readings));
   const timer = setInterval(readings, 1000);
   readings();
-  return { root: el("div", { class: "top" }, bar, scope.root, system.banners), stop: () => { clearInterval(timer); system.stop(); scope.stop(); offs.forEach((off) => off()); } };
+  return { root: el("div", { class: "top" }, bar, scope.root, system.banners, alarm.notices), stop: () => { clearInterval(timer); system.stop(); scope.stop(); alarm.stop(); offs.forEach((off) => off()); } };
 }

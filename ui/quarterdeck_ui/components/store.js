@@ -14,6 +14,7 @@ export const state = {
   today: null,
   performance: null,
   health: {},
+  alerts: { firing: [], notices: [] },
   range: LATEST, // {name, from, to}: see bounds() in scope.js; topic "scope"
   filter: { environment: "", service: "" }, // topic "scope"
   paused: false, // the screen stands still; topic "scope"
@@ -156,7 +157,7 @@ const take = {
     tell("clock");
   },
   deck(m) {
-    for (const name of ["today", "performance", "health", "loaded", "places"]) if (name in m) { state[name] = m[name]; tell(name); }
+    for (const name of ["today", "performance", "health", "loaded", "places", "alerts"]) if (name in m) { state[name] = m[name]; tell(name); }
   },
   runs(m) {
     for (const run of m.changed) state.runs.set(run.id, run);

@@ -1,6 +1,17 @@
 """Every question the dashboard asks ClickHouse: one ``.sql`` file each, with a typed front door."""
 
 from quarterdeck_ui.queries.advice import Call, Evidence, StepParts, StepPrompts, StepUse, Where, evidence
+from quarterdeck_ui.queries.alerts import (
+    Alarm,
+    AlertEvent,
+    AlertRule,
+    AlertsNow,
+    Outcome,
+    alert_history,
+    alert_rules,
+    alert_scopes,
+    alerts_now,
+)
 from quarterdeck_ui.queries.behind import BEHIND, RunBehind, runs_behind
 from quarterdeck_ui.queries.calls import CallRow, recent_calls
 from quarterdeck_ui.queries.history import Found, RunSearch, oldest_run, search_runs
@@ -16,6 +27,10 @@ from quarterdeck_ui.queries.traces import Payload, Span, call_of_step, span_payl
 __all__ = [
     "BEHIND",
     "LEVELS",
+    "Alarm",
+    "AlertEvent",
+    "AlertRule",
+    "AlertsNow",
     "Call",
     "CallRow",
     "ChartRange",
@@ -25,6 +40,7 @@ __all__ = [
     "Latency",
     "LogFilter",
     "LogLine",
+    "Outcome",
     "Payload",
     "Performance",
     "Place",
@@ -41,6 +57,10 @@ __all__ = [
     "Today",
     "Usual",
     "Where",
+    "alert_history",
+    "alert_rules",
+    "alert_scopes",
+    "alerts_now",
     "bootstrap_events",
     "call_of_step",
     "events_after",

@@ -1,0 +1,208 @@
+"""Alerts in the dashboard: from a chart to a rule that fires, is muted and resolves; channels; the pure parts."""
+
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from quarterdeck_ui.pages.alerts.draft import defaults, from_address
+from quarterdeck_ui.pages.alerts.preview_chart import chart
+from quarterdeck_ui.pages.alerts.sparkline import sparkline
+from quarterdeck_ui.pages.alerts.words import about, amount, plain
+from quarterdeck_ui.queries import Store, alert_history, alert_rules
+from support import otlp
+from support.browser import PHONE, open_page
+from support.collectors import CollectorProcess, collector, wait_for
+from support.dashboard import Dashboard, dashboard, opened
+from support.servers import serve
+
+expect.set_options(timeout=30_000)
+
+RULE = (
+    "/?view=alerts&new=1&measure=error_rate&name=Too+many+errors&threshold=0.5&least=1&for=0&resolve_for=0&window=300"
+)
+
+
+@pytest.fixture(scope="module")
+def told() -> list[Any]:
+    """What the web hook was told."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def hook(told: list[Any]) -> Iterator[str]:
+    async def take(request: Request) -> Response:
+        told.append((request.url.path, await request.json()))
+        return Response(status_code=204)
+
+    with serve(Starlette(routes=[Route("/{path:path}", take, methods=["POST"])])) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory, hook: str) -> Iterator[CollectorProcess]:
+    folder: Path = tmp_path_factory.mktemp("alerts") / "data"
+    with collector(folder, "--alerts-every", "0.3", "--alert-urls", hook) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def deck(home: CollectorProcess, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
+    with dashboard(tmp_path_factory.mktemp("ui"), home.otlp, home.clickhouse) as running:
+        yield running
+
+
+def calls(home: CollectorProcess, count: int, *, failed: bool) -> None:
+    now = time.time_ns()
+    span = {
+        "name": "chat m",
+        "kind": 3,
+        "start_time_unix_nano": now - 10**9,
+        "end_time_unix_nano": now,
+        "attributes": {"gen_ai.operation.name": "chat", "gen_ai.request.model": "m"},
+        **({"status": {"code": 2, "message": "overloaded"}} if failed else {}),
+    }
+    spans = ({**span, "span_id": n.to_bytes(8), "trace_id": otlp.new_trace_id()} for n in range(1, count + 1))
+    assert home.post("/v1/traces", otlp.traces(*spans).SerializeToString()).status_code == 200
+
+
+def make_channel(page: Page, deck: Dashboard, hook: str, told: list[Any]) -> None:
+    """Enter a web hook, try it, save it: its address is not shown again."""
+    page.goto(f"{deck.url}/?view=alerts&tab=Channels")
+    expect(page.get_by_text("always there")).to_be_visible()
+    page.locator(".st-key-new-channel button").click()
+    page.get_by_label("Name", exact=True).fill("On call")
+    page.get_by_label("Address", exact=True).fill(f"{hook}/services/T0KEN")
+    page.locator(".st-key-channel-test button").click()
+    expect(page.get_by_text("The test was taken.")).to_be_visible()
+    assert [(path, body["title"]) for path, body in told] == [("/services/T0KEN", "TEST: On call")]
+    page.locator(".st-key-channel-save button").click()
+    expect(page.get_by_text(f"{hook}/…")).to_be_visible()
+    assert "T0KEN" not in page.content()
+
+
+def test_a_rule_made_from_a_chart_fires_is_muted_and_resolves(
+    browser: Browser, deck: Dashboard, home: CollectorProcess, hook: str, told: list[Any]
+) -> None:
+    calls(home, 40, failed=True)
+    with opened(browser, deck.url) as watched:
+        page = watched.page
+        page.evaluate("localStorage.setItem('stActiveTheme-/-v2', '\"Dark\"')")  # or the first page loads twice
+        expect(page.locator("[data-qd=bell]")).to_have_attribute("aria-label", "No alert fires")
+        page.get_by_role("button", name="Actions of Errors").click()
+        page.get_by_role("menuitem", name="Create alert…").click()
+        expect(page.get_by_text("New rule", exact=True)).to_be_visible()
+        expect(page).to_have_url(re.compile("new=1&measure=error_rate"))
+
+        make_channel(page, deck, hook, told)
+
+        page.goto(deck.url + RULE)
+        expect(page.get_by_text("it would have fired 1 time.")).to_be_visible()
+        expect(page.get_by_test_id("stVegaLiteChart")).to_be_visible()
+        page.get_by_role("combobox", name="Tell", exact=True).click()
+        page.get_by_role("option", name="On call").click()
+        page.keyboard.press("Escape")
+        page.locator(".st-key-alert-save button").click()
+        row = page.locator("[class*='st-key-rule-too-many-errors']")
+        expect(row).to_contain_text("Firing")
+        expect(row).to_contain_text("100.0%")
+        expect(row).to_contain_text("above 50.0%")
+        wait_for(lambda: len(told) == 2)
+        assert (told[1][1]["title"], told[1][1]["value"]) == ("FIRING: Too many errors", 1)
+
+        page.locator(".rail [data-page=deck]").click()
+        expect(page.locator("[data-qd=bell]")).to_have_attribute("aria-label", "1 alert fires")
+        notice = page.locator(".alert-notice")
+        expect(notice).to_contain_text("Firing: Too many errors")
+        notice.get_by_role("link").click()
+        expect(row).to_contain_text("Firing")
+        row.locator("[class*=st-key-menu-] button").first.click()
+        page.get_by_text("Mute for 1 hour", exact=True).click()
+        expect(row).to_contain_text("muted for")
+
+        calls(home, 400, failed=False)
+        expect(row).to_contain_text("OK")
+        wait_for(lambda: len(told) == 3)
+        assert told[2][1]["title"] == "RESOLVED: Too many errors"
+    with_store = Store(home.clickhouse, "quarterdeck")
+    try:
+        (rule,) = alert_rules(with_store)
+        assert (rule.status, rule.name, rule.muted_until > time.time()) == ("ok", "Too many errors", True)
+        history = alert_history(with_store, 0)
+        assert [(each.what, [(one.channel[:7], one.status) for one in each.outcomes]) for each in history] == [
+            (what, [("dashboa", ""), ("on-call", "delivered")]) for what in ("resolved", "firing")
+        ]
+    finally:
+        with_store.close()
+
+
+def test_a_link_fills_the_form_also_on_a_phone(browser: Browser, deck: Dashboard) -> None:
+    watched = open_page(browser, f"{deck.url}/?view=alerts&new=1&measure=cost_day&threshold=5", PHONE)
+    page = watched.page
+    try:
+        expect(page.get_by_label("Threshold (USD)", exact=True)).to_have_value("5")
+        expect(page.get_by_label("Over", exact=True)).to_have_value("the day so far (UTC)")
+        page.wait_for_function("document.documentElement.scrollWidth <= innerWidth")  # the page may just load anew
+        assert watched.console_errors == []
+    finally:
+        page.context.close()
+
+
+# ------------------------------------------------------------------------------------------------------ the pure parts
+
+
+def test_a_link_says_what_a_new_rule_is_about() -> None:
+    draft = from_address(
+        {"view": "alerts", "measure": "latency_p95", "model": "m", "env": "live", "threshold": "12", "window": "x"}
+    )
+    assert {
+        **defaults("latency_p95"),
+        "threshold": 12.0,
+        "clear": None,
+        "scope": {"model": "m", "environment": "live"},
+    } == draft
+    assert from_address({"threshold": "nan"})["threshold"] == 0.05
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "words"),
+    [(0.034, "share", "3.4%"), (1234.5, "usd", "$1,234.50"), (0.0021, "usd", "$0.0021"), (12.34, "seconds", "12.3 s"),
+     (1234567, "tokens", "1,234,567"), (None, "usd", "no value")],
+)  # fmt: skip
+def test_a_value_is_written_with_its_unit(value: float | None, unit: str, words: str) -> None:
+    assert amount(value, unit) == words
+
+
+def test_a_rule_is_told_in_a_sentence_that_no_name_can_break() -> None:
+    body = {"measure": "cost", "threshold": 5, "window": 3600, "for": 300, "scope": {"pipeline": "a*b"}}
+    told = about(body, {"title": "Cost", "unit": "usd", "period": ""})
+    assert told == "Cost over 1 hour above $5.00 for 5 minutes · pipeline a*b"
+    assert plain("[x](http://e) *b* `c` <i>") == "\\[x\\]\\(http\\://e\\) \\*b\\* \\`c\\` \\<i\\>"
+
+
+def test_a_curve_has_gaps_where_nothing_was_and_shows_a_near_threshold() -> None:
+    drawn = sparkline([1, 2, None, 4], 3, "values")
+    assert re.findall(r'd="([^"]+)"', drawn) == ["M2.5 27.5 L44.8 19.2 M129.5 2.5"]
+    assert "stroke-dasharray" in drawn
+    assert "stroke-dasharray" not in sparkline([1, 2], 900, "values")
+    assert sparkline([1], 3, "values") == ""
+
+
+def test_a_look_back_is_drawn_with_what_is_usual_or_with_the_threshold() -> None:
+    points = [{"at": 10, "value": 3.0, "usual": [1, 4]}, {"at": 20, "value": None, "usual": None}]
+    found = {"points": points, "incidents": [{"fired": 10, "resolved": None}]}
+    plain_chart = chart(found, {"comparison": "above", "threshold": 2, "clear": 1}, "usd", "Cost")
+    assert [layer["data"]["values"] for layer in plain_chart["layer"]][2:] == [
+        [{"at": 2.0, "name": "threshold"}], [{"at": 1.0, "name": "resolves"}],
+    ]  # fmt: skip
+    unusual = chart(found, {"comparison": "unusually_high", "threshold": 4}, "usd", "Cost")
+    assert unusual["layer"][1]["data"]["values"] == [{"at": 10_000, "value": 3.0, "low": 1, "high": 4}]
+    assert unusual["layer"][0]["data"]["values"] == [{"from": 10_000, "to": 20_000}]
