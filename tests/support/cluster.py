@@ -143,6 +143,7 @@ def _call(run: str, step: str, number: int, **attributes: Any) -> dict[str, Any]
             semconv.USAGE_INPUT_TOKENS: 100 * number,
             semconv.USAGE_OUTPUT_TOKENS: 10,
             semconv.INPUT_MESSAGES: f'["question {number} of {run}"]',
+            semconv.PROMPT_PARTS: '[{"kind": "static", "source": "", "text": "question"}]',
             semconv.OUTPUT_MESSAGES: f'["answer {number} of {run}"]',
             **attributes,
         },

@@ -16,7 +16,7 @@ SELECT
     t.Payload['quarterdeck.prompt.parts'] AS Parts,
     t.ResponseText AS Answer
 FROM otel_traces AS t
-INNER JOIN picked AS c ON t.RunId = c.RunId AND t.SpanId = c.SpanId
+GLOBAL INNER JOIN picked AS c ON t.RunId = c.RunId AND t.SpanId = c.SpanId
 WHERE toStartOfHour(t.Timestamp) >= (SELECT min(Hour) FROM picked) AND toStartOfHour(t.Timestamp) <= (SELECT max(Hour) FROM picked)
-    AND t.SpanId IN (SELECT SpanId FROM picked)
+    AND t.SpanId GLOBAL IN (SELECT SpanId FROM picked)
     AND Parts != ''

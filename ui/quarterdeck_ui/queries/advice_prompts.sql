@@ -37,9 +37,9 @@ FROM (
             AND NOT isValidJSON(JSONExtractString(t.ResponseText, 1, 'parts', 1, 'content'))
         ) AS JsonBroken
     FROM otel_traces AS t
-    INNER JOIN picked AS c ON t.RunId = c.RunId AND t.SpanId = c.SpanId
+    GLOBAL INNER JOIN picked AS c ON t.RunId = c.RunId AND t.SpanId = c.SpanId
     WHERE toStartOfHour(t.Timestamp) >= (SELECT min(Hour) FROM picked) AND toStartOfHour(t.Timestamp) <= (SELECT max(Hour) FROM picked)
-        AND t.SpanId IN (SELECT SpanId FROM picked)
+        AND t.SpanId GLOBAL IN (SELECT SpanId FROM picked)
     GROUP BY PipelineName, StepName, Model, Text, Asking
 )
 WHERE Text != ''

@@ -147,6 +147,7 @@ def _prefix(prompts: StepPrompts, uses: Mapping[Where, StepUse]) -> Iterator[Sug
             "Claude: set `cache_control` at the end of that part; Gemini: keep it first and unchanged, and the calls "
             "close together.",
             saved,
+            prompts.repeated_call,
         )
 
 
