@@ -338,6 +338,9 @@ TOOL_CALL_RESULT: Final = "gen_ai.tool.call.result"
 ERROR_TYPE: Final = "error.type"
 """Exception class, or the error type that the provider names."""
 
+CODE_STACKTRACE: Final = "code.stacktrace"
+"""On a failed model call: the frames of the user's own code that led to it, as Python shows them."""
+
 EXCEPTION_MESSAGE: Final = "exception.message"
 """Message of the exception that ended a run or step."""
 

@@ -234,16 +234,6 @@ def test_calls_add_up_by_minute_and_by_hour(store: EmbeddedStore, ingest: Ingest
     ]
 
 
-def test_errors_that_differ_in_numbers_only_are_one_group(store: EmbeddedStore, ingest: Ingest) -> None:
-    def failed(number: int, message: str) -> dict[str, Any]:
-        return _span(number, 9, "s", {semconv.ERROR_TYPE: "E"}, status={"code": 2, "message": message})
-
-    ingest(otlp.traces(failed(1, "request 17 failed"), failed(2, "request 4 failed"), failed(3, "other")))
-
-    rows = store.rows("SELECT ErrorType, Message, sum(Errors) FROM $error_groups GROUP BY 1, 2 ORDER BY 3 DESC")
-    assert rows == [["E", "request 17 failed", "2"], ["E", "other", "1"]]
-
-
 def _two_tellings(outer: dict[str, Any], inner: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     call = {semconv.OPERATION_NAME: semconv.OPERATION_CHAT, semconv.USAGE_INPUT_TOKENS: 10}
     return _span(2, 1, "outer", call | outer), _span(3, 2, "inner", call | inner)

@@ -285,6 +285,7 @@ def _rounded(number: str) -> float:
 
 
 def _answers(store: EmbeddedStore, start: int) -> dict[str, list[dict[str, Any]]]:
+    group = _ask(store, "SELECT toString(any(Fingerprint)) AS Id FROM errors", {})[0]["Id"]
     known = {
         "run": RUNS[0],
         "runs": str(list(RUNS)),
@@ -309,10 +310,17 @@ def _answers(store: EmbeddedStore, start: int) -> dict[str, list[dict[str, Any]]
         ),
         **dict.fromkeys(("cost_from", "cost_to", "seconds_from", "seconds_to"), "-1"),
         "heartbeat": semconv.EVENT_HEARTBEAT,
+        "group": group,
+        "groups": f"[{group}]",
         "ended": f"['{semconv.EVENT_PIPELINE_COMPLETED}']",
     }
     # Log records are of no run here.
-    special = {"logs.sql": {"run": ""}, "call_of_step.sql": {"step": "summarise"}}
+    special: dict[str, dict[str, str]] = {
+        "logs.sql": {"run": ""},
+        "call_of_step.sql": {"step": "summarise"},
+        "errors_of_group.sql": {"span": ""},
+        **{name: {"pipeline": "digest"} for name in ("good_run.sql", "completed_runs.sql")},
+    }
     begin, end = str(start // SECOND - 300), str(start // SECOND + 120)
     times = {"since": begin, "until": end, "first": end, "every": "60", "count": "1", "window": "300", "grain": "60"}
     special |= {f"alert {name}": {**times, "period": "", "provider": "", "grace": "30"} for name in ALERTS}

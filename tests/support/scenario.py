@@ -194,13 +194,13 @@ class Run:
         told = {**used, s.RESPONSE_TIME_TO_FIRST_CHUNK: first, s.OUTPUT_MESSAGES: json.dumps(output)}
         self._span(call, told, error, client=True)
 
-    def end(self, status: str = "completed", error: str = "") -> None:
+    def end(self, status: str = "completed", error: str = "", output: Any = "done") -> None:
         """End the run."""
         failed = {s.ERROR_TYPE: error.partition(":")[0], s.EXCEPTION_MESSAGE: error} if error else {}
         name = s.EVENT_PIPELINE_ERROR if status == "failed" else s.EVENT_PIPELINE_COMPLETED
         self._event(name, self.root, {s.RUN_STATUS: status, s.SPAN_END: self.now(), **failed})
         told = {s.OPERATION_NAME: s.OPERATION_WORKFLOW, s.RUN_STATUS: status, **self.config, **failed}
-        self._span(self.root, {**told, s.RUN_INPUT: "{}", s.RUN_OUTPUT: '"done"'}, error)
+        self._span(self.root, {**told, s.RUN_INPUT: "{}", s.RUN_OUTPUT: json.dumps(output)}, error)
 
 
 ANSWER = """## Assessment

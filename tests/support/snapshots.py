@@ -18,6 +18,7 @@ _VOLATILE = {
     semconv.SERVER_PORT: "<port>",
     semconv.RESPONSE_TIME_TO_FIRST_CHUNK: "<seconds>",
     semconv.RESPONSE_TIME_TO_FIRST_CONTENT: "<seconds>",
+    semconv.CODE_STACKTRACE: "<frames>",
 }
 _OF_EVERY_EVENT = {
     semconv.STEP_ID,

@@ -26,6 +26,3 @@ ENGINE = Distributed('${cluster}', '${db}', 'llm_1m${L}');
 
 CREATE TABLE IF NOT EXISTS ${db}.llm_1h ${on_cluster} AS ${db}.llm_1h${L}
 ENGINE = Distributed('${cluster}', '${db}', 'llm_1h${L}');
-
-CREATE TABLE IF NOT EXISTS ${db}.error_groups ${on_cluster} AS ${db}.error_groups${L}
-ENGINE = Distributed('${cluster}', '${db}', 'error_groups${L}');

@@ -1,10 +1,11 @@
 """Enrich the spans that the Anthropic SDK makes by itself, through its own client middleware.
 
-The SDK's span is right about parents, retries, usage and errors. What it lacks is added: a conventional name, the
-prompt from the start, the answer of every kind of stream, finish reasons, live events.
+The SDK's span is right about parents, retries, usage and the type of an error. What it lacks is added: a conventional
+name, the prompt from the start, the answer of every kind of stream, finish reasons, what an error says, live events.
 """
 
 import json
+import sys
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -13,8 +14,9 @@ from anthropic._middleware import AsyncCallNext, CallNext, Middleware
 from anthropic._request import APIRequest
 from opentelemetry import trace
 from opentelemetry.sdk.trace import ReadableSpan, Span
+from opentelemetry.trace import StatusCode
 
-from quarterdeck import config, live_kinds, semconv, termination
+from quarterdeck import config, failures, live_kinds, semconv, termination
 from quarterdeck.capture import Capture
 from quarterdeck.guard import guarded
 from quarterdeck.providers.anthropic_body import is_stream, reader_for, watch
@@ -113,10 +115,20 @@ def _end_with_the_program(span: Span) -> None:
 
     def ended(end_time: int | None = None) -> None:
         termination.closed(id(span))
+        with guarded("say why an Anthropic call failed"):
+            _explain(span)
         end(end_time)
 
     span.end = ended  # type: ignore[method-assign] # this one span only
     termination.opened(id(span), lambda: span.end())  # noqa: PLW0108 - a stream puts its own end there later
+
+
+def _explain(span: Span) -> None:
+    """Say what the SDK, which ends the span while it handles the failure, says of it in one word only."""
+    error = sys.exc_info()[1]
+    if isinstance(error, Exception) and span.is_recording() and span.status.status_code is StatusCode.ERROR:
+        kind = (span.attributes or {}).get(semconv.ERROR_TYPE)
+        failures.record_call(span, error, str(kind or failures.error_type(error)))
 
 
 def _observe(request: APIRequest, response: Any, span: Span) -> None:

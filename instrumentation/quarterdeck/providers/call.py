@@ -195,7 +195,7 @@ class Call:
         with guarded("end the span of a model call"):
             self.span.set_attributes(_known(attributes))
             if isinstance(error, Exception):
-                failures.record(self.span, error, kind or failures.error_type(error))
+                failures.record_call(self.span, error, kind or failures.error_type(error))
         self.span.end()
 
 

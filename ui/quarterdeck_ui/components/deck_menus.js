@@ -1,6 +1,7 @@
 // What can be asked of a run and of a step beside the buttons: copies, exports, logs, raw data.
 import { writeClipboard } from "./dom.js";
 import { asJson } from "./highlight.js";
+import { errorsOf } from "./links.js";
 import { contextMenu, moreButton } from "./menu.js";
 import { state } from "./store.js";
 
@@ -53,6 +54,7 @@ export function deckMenus(root, panels, say) {
   const ofRun = (run) => [
     { label: "Copy configuration", act: attempt(async () => { const { configuration } = await read("run", { run }); await copied(configuration && written(configuration), "configuration"); }) },
     { label: "Export results (JSON)", act: attempt(async () => { const found = await read("run", { run }); save(`quarterdeck-${found.run.name || "run"}-${run.slice(0, 8)}.json`, JSON.stringify(found, null, 2), "application/json"); say("Saved the results."); }) },
+    { label: "View error", ...unless(state.runs.get(run)?.errors || state.runs.get(run)?.status === "failed"), act: () => window.location.assign(errorsOf(run)) },
     { label: "View logs", act: () => window.location.assign(`/?view=logs&run=${encodeURIComponent(run)}`) },
     { label: "Copy run id", act: attempt(() => copied(run, "run id")) },
     { label: "Copy link", act: attempt(() => copied(`${window.location.origin}/?run=${encodeURIComponent(run)}`, "link")) },
@@ -60,6 +62,7 @@ export function deckMenus(root, panels, say) {
   const ofSpan = (run, span) => [
     { label: "Copy prompt", act: attempt(async () => copied(prompt((await read("span", { run, span: telling(span) })).Attributes), "prompt")) },
     { label: "Copy response", act: attempt(async () => copied(response(await read("span", { run, span: telling(span) })), "response")) },
+    { label: "View error", ...unless(state.detail?.nodes.get(span)?.error), act: () => window.location.assign(errorsOf(run, span)) },
     { label: "View raw data", act: () => window.open(`/deck/span.json?${new URLSearchParams({ run, span })}`, "_blank", "noopener") },
     { label: "Copy link", act: attempt(() => copied(`${window.location.origin}/?${new URLSearchParams({ run, span })}`, "link")) },
   ];
@@ -75,6 +78,8 @@ export function deckMenus(root, panels, say) {
   panels.timeline.tools.append(moreButton(root, () => (state.run ? ofRun(state.run) : [NOTHING]), "Actions of the run"));
   panels.inspector.tools.append(moreButton(root, () => (state.shown ? ofSpan(state.run, state.shown.id) : [NOTHING]), "Actions of the step"));
 }
+
+const unless = (failed) => (failed ? {} : { disabled: true, why: "Nothing has failed here" });
 
 const NOTHING = { label: "Nothing is selected", disabled: true, why: "Select a run first" };
 

@@ -1,6 +1,7 @@
 // The waterfall of the selected run: what ran inside what, and how long it took.
 import { attr, copy, el, icon, keyed, text } from "./dom.js";
 import { OPEN, count, duration, moment, money, percent } from "./format.js";
+import { errorsOf } from "./links.js";
 import { ancestors, attempts, criticalPath, family, flat, foldingDepth, unfolded } from "./spans.js";
 import { now, on, select, state } from "./store.js";
 import { virtualList } from "./virtual.js";
@@ -19,7 +20,7 @@ export function timeline(panel, actions) {
   const name = el("span", { class: "title" });
   const id = el("button", { type: "button", class: "idchip", title: "Copy the run id", "aria-label": "Copy the run id", onclick: () => copy(state.run, id) });
   const facts = el("dl", { class: "facts" });
-  const problem = el("div", { class: "problem", hidden: true });
+  const problem = el("div", { class: "problem", hidden: true }, el("span"), el("a", {}, "Why, and what to do"));
   const about = el("div", { class: "about" }, el("div", { class: "line" }, status, name, id), facts, problem);
   const axis = el("div", { class: "axis", "aria-hidden": "true" });
   const list = el("div", { class: "bars", role: "tree", "aria-label": "Steps and calls of the run", "data-qd": "timeline" });
@@ -181,7 +182,9 @@ export function timeline(panel, actions) {
     keyed(facts, list, (f) => f.label, (f) => el("div", {}, el("dt", {}, f.label), el("dd")), (node, f) => { text(node.lastChild, f.value); attr(node, "title", f.title); });
     const words = run.status === "lost" ? run.error || "No sign of life: the process that ran it ended without saying so." : ["failed", "cancelled"].includes(run.status) ? run.error : "";
     problem.hidden = !words;
-    text(problem, words);
+    text(problem.firstChild, words);
+    attr(problem.lastChild, "href", errorsOf(run.id));
+    problem.lastChild.hidden = run.status !== "failed";
   }
 
   function draw() {

@@ -14,6 +14,17 @@ from quarterdeck_ui.queries.alerts import (
 )
 from quarterdeck_ui.queries.behind import BEHIND, RunBehind, runs_behind
 from quarterdeck_ui.queries.calls import CallRow, recent_calls
+from quarterdeck_ui.queries.errors import (
+    EMPTY_OUTPUT,
+    ErrorGroup,
+    ErrorScope,
+    Occurrence,
+    completed_runs,
+    error_groups,
+    error_of_run,
+    errors_of_group,
+    good_run,
+)
 from quarterdeck_ui.queries.history import Found, RunSearch, oldest_run, search_runs
 from quarterdeck_ui.queries.live import Event, bootstrap_events, events_after
 from quarterdeck_ui.queries.logs import LEVELS, LogFilter, LogLine, log_lines
@@ -26,6 +37,7 @@ from quarterdeck_ui.queries.traces import Payload, Span, call_of_step, span_payl
 
 __all__ = [
     "BEHIND",
+    "EMPTY_OUTPUT",
     "LEVELS",
     "Alarm",
     "AlertEvent",
@@ -34,12 +46,15 @@ __all__ = [
     "Call",
     "CallRow",
     "ChartRange",
+    "ErrorGroup",
+    "ErrorScope",
     "Event",
     "Evidence",
     "Found",
     "Latency",
     "LogFilter",
     "LogLine",
+    "Occurrence",
     "Outcome",
     "Payload",
     "Performance",
@@ -63,8 +78,13 @@ __all__ = [
     "alerts_now",
     "bootstrap_events",
     "call_of_step",
+    "completed_runs",
+    "error_groups",
+    "error_of_run",
+    "errors_of_group",
     "events_after",
     "evidence",
+    "good_run",
     "log_lines",
     "oldest_run",
     "performance",

@@ -1,0 +1,38 @@
+"""A collector over a history that was made for it."""
+
+import contextlib
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from support.collectors import CollectorProcess, collector
+from support.past.facts import Fact
+from support.past.make import DAYS, SUITE_CALLS, Past
+
+
+@dataclass(frozen=True)
+class Served:
+    """A running collector and the history that it holds."""
+
+    home: CollectorProcess
+    past: Past
+
+
+@contextlib.contextmanager
+def served(folder: Path, *facts: Fact, calls: int = SUITE_CALLS, days: int = DAYS) -> Iterator[Served]:
+    """Make a history until now in a process of its own, since an engine opens one folder only, and serve it.
+
+    Args:
+        folder: Data directory.
+        facts: What to plant.
+        calls: Model calls, about.
+        days: Days that they cover, today included.
+    """
+    until = int(time.time())
+    told = ["--calls", str(calls), "--days", str(days), "--until", str(until), "--plant", *facts]
+    subprocess.run([sys.executable, "-m", "support.past", str(folder), *told], check=True, timeout=300)
+    with collector(folder) as running:
+        yield Served(running, Past.before(until, days, facts))

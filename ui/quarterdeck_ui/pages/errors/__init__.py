@@ -1,0 +1,1 @@
+"""Failures by cause, what to do about each, and what happened around it."""
