@@ -1,4 +1,4 @@
-"""One running deck for all tests of this folder that only look."""
+"""One running deck for all tests of a file that only look: one that outlived them would keep a core busy."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,14 +8,7 @@ import pytest
 from support.deck import Deck, running_deck
 
 
-@pytest.fixture(scope="session")
-def quiet_deck(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deck]:
-    """A deck without the demo."""
-    with running_deck(tmp_path_factory.mktemp("quiet"), "--no-demo") as deck:
-        yield deck
-
-
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def demo_deck(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deck]:
     """A deck with the demo, answered by the stand-in."""
     with running_deck(tmp_path_factory.mktemp("demo")) as deck:
