@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from support.trust import environment_for_the_world
+
 ROOT = Path(__file__).parents[1]
 
 HEAVY = (
@@ -47,7 +49,8 @@ def bare(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(*words: str) -> str:
-    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=110, cwd="/")
+    world = environment_for_the_world()
+    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=200, cwd="/", env=world)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 from grpc import Compression, insecure_channel
 
-PATIENCE = 30.0
+PATIENCE = 90.0
 PLAIN = ssl.create_default_context()
 """For ``verify=`` of plain HTTP: without it each call of httpx reads all certificates anew."""
 EAGER = "import quarterdeck_collector.collector as c; c.DURABLE_EVERY = 0.02"

@@ -53,7 +53,7 @@ def dashboard(folder: Path, otlp: str, clickhouse: str, *more: str) -> Iterator[
     finally:
         process.terminate()
         try:
-            code = process.wait(10)
+            code = process.wait(60)
         finally:
             process.kill()
     assert code == 0, log.read_text()

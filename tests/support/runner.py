@@ -19,7 +19,7 @@ import quarterdeck as qd
 from quarterdeck.otlp_target import bearer
 from quarterdeck_runner.validate import Validated, validate
 
-PATIENCE = 60.0
+PATIENCE = 90.0
 ENDED = ("completed", "failed", "cancelled")
 
 
