@@ -73,7 +73,7 @@ def test_the_same_holds_where_everything_is_installed() -> None:
 )
 def test_a_command_without_its_extra_says_what_to_install(bare: Path, command: str, extra: str) -> None:
     done = subprocess.run(
-        [str(bare), "-m", "quarterdeck", command], capture_output=True, text=True, check=False, timeout=60, cwd="/"
+        [str(bare), "-m", "quarterdeck", command], capture_output=True, text=True, check=False, timeout=200, cwd="/"
     )
     assert done.returncode == 2
     assert f"pip install 'quarterdeck[{extra}]'" in done.stderr
@@ -88,7 +88,7 @@ def test_the_bare_sdk_can_follow_and_ask_a_collector(bare: Path) -> None:
 
 def test_up_without_extras_says_what_to_install(bare: Path) -> None:
     done = subprocess.run(
-        [str(bare), "-m", "quarterdeck", "up"], capture_output=True, text=True, check=False, timeout=60, cwd="/"
+        [str(bare), "-m", "quarterdeck", "up"], capture_output=True, text=True, check=False, timeout=200, cwd="/"
     )
     assert (done.returncode, "pip install 'quarterdeck[all]'" in done.stderr) == (2, True)
 

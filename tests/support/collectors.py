@@ -72,7 +72,7 @@ def wait_for(what: Callable[[], Any], seconds: float = PATIENCE) -> Any:
             if result := what():
                 return result
         assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.02)
+        time.sleep(0.05)
 
 
 def launch(data_dir: Path, log_file: Path, *flags: str, prelude: str = "") -> subprocess.Popen[str]:

@@ -28,7 +28,7 @@ def eventually(what: Callable[[], Any], *, seconds: float = PATIENCE) -> Any:
     deadline = time.monotonic() + seconds
     while not (answer := what()):
         assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.02)
+        time.sleep(0.05)
     return answer
 
 

@@ -153,7 +153,7 @@ def test_an_open_door_is_refused_at_the_start() -> None:
         [sys.executable, "-m", "quarterdeck_ui", "--host", "0.0.0.0", "--ui-port", str(free_ports(1)[0])],  # noqa: S104 - refused
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=200,
         check=False,
     )
     assert found.returncode == 2

@@ -275,7 +275,7 @@ def test_a_busy_port_is_named(deck: Dashboard) -> None:
         [sys.executable, "-m", "quarterdeck_ui", "--ui-port", port],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=200,
         check=False,
     )
     assert found.returncode == 2
