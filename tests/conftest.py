@@ -1,5 +1,6 @@
 import os
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -30,9 +31,13 @@ def _folder(item: pytest.Item) -> str:
     return inside[0] if len(inside) > 1 else ""
 
 
+def _fixtures(item: pytest.Item) -> Sequence[str]:
+    return getattr(item, "fixturenames", ())
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep together what shares fixtures when tests run in several processes (``pytest -n 2 --dist loadgroup``)."""
+    """Keep together what shares fixtures, or a deck, also in several processes (``pytest -n 2 --dist loadgroup``)."""
     order = {name: place for place, name in enumerate(FOLDERS)}
-    items.sort(key=lambda item: order.get(_folder(item), len(order)))
+    items.sort(key=lambda item: (order.get(_folder(item), len(order)), "demo_deck" not in _fixtures(item)))
     for item in items:
         item.add_marker(pytest.mark.xdist_group(_folder(item) if _folder(item) in BROWSER else str(item.path)))
