@@ -66,7 +66,7 @@ class CollectorProcess:
         return self.process.wait(PATIENCE)
 
 
-def wait_for(what: Callable[[], Any], seconds: float = PATIENCE) -> Any:
+def wait_for(what: Callable[[], Any], seconds: float = PATIENCE, every: float = 0.05) -> Any:
     """Call until the result is true, and give it; connection errors count as not yet."""
     deadline = time.monotonic() + seconds
     while True:
@@ -74,7 +74,7 @@ def wait_for(what: Callable[[], Any], seconds: float = PATIENCE) -> Any:
             if result := what():
                 return result
         assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.05)
+        time.sleep(every)
 
 
 def _first_start(data_dir: Path) -> None:

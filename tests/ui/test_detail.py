@@ -218,7 +218,6 @@ def test_it_fits_every_window(browser: Browser, deck: Dashboard, home: Collector
                 tab(page, name)
                 wide = page.locator(INSPECTOR).evaluate("(page) => page.scrollWidth - page.clientWidth")
                 assert wide <= 0, (size, name)
-            tab(page, "Conversation")
             page.locator('[data-qd="find"]').click()
             page.get_by_role("search").locator("input").fill("claude")
             expect(page.locator('[data-qd="hits"]')).to_contain_text("1 of")
