@@ -47,8 +47,13 @@ def dashboard(folder: Path, otlp: str, clickhouse: str, *more: str) -> Iterator[
             stderr=subprocess.STDOUT,
             text=True,
         )
+
+    def answers() -> bool:
+        assert process.poll() is None, log.read_text()
+        return httpx.get(f"http://127.0.0.1:{port}/healthz", verify=PLAIN).status_code == 200
+
     try:
-        wait_for(lambda: httpx.get(f"http://127.0.0.1:{port}/healthz", verify=PLAIN).status_code == 200)
+        wait_for(answers)
         yield Dashboard(f"http://127.0.0.1:{port}", process, log)
     finally:
         process.terminate()

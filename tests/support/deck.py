@@ -16,10 +16,11 @@ from pathlib import Path
 from quarterdeck.cli.processes import port_is_free
 
 _PORTS = ("otlp-http", "otlp-grpc", "clickhouse", "runner", "ui")
-_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-# Below the ports that the kernel gives to outgoing connections, and another range for each process of the suite:
-# between finding a port and listening on it nobody else takes it.
-_candidates = itertools.cycle(range(12000 + 2000 * (_WORKER % 10), 14000 + 2000 * (_WORKER % 10)))
+_BLOCK = 200
+# Below the ports that the kernel gives to outgoing connections, and another range for each process, of this suite or of
+# another one on the machine: between finding a port and listening on it nobody else takes it.
+_first = 10_000 + os.getpid() % 110 * _BLOCK
+_candidates = itertools.cycle(range(_first, _first + _BLOCK))
 
 
 def free_ports(count: int) -> list[int]:
