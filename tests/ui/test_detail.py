@@ -213,6 +213,7 @@ def test_it_fits_every_window(browser: Browser, deck: Dashboard, home: Collector
         page = watched.page
         for size, (width, height) in SIZES.items():
             page.set_viewport_size({"width": width, "height": height})
+            tab(page, "Conversation")
             expect(page.locator(INSPECTOR)).to_contain_text("4,213.50")
             for name in ("Conversation", "Template", "Tokens", "Compare", "Details"):
                 tab(page, name)
