@@ -1,23 +1,43 @@
 import os
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
+from support.trust import trust_one_authority
+
 # The same examples at every run: a change is judged by what it changes. HYPOTHESIS_PROFILE=default draws others.
 settings.register_profile("same", derandomize=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
+trust_one_authority()
 os.environ["QUARTERDECK_BUFFER_DIR"] = tempfile.mkdtemp(prefix="quarterdeck-buffer-")
 """What a test cannot deliver does not wait in the home of whoever runs the tests, and no later test sends it."""
 
-BROWSER = {"e2e", "ui"}
-"""Folders whose tests share a machine's attention badly: one process runs them one after the other."""
+FOLDERS = ("ui", "collector", "e2e", "runner", "demo", "", "cli", "instrumentation")
+"""In this order: the long ones first, the many short files last, so that no process is left alone with a long one.
+
+What drives a browser shares a machine's attention badly: a folder of it stays in one process, and while that works on
+the one folder the other process is busy with the collector's files.
+"""
+
+BROWSER = {"ui", "e2e"}
+
+
+def _folder(item: pytest.Item) -> str:
+    inside = item.path.relative_to(Path(__file__).parent).parts
+    return inside[0] if len(inside) > 1 else ""
+
+
+def _fixtures(item: pytest.Item) -> Sequence[str]:
+    return getattr(item, "fixturenames", ())
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep together what shares fixtures when tests run in several processes (``pytest -n 2 --dist loadgroup``)."""
+    """Keep together what shares fixtures, or a deck, also in several processes (``pytest -n 2 --dist loadgroup``)."""
+    order = {name: place for place, name in enumerate(FOLDERS)}
+    items.sort(key=lambda item: (order.get(_folder(item), len(order)), "demo_deck" not in _fixtures(item)))
     for item in items:
-        folder = Path(item.path).parent.name
-        item.add_marker(pytest.mark.xdist_group("browser" if folder in BROWSER else str(item.path)))
+        item.add_marker(pytest.mark.xdist_group(_folder(item) if _folder(item) in BROWSER else str(item.path)))

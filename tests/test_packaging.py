@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from support.trust import environment_for_the_world
+
 ROOT = Path(__file__).parents[1]
 
 HEAVY = (
@@ -47,7 +49,8 @@ def bare(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(*words: str) -> str:
-    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=110, cwd="/")
+    world = environment_for_the_world()
+    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=200, cwd="/", env=world)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -70,7 +73,7 @@ def test_the_same_holds_where_everything_is_installed() -> None:
 )
 def test_a_command_without_its_extra_says_what_to_install(bare: Path, command: str, extra: str) -> None:
     done = subprocess.run(
-        [str(bare), "-m", "quarterdeck", command], capture_output=True, text=True, check=False, timeout=60, cwd="/"
+        [str(bare), "-m", "quarterdeck", command], capture_output=True, text=True, check=False, timeout=200, cwd="/"
     )
     assert done.returncode == 2
     assert f"pip install 'quarterdeck[{extra}]'" in done.stderr
@@ -85,7 +88,7 @@ def test_the_bare_sdk_can_follow_and_ask_a_collector(bare: Path) -> None:
 
 def test_up_without_extras_says_what_to_install(bare: Path) -> None:
     done = subprocess.run(
-        [str(bare), "-m", "quarterdeck", "up"], capture_output=True, text=True, check=False, timeout=60, cwd="/"
+        [str(bare), "-m", "quarterdeck", "up"], capture_output=True, text=True, check=False, timeout=200, cwd="/"
     )
     assert (done.returncode, "pip install 'quarterdeck[all]'" in done.stderr) == (2, True)
 

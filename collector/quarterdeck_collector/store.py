@@ -71,6 +71,8 @@ READ_ROWS: Final = 100_000
 _CODE: Final = re.compile(r"[Cc]ode: ?(\d+)")
 _LENGTH: Final = 400
 _ANSWER_SECONDS: Final = 60
+_LAST_STATEMENTS: Final = 20
+"""Seconds that statements under way get when the store is closed."""
 
 
 class StoreError(Exception):
@@ -231,7 +233,8 @@ class EmbeddedStore(Store):
         self._path = str(path.absolute())
         engine: Any = chdb  # untyped
         self._connect = engine.connect
-        self._lock = threading.Lock()
+        self._lent = 0
+        self._changed = threading.Condition()
         try:
             with _without_pyarrow():
                 # The engine stops with its last handle: this one keeps it running.
@@ -255,12 +258,17 @@ class EmbeddedStore(Store):
             raise _error(error) from error
         finally:
             connection.close()
+            with self._changed:
+                self._lent -= 1
+                self._changed.notify_all()
 
     def _open(self) -> Any:
-        with self._lock:
+        with self._changed:
             if self._anchor is None:
                 raise StoreError("the store is closed", 0)
-            return self._connect(self._path)
+            connection = self._connect(self._path)
+            self._lent += 1
+            return connection
 
     def _query(self, sql: str, output_format: str = "TabSeparated") -> str:
         with self.handle() as connection:
@@ -313,9 +321,11 @@ class EmbeddedStore(Store):
 
     @override
     def close(self) -> None:
-        with self._lock:
+        with self._changed:
             anchor, self._anchor = self._anchor, None
-        if anchor is not None:
+            # The engine crashes or hangs when it stops under a statement; what takes too long ends with the process.
+            idle = self._changed.wait_for(lambda: not self._lent, _LAST_STATEMENTS)
+        if anchor is not None and idle:
             anchor.close()
 
 

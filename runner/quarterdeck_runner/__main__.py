@@ -70,8 +70,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 async def _run(settings: Settings) -> int:
-    from quarterdeck_runner.app import create_app
-
     local, siblings = is_loopback(settings.host), os.environ.get(INTERNAL_TOKEN, "")
     tokens = Tokens(settings.token_file, local=local, siblings=siblings, opens=[Scope.ADMIN])
     if not local and not tokens.usable:
@@ -79,6 +77,8 @@ async def _run(settings: Settings) -> int:
         return USAGE
     try:
         with listen(settings.host, settings.runner_port, "runner-port") as listener:
+            from quarterdeck_runner.app import create_app  # after what may be refused: it takes a second
+
             app = create_app(settings, tokens)
             async with app.router.lifespan_context(app):
                 await _serve(app, listener, settings)

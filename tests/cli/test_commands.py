@@ -48,7 +48,7 @@ def test_a_busy_port_is_named_together_with_what_to_do(tmp_path: Path) -> None:
         port = str(taken.getsockname()[1])
         words = ["up", "--ui-port", port, "--data-dir", str(tmp_path), "--no-demo"]
         done = subprocess.run(
-            [sys.executable, "-m", "quarterdeck", *words], capture_output=True, text=True, check=False, timeout=60
+            [sys.executable, "-m", "quarterdeck", *words], capture_output=True, text=True, check=False, timeout=200
         )
     assert done.returncode == 2
     assert f"port {port} is in use" in done.stderr
@@ -119,6 +119,6 @@ def test_every_setting_of_a_service_is_described_and_documented(package: str) ->
 @pytest.mark.parametrize("command", ["up", "collector", "runner", "ui"])
 def test_an_address_that_others_can_reach_is_refused(command: str, tmp_path: Path) -> None:
     words = [sys.executable, "-m", "quarterdeck", command, "--host", "0.0.0.0"]  # noqa: S104 - this is the refused one
-    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=60, cwd=tmp_path)
+    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=200, cwd=tmp_path)
     assert done.returncode == 2
     assert "0.0.0.0 can be reached from other machines" in done.stderr

@@ -5,12 +5,11 @@ from typing import Any
 
 import pytest
 
-from quarterdeck_collector.migrate import migrate
 from quarterdeck_collector.receive.otlp import LOGS, METRICS, TRACES
 from quarterdeck_collector.segments import frame
 from quarterdeck_collector.store import EmbeddedStore
 from support.collectors import CollectorProcess, Ingest, collector
-from support.stores import ShortNames
+from support.stores import Pool, drop, fresh
 
 _NUMBERS = itertools.count()
 
@@ -26,16 +25,24 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStore]:
 @pytest.fixture
 def empty_store(engine: EmbeddedStore) -> Iterator[EmbeddedStore]:
     """A database of its own, before any migration."""
-    store = ShortNames(Path(engine._path), f"test_{next(_NUMBERS)}")
+    store = fresh(engine)
     yield store
-    store.command(f"DROP DATABASE IF EXISTS {store.database}")
-    store.close()
+    drop(store)
+
+
+@pytest.fixture(scope="session")
+def stores(engine: EmbeddedStore) -> Iterator[Pool]:
+    pool = Pool(engine)
+    yield pool
+    pool.close()
 
 
 @pytest.fixture
-def store(empty_store: EmbeddedStore) -> EmbeddedStore:
-    migrate(empty_store)
-    return empty_store
+def store(stores: Pool) -> Iterator[EmbeddedStore]:
+    """A migrated database in which nothing is."""
+    lent = stores.take()
+    yield lent
+    stores.give_back(lent)
 
 
 @pytest.fixture

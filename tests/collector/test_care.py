@@ -53,16 +53,18 @@ def _call(run: str, pipeline: str, when: datetime, **attributes: Any) -> dict[st
 def _fill(store: EmbeddedStore, ingest: Ingest) -> None:
     """Two days, two pipelines, three runs: r1 goes over midnight, r3 is of another pipeline."""
     prices.load(store)
-    for when in DAYS:
-        ingest(otlp.traces(*(_call("r1", "digest", when) for _ in range(3)), _call("r2", "digest", when)))
-        foreign = _call("r3", "other", when, **{semconv.RESPONSE_MODEL: "unheard-of"})
-        ingest(otlp.traces(foreign, _call("r3", "other", when, **{semconv.ERROR_TYPE: "Timeout"})))
     nanoseconds = int(DAYS[0].timestamp()) * 1_000_000_000
     unstamped = {"trace_id": b"r1".rjust(16, b"\0"), "attributes": {"note": f"{SECRET} r1, of another service"}}
-    ingest(otlp.traces({**unstamped, "start_time_unix_nano": nanoseconds, "end_time_unix_nano": nanoseconds}))
+    spans = [{**unstamped, "start_time_unix_nano": nanoseconds, "end_time_unix_nano": nanoseconds}]
+    for when in DAYS:
+        spans += [*(_call("r1", "digest", when) for _ in range(3)), _call("r2", "digest", when)]
+        spans.append(_call("r3", "other", when, **{semconv.RESPONSE_MODEL: "unheard-of"}))
+        spans.append(_call("r3", "other", when, **{semconv.ERROR_TYPE: "Timeout"}))
+    ingest(otlp.traces(*spans[::2]))
+    ingest(otlp.traces(*spans[1::2]))  # a second part of each table, for purges and merges to agree on
     stamp = {semconv.RUN_ID: "r1", semconv.PIPELINE_NAME: "digest"}
-    ingest(otlp.logs({"body": f"{SECRET} r1", "attributes": stamp, "time_unix_nano": nanoseconds}))
-    ingest(otlp.logs({"body": "harmless", "time_unix_nano": nanoseconds}))
+    stamped = {"body": f"{SECRET} r1", "attributes": stamp, "time_unix_nano": nanoseconds}
+    ingest(otlp.logs(stamped, {"body": "harmless", "time_unix_nano": nanoseconds}))
     live = {"Position": nanoseconds, "Timestamp": "2026-02-01 23:59:59", "RunId": "r1", "Text": f"{SECRET} r1"}
     store.command(f"SYSTEM STOP TTL MERGES {store.database}.live_events")
     store.insert_rows("live_events", [live])

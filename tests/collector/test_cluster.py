@@ -35,7 +35,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     folder = tmp_path_factory.mktemp("cluster")
     command = [sys.executable, "-m", "support.cluster", str(folder)]
     tests = Path(__file__).parents[1]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, cwd=tests)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=230, check=False, cwd=tests)
     assert done.returncode == 0, done.stderr
     found: dict[str, Any] = json.loads(done.stdout)
     return found

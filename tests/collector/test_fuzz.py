@@ -154,7 +154,7 @@ def requests(seed: int) -> Iterator[Request]:
 def send(running: CollectorProcess, seed: int) -> list[tuple[int, Request]]:
     """Send the requests of one client over one connection, which is made anew only where the collector closed it."""
     answers: list[tuple[int, Request]] = []
-    with contextlib.closing(http.client.HTTPConnection(running.otlp.removeprefix("http://"), timeout=30)) as connection:
+    with contextlib.closing(http.client.HTTPConnection(running.otlp.removeprefix("http://"), timeout=90)) as connection:
         for path, body, headers in requests(seed):
             try:
                 connection.request("POST", path, body, headers)

@@ -28,7 +28,7 @@ class SlowStore(ShortNames):
 
     def insert_otlp(self, table: str, segment: Path, message: str, token: str) -> None:  # noqa: ARG002
         self.begun.append(token)
-        assert self.may_end.wait(30)
+        assert self.may_end.wait(90)
         if self.error:
             raise self.error
 
@@ -47,7 +47,7 @@ def _close(gated: GatedStore, inside: threading.Event, leave: threading.Event) -
     def run() -> None:
         with gated.closed():
             inside.set()
-            assert leave.wait(30)
+            assert leave.wait(90)
 
     thread = threading.Thread(target=run)
     thread.start()
@@ -67,7 +67,7 @@ def test_a_closed_gate_waits_for_the_insert_under_way_and_holds_up_the_next() ->
 
     store.may_end.set()
     first.join()
-    assert inside.wait(30)
+    assert inside.wait(90)
     assert store.begun == ["traces-1"]
 
     leave.set()

@@ -7,7 +7,6 @@ import json
 import resource
 import socket
 import threading
-import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -130,7 +129,7 @@ class SlowStore(EmbeddedStore):
         assert table == "live_events"
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
-        self.gate.wait(20)
+        self.gate.wait(120)
         self.inserted += rows
         self.at_once -= 1
 
@@ -154,7 +153,7 @@ async def test_closing_does_not_wait_for_a_clickhouse_that_hangs() -> None:
     intake = LiveIntake(store, Broker())
     waiting = asyncio.create_task(intake.accept([{}]))
     await asyncio.sleep(0.2)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await intake.close()
     store.gate.set()
     await asyncio.gather(waiting, return_exceptions=True)
@@ -173,11 +172,14 @@ def test_a_clickhouse_that_hangs_holds_up_neither_requests_nor_the_stop(tmp_path
         event = otlp.logs({"event_name": "e"}, scope=semconv.LIVE_SCOPE).SerializeToString()
         with pytest.raises(httpx.ReadTimeout):
             httpx.post(
-                f"{running.otlp}/v1/logs", content=event, headers={"content-type": "application/x-protobuf"}, timeout=1
+                f"{running.otlp}/v1/logs",
+                content=event,
+                headers={"content-type": "application/x-protobuf"},
+                timeout=httpx.Timeout(90, read=1),
             )
         assert httpx.get(f"{running.otlp}/healthz").status_code == 200
         running.process.terminate()
-        assert running.process.wait(10) == 0
+        assert running.process.wait(40) == 0
 
 
 @pytest.fixture
@@ -196,8 +198,7 @@ async def test_what_was_acknowledged_is_delivered_while_the_disk_takes_nothing_m
     sealed: list[Segment] = []
     log = CommitLog(tmp_path / "traces", Budget(10**9), SegmentLimits(10**9, 0.2, 10**9), sealed.append)
     assert await log.append(b"good", 1)
-    deadline = time.monotonic() + 1
-    while time.monotonic() < deadline:  # one commit after the other fails, also at the moment the segment is due
+    while not sealed:  # one commit after the other fails, also at the moment the segment is due
         with pytest.raises(SpoolFullError):
             await log.append(b"x" * 100_000, 1)
     assert [(segment.items, segment.path.read_bytes()) for segment in sealed] == [(1, frame(b"good"))]
@@ -227,10 +228,12 @@ async def test_a_refusal_that_is_not_about_the_data_never_sets_requests_aside(tm
     assert segment is not None
     delivery.put(segment)
     task = asyncio.create_task(delivery.run())
-    await asyncio.sleep(0.6)
-    assert ([one.attempts for one in delivery.waiting], (tmp_path / "rejected").exists()) == ([2], False)
+    async with asyncio.timeout(60):
+        while [one.attempts for one in delivery.waiting] < [2]:  # noqa: ASYNC110 - there is no event to wait for
+            await asyncio.sleep(0.01)
+    assert not (tmp_path / "rejected").exists()
     store.code = 0
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not counters.get("stored_items", signal="traces"):  # noqa: ASYNC110 - there is no event to wait for
             await asyncio.sleep(0.01)
         delivery.close()

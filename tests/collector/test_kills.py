@@ -65,7 +65,7 @@ def test_no_acknowledged_span_is_lost_or_doubled_by_kills(tmp_path: Path) -> Non
             load.make = nested_spans if number % 3 == 0 else flat_spans
             load.aim(running)
             load.wait_for_one_more()
-            wait_for(partial(moment, segments))
+            wait_for(partial(moment, segments), every=0.005)  # some moments are short
             running.kill()
         with collector(data) as running:
             load.aim(running)

@@ -68,7 +68,7 @@ async def _healthz(_: Request) -> Response:
     return JSONResponse({"status": "ok"})
 
 
-def until(look: Callable[[], T], seconds: float = 20.0) -> T:
+def until(look: Callable[[], T], seconds: float = 90.0) -> T:
     """Poll ``look`` until it gives something true, and give that."""
     deadline = time.monotonic() + seconds
     while not (found := look()):

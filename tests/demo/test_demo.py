@@ -100,7 +100,7 @@ def test_one_round_runs_every_example_once() -> None:
         program("quarterdeck_runner.demo", "--once", "--endpoint", endpoint, "--runner-url", runner_url) as process,
     ):
         said = messages(process)
-        assert process.wait(30) == 0, said
+        assert process.wait(90) == 0, said
     assert "anthropic: the local stand-in at http://127.0.0.1:" in said
     assert "gemini: the local stand-in at http://127.0.0.1:" in said
     assert sorted(runner.started) == sorted(PIPELINES)
@@ -132,7 +132,7 @@ def test_rounds_go_on_until_a_signal_and_leave_no_child() -> None:
             until(lambda: runner.started)
             child = until(lambda: children(process.pid))[0]
             process.send_signal(signal.SIGTERM)
-            assert process.wait(20) == 0
+            assert process.wait(90) == 0
             assert messages(process).count("\n") == 2
     assert not Path(f"/proc/{child}").exists()
 
@@ -210,10 +210,10 @@ def test_the_stand_in_serves_until_a_signal() -> None:
     with program("quarterdeck_runner.demo.provider", "--port", port) as stand_in:
         until(lambda: _healthy(f"http://127.0.0.1:{port}/healthz"))
         with program("quarterdeck_runner.demo.provider", "--port", port) as second:
-            assert second.wait(20) == 2
+            assert second.wait(90) == 2
             assert f"port {port} is in use" in messages(second)
         stand_in.send_signal(signal.SIGTERM)
-        assert stand_in.wait(10) == 0
+        assert stand_in.wait(90) == 0
         assert messages(stand_in) == f"provider stand-in on http://127.0.0.1:{port}\n"
 
 

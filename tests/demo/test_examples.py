@@ -96,7 +96,7 @@ def run(program: str, stand_in: str, endpoint: str) -> str:
     environment = {**keyless, **provider_environment(stand_in, keyless), "QUARTERDECK_ENDPOINT": endpoint}
     environment.pop("QUARTERDECK_RUNNER_URL", None)
     done = subprocess.run(
-        [sys.executable, EXAMPLES / program], env=environment, capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, EXAMPLES / program], env=environment, capture_output=True, text=True, timeout=200, check=False
     )
     assert done.returncode == 0, done.stderr
     return done.stdout

@@ -1,25 +1,38 @@
-"""One running deck for all tests of this folder that only look."""
+"""A running deck for the tests of this folder that only look at it."""
 
-from collections.abc import Iterator
+import contextlib
 from pathlib import Path
 
 import pytest
 
 from support.deck import Deck, running_deck
 
-
-@pytest.fixture(scope="session")
-def quiet_deck(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deck]:
-    """A deck without the demo."""
-    with running_deck(tmp_path_factory.mktemp("quiet"), "--no-demo") as deck:
-        yield deck
+_until_nobody_looks = contextlib.ExitStack()
+_running: list[Deck] = []
 
 
-@pytest.fixture(scope="session")
-def demo_deck(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deck]:
-    """A deck with the demo, answered by the stand-in."""
-    with running_deck(tmp_path_factory.mktemp("demo")) as deck:
-        yield deck
+@pytest.fixture
+def demo_deck(tmp_path_factory: pytest.TempPathFactory) -> Deck:
+    """A deck with the demo, answered by the stand-in; all tests in a row that ask for it get the same one."""
+    if not _running:
+        _running.append(_until_nobody_looks.enter_context(running_deck(tmp_path_factory.mktemp("demo"))))
+    return _running[0]
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(nextitem: pytest.Item | None) -> None:
+    """End the deck before a test that does not ask for it: its demo would keep half a core busy until the end."""
+    if "demo_deck" not in getattr(nextitem, "fixturenames", ()):
+        _end()
+
+
+def pytest_sessionfinish() -> None:
+    _end()
+
+
+def _end() -> None:
+    _running.clear()
+    _until_nobody_looks.close()
 
 
 @pytest.fixture(scope="session")

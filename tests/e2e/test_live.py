@@ -46,7 +46,7 @@ def visit(browser: Browser, demo_deck: Deck) -> Iterator[Visit]:
 def ask(url: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
     data = json.dumps(body).encode() if body is not None else None
     request = urllib.request.Request(url, data=data, headers={"Content-Type": "application/json"})  # noqa: S310 - loopback
-    with urllib.request.urlopen(request, timeout=20) as answer:  # noqa: S310 - loopback
+    with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310 - loopback
         return dict(json.load(answer))
 
 
@@ -62,16 +62,16 @@ def decorated_run(deck: Deck) -> str:
         wanted = (run for run in runs if (run["pipeline"], run["status"]) == ("briefing", "running"))
         return next((str(run["id"]) for run in wanted), "")
 
-    return eventually(find, seconds=60)
+    return eventually(find, seconds=120)
 
 
 def click(page: Page, run: str, action: str) -> None:
-    page.locator(f"[data-run='{run}'] [data-action={action}]").click(timeout=20_000)
+    page.locator(f"[data-run='{run}'] [data-action={action}]").click()
 
 
 def status(page: Page, run: str, expected: str) -> None:
     row = page.locator(f"[data-run='{run}']")
-    expect(row).to_have_attribute("data-status", expected, timeout=40_000)
+    expect(row).to_have_attribute("data-status", expected)
 
 
 def comes_to_rest(page: Page, run: str) -> None:
@@ -82,13 +82,14 @@ def comes_to_rest(page: Page, run: str) -> None:
         page.wait_for_timeout(3000)
         return progress(page, run) == held
 
-    eventually(rests, seconds=15)
+    eventually(rests, seconds=120)
 
 
-def test_two_live_runs_move_and_an_answer_streams_in(visit: Visit, artefacts: Path) -> None:
+def test_two_live_runs_move_and_an_answer_of_the_stand_in_named_so_streams_in(visit: Visit, artefacts: Path) -> None:
     watched = visit()
     wait_for_a_busy_deck(watched.page)
     watched.page.screenshot(path=artefacts / "deck-live.png")
+    expect(watched.page.get_by_text("stand-in", exact=False).first).to_be_visible()
     assert (watched.console_errors, watched.foreign_requests) == ([], [])
 
 
@@ -102,15 +103,13 @@ def test_a_run_appears_progresses_and_finishes(demo_deck: Deck, visit: Visit) ->
         seen.append(progress(page, run))
         return page.locator(f"[data-run='{run}']").get_attribute("data-status") == "completed"
 
-    eventually(finished, seconds=90, every=0.2)
+    eventually(finished, seconds=150, every=0.2)
     assert sorted(seen) == seen
     assert len(set(seen)) >= 3
 
 
-@pytest.mark.parametrize("kind", ["yaml", "python"])
-def test_pause_resume_and_cancel_by_clicking(kind: str, demo_deck: Deck, visit: Visit) -> None:
-    page = visit().page
-    run = start_yaml_run(demo_deck) if kind == "yaml" else decorated_run(demo_deck)
+def steered(deck: Deck, page: Page, run: str) -> None:
+    """Pause, resume and cancel a run by clicking."""
     status(page, run, "running")
     click(page, run, "pause")
     status(page, run, "paused")
@@ -122,18 +121,22 @@ def test_pause_resume_and_cancel_by_clicking(kind: str, demo_deck: Deck, visit: 
     click(page, run, "cancel-yes")
     status(page, run, "cancelled")
     stored = f"SELECT count() FROM pipeline_executions WHERE id = '{run}' AND status = 'cancelled'"  # noqa: S608 - our own id
-    eventually(lambda: demo_deck.sql(stored) == "1")
+    eventually(lambda: deck.sql(stored) == "1", seconds=120)
 
 
-def test_a_cancelled_run_is_retried_as_a_new_run_that_the_page_then_shows(demo_deck: Deck, visit: Visit) -> None:
+def test_a_decorated_run_is_steered_by_clicking(demo_deck: Deck, visit: Visit) -> None:
+    page = visit().page
+    steered(demo_deck, page, decorated_run(demo_deck))
+
+
+def test_a_yaml_run_is_steered_by_clicking_and_retried_as_a_new_run_that_the_page_then_shows(
+    demo_deck: Deck, visit: Visit
+) -> None:
     page = visit().page
     run = start_yaml_run(demo_deck)
-    status(page, run, "running")
-    click(page, run, "cancel")
-    click(page, run, "cancel-yes")
-    status(page, run, "cancelled")
+    steered(demo_deck, page, run)
     click(page, run, "retry")
-    page.wait_for_url(lambda url: "run=" in url and run not in url, timeout=20_000)
+    page.wait_for_url(lambda url: "run=" in url and run not in url)
     again = page.url.split("run=")[1].split("&")[0]
     status(page, again, "running")
     assert ask(demo_deck.url("runner") + f"/v1/runs/{again}")["origin"]["run"] == run
@@ -149,7 +152,7 @@ def test_a_pipeline_is_started_from_the_dashboard(demo_deck: Deck, visit: Visit)
     expect(dialog).to_be_visible()
     before = {run["id"] for run in ask(demo_deck.url("runner") + "/v1/runs?status=all")["runs"]}
     dialog.get_by_role("button", name="Start run").click()
-    page.wait_for_url("**/*run=*", timeout=20_000)
+    page.wait_for_url("**/*run=*")
     run = page.url.split("run=")[1].split("&")[0]
     assert run not in before
     status(page, run, "running")
@@ -160,33 +163,24 @@ def test_a_finished_run_opens_by_link_with_prompt_and_answer(demo_deck: Deck, vi
         "SELECT RunId FROM otel_traces WHERE IsModelCall AND StatusCode != 'Error' "
         "AND RunId IN (SELECT id FROM pipeline_executions WHERE status = 'completed') LIMIT 1"
     )
-    run = eventually(lambda: demo_deck.sql(query), seconds=90)
+    run = eventually(lambda: demo_deck.sql(query), seconds=150)
     page = visit(f"/?run={run}").page
     status(page, run, "completed")
-    expect(page.locator("[data-span][data-kind=call]").first).to_be_visible(timeout=20_000)
+    expect(page.locator("[data-span][data-kind=call]").first).to_be_visible()
     page.locator("[data-span][data-kind=call]").first.click()
     inspector = page.locator("[data-qd=inspector]")
-    expect(inspector).to_contain_text("User", timeout=20_000)
+    expect(inspector).to_contain_text("User")
     expect(inspector).to_contain_text("Assistant")
 
 
-def test_an_unknown_run_in_a_link_is_said_to_be_unknown(visit: Visit) -> None:
-    page = visit("/?run=no-such-run").page
-    expect(page.locator("[data-qd=unknown-run]")).to_contain_text("no-such-run", timeout=20_000)
-
-
-def test_the_screen_says_that_the_stand_in_answers(visit: Visit) -> None:
+def test_nothing_is_cut_off_at_any_size(visit: Visit, artefacts: Path) -> None:
     page = visit().page
-    expect(page.get_by_text("stand-in", exact=False).first).to_be_visible(timeout=30_000)
-
-
-@pytest.mark.parametrize("name", SIZES)
-def test_nothing_is_cut_off_at_any_size(name: str, visit: Visit, artefacts: Path) -> None:
-    page = visit(size=SIZES[name]).page
-    expect(page.locator("[data-run]").first).to_be_visible(timeout=30_000)
-    page.wait_for_timeout(1500)
-    page.screenshot(path=artefacts / f"deck-{name}.png")
-    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    expect(page.locator("[data-run]").first).to_be_visible()
+    for name, (width, height) in SIZES.items():
+        page.set_viewport_size({"width": width, "height": height})
+        page.wait_for_timeout(1500)
+        page.screenshot(path=artefacts / f"deck-{name}.png")
+        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), name
 
 
 def test_the_deck_goes_on_when_the_collector_begins_to_ask_for_tokens(demo_deck: Deck, visit: Visit) -> None:
@@ -202,7 +196,7 @@ def test_the_deck_goes_on_when_the_collector_begins_to_ask_for_tokens(demo_deck:
         def events() -> int:
             sql = "SELECT count() FROM live_events WHERE Timestamp > now() - 600"
             url = f"{demo_deck.url('clickhouse')}/?database=quarterdeck&password={token}"
-            with urllib.request.urlopen(url, sql.encode(), timeout=20) as answer:  # noqa: S310 - loopback
+            with urllib.request.urlopen(url, sql.encode(), timeout=60) as answer:  # noqa: S310 - loopback
                 return int(answer.read())
 
         before = events()

@@ -83,5 +83,5 @@ def test_a_killed_run_is_lost_and_one_that_was_merely_silent_comes_back(running:
 
         patient.send_signal(signal.SIGCONT)
         eventually(lambda: both(running) == ({killed: "lost", silent: "running"},) * 2)
-        patient.communicate("\n", timeout=30)
+        patient.communicate("\n", timeout=90)
         eventually(lambda: both(running) == ({killed: "lost", silent: "completed"},) * 2)

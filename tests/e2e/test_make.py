@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 from support.deck import free_ports
+from support.trust import environment_for_the_world
 
 ROOT = Path(__file__).parents[2]
 
@@ -21,6 +22,7 @@ def test_make_up_starts_the_deck_and_ctrl_c_ends_it(tmp_path: Path) -> None:
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
+        env=environment_for_the_world(),
     )
     assert process.stdout is not None
     said = []
@@ -32,6 +34,6 @@ def test_make_up_starts_the_deck_and_ctrl_c_ends_it(tmp_path: Path) -> None:
     os.killpg(process.pid, signal.SIGINT)
     rest = process.stdout.read()
     process.stdout.close()
-    process.wait(40)
+    process.wait(90)
     assert any(f"http://127.0.0.1:{ui}" in line for line in said), "".join(said)
     assert "Traceback" not in rest

@@ -48,7 +48,7 @@ def at_this_deck(text: str, deck: Deck) -> str:
 def run_block(language: str, text: str, deck: Deck) -> str:
     program = [sys.executable, "-c"] if language == "python" else ["bash", "-euc"]
     words = [*program, at_this_deck(text, deck)]
-    done = subprocess.run(words, env=deck.environment(), capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(words, env=deck.environment(), capture_output=True, text=True, check=False, timeout=200)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

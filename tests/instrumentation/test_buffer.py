@@ -297,8 +297,9 @@ def test_memory_is_bounded_while_a_collector_is_away(nowhere: str) -> None:
         with qd.pipeline("big", input="x" * 250_000):
             pass
     qd.flush(20)
-    assert 60_000_000 < delivery.waiting_bytes <= 64_000_000
-    assert config._state.health.dropped > 100  # type: ignore[union-attr]  # as above
+    health = config._state.health  # type: ignore[union-attr]  # as above
+    eventually(lambda: delivery.waiting_bytes > 60_000_000 and health.dropped > 100)
+    assert delivery.waiting_bytes <= 64_000_000
 
 
 def test_what_nobody_came_for_in_a_month_is_dropped_and_told(
@@ -358,7 +359,7 @@ def test_a_collector_killed_again_and_again_under_load_stores_every_span_once(
             eventually(lambda: running.sql("SELECT count() FROM quarterdeck.otel_traces") != before)  # noqa: B023
             running.kill()
         eventually(lambda: waiting(folder))
-    made, said = busy.communicate("\n", timeout=60)
+    made, said = busy.communicate("\n", timeout=200)
     assert busy.returncode == 0, said
     runs = int(made)
     with collector_process(data, "--otlp-http-port", str(port)) as running:

@@ -347,7 +347,7 @@ def test_a_command_that_comes_after_the_last_step_changes_nothing(steering: Stee
     def almost_done() -> str:
         tick()
         steering.here()
-        assert told.wait(30)
+        assert told.wait(90)
         return "result"
 
     outcome = steering.start(almost_done)
@@ -367,7 +367,7 @@ def test_code_that_blocks_obeys_at_its_next_step(steering: Steering) -> None:
     def blocking() -> None:
         with qd.step("block"):
             steering.here()
-            assert told.wait(30)
+            assert told.wait(90)
         with qd.step("never"):
             pass
 

@@ -143,7 +143,7 @@ def test_a_pause_reaches_other_processes_and_their_steps_count(
         runner.until(running.run, status="running")
         eventually(lambda: size(running.ticks) > quiet + 5)
         running.ticks.with_suffix(".stop").touch()
-        assert running.process.wait(30) == 0
+        assert running.process.wait(90) == 0
         runner.until(running.run, status="completed")
     ended = size(running.ticks) + 2
     assert steps(receiver) == list(range(1, ended + 1))
@@ -156,7 +156,7 @@ def test_cancel_ends_the_steps_of_other_processes_and_the_run(
     with start(way, method) as running:
         until_it_works(runner, running)
         runner.tell(running.run, "cancel")
-        said, errors = running.process.communicate(timeout=30)
+        said, errors = running.process.communicate(timeout=90)
         assert said == f"run {running.run} was cancelled\n"
         assert "RunCancelled" in errors
         runner.until(running.run, status="cancelled")

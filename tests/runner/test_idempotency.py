@@ -57,7 +57,7 @@ def test_a_request_in_flight_is_not_begun_twice(runner: Runner, monkeypatch: pyt
 
     def slow(name: str) -> object:
         began.set()
-        go.wait(30)
+        go.wait(90)
         return original(name)
 
     monkeypatch.setattr(runner.app.state.parts.catalogue, "find", slow)
@@ -70,7 +70,7 @@ def test_a_request_in_flight_is_not_begun_twice(runner: Runner, monkeypatch: pyt
 
     first = threading.Thread(target=ask)
     first.start()
-    assert began.wait(30)
+    assert began.wait(90)
     second = runner.http.post("/v1/runs", json={"pipeline": "hello"}, headers={"idempotency-key": "slow"})
     go.set()
     first.join()

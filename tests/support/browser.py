@@ -6,9 +6,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
 
 DESKTOP, TABLET, PHONE = (1440, 900), (1024, 768), (390, 844)
+PATIENCE = 60_000
+"""Milliseconds until what a page should show counts as missing; a busy machine takes its time."""
 
 _FLAGS = [
     "--no-sandbox",
@@ -35,6 +37,7 @@ class Watched:
 @contextmanager
 def chromium() -> Iterator[Browser]:
     """Start the machine's Chromium, else the one that Playwright installed."""
+    expect.set_options(timeout=PATIENCE)
     path = shutil.which("chromium") or shutil.which("google-chrome")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=_FLAGS)
@@ -47,6 +50,7 @@ def chromium() -> Iterator[Browser]:
 def open_page(browser: Browser, url: str, size: tuple[int, int] = DESKTOP) -> Watched:
     """Open ``url`` in a fresh context; requests that would leave this machine fail and are noted."""
     context = browser.new_context(viewport={"width": size[0], "height": size[1]}, reduced_motion="no-preference")
+    context.set_default_timeout(PATIENCE)
     watched = Watched(context.new_page())
 
     def look(request: Request) -> None:

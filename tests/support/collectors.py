@@ -14,7 +14,9 @@ from typing import Any
 import httpx
 from grpc import Compression, insecure_channel
 
-PATIENCE = 30.0
+from support.tables import laid_out
+
+PATIENCE = 90.0
 PLAIN = ssl.create_default_context()
 """For ``verify=`` of plain HTTP: without it each call of httpx reads all certificates anew."""
 EAGER = "import quarterdeck_collector.collector as c; c.DURABLE_EVERY = 0.02"
@@ -64,7 +66,7 @@ class CollectorProcess:
         return self.process.wait(PATIENCE)
 
 
-def wait_for(what: Callable[[], Any], seconds: float = PATIENCE) -> Any:
+def wait_for(what: Callable[[], Any], seconds: float = PATIENCE, every: float = 0.05) -> Any:
     """Call until the result is true, and give it; connection errors count as not yet."""
     deadline = time.monotonic() + seconds
     while True:
@@ -72,11 +74,21 @@ def wait_for(what: Callable[[], Any], seconds: float = PATIENCE) -> Any:
             if result := what():
                 return result
         assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.02)
+        time.sleep(every)
+
+
+def _first_start(data_dir: Path) -> None:
+    data_dir.mkdir()
+    with collector(data_dir) as running:
+        running.kill()
 
 
 def launch(data_dir: Path, log_file: Path, *flags: str, prelude: str = "") -> subprocess.Popen[str]:
-    """Start a collector on free ports, after the Python statements of ``prelude``."""
+    """Start a collector on free ports, after the Python statements of ``prelude``.
+
+    A data directory that is not there gets tables first, so that the start is that of a collector that was here before.
+    """
+    laid_out(data_dir, _first_start)
     program = f"import sys; from quarterdeck_collector.__main__ import main; {prelude or 'pass'}; sys.exit(main())"
     command = [sys.executable, "-c", program, "--data-dir", str(data_dir)]
     command += ["--otlp-http-port", "0", "--otlp-grpc-port", "0", "--clickhouse-port", "0"]

@@ -47,13 +47,18 @@ def dashboard(folder: Path, otlp: str, clickhouse: str, *more: str) -> Iterator[
             stderr=subprocess.STDOUT,
             text=True,
         )
+
+    def answers() -> bool:
+        assert process.poll() is None, log.read_text()
+        return httpx.get(f"http://127.0.0.1:{port}/healthz", verify=PLAIN).status_code == 200
+
     try:
-        wait_for(lambda: httpx.get(f"http://127.0.0.1:{port}/healthz", verify=PLAIN).status_code == 200)
+        wait_for(answers)
         yield Dashboard(f"http://127.0.0.1:{port}", process, log)
     finally:
         process.terminate()
         try:
-            code = process.wait(10)
+            code = process.wait(60)
         finally:
             process.kill()
     assert code == 0, log.read_text()

@@ -16,10 +16,11 @@ from pathlib import Path
 from quarterdeck.cli.processes import port_is_free
 
 _PORTS = ("otlp-http", "otlp-grpc", "clickhouse", "runner", "ui")
-_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-# Below the ports that the kernel gives to outgoing connections, and another range for each process of the suite:
-# between finding a port and listening on it nobody else takes it.
-_candidates = itertools.cycle(range(12000 + 2000 * (_WORKER % 10), 14000 + 2000 * (_WORKER % 10)))
+_BLOCK = 200
+# Below the ports that the kernel gives to outgoing connections, and another range for each process, of this suite or of
+# another one on the machine: between finding a port and listening on it nobody else takes it.
+_first = 10_000 + os.getpid() % 110 * _BLOCK
+_candidates = itertools.cycle(range(_first, _first + _BLOCK))
 
 
 def free_ports(count: int) -> list[int]:
@@ -43,7 +44,7 @@ class Deck:
     def sql(self, query: str) -> str:
         """Ask the embedded ClickHouse over HTTP; rows as tab-separated text."""
         request = urllib.request.Request(self.url("clickhouse") + "/?database=quarterdeck", data=query.encode())  # noqa: S310 - loopback
-        with urllib.request.urlopen(request, timeout=20) as response:  # noqa: S310 - loopback
+        with urllib.request.urlopen(request, timeout=60) as response:  # noqa: S310 - loopback
             return str(response.read().decode().strip())
 
     def environment(self) -> dict[str, str]:
@@ -61,7 +62,7 @@ class Deck:
         listing = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
         return [int(word) for word in listing.split()]
 
-    def interrupt(self, seconds: float = 30) -> int:
+    def interrupt(self, seconds: float = 90) -> int:
         """Press Ctrl-C and give the exit code."""
         self.process.send_signal(signal.SIGINT)
         return self.process.wait(seconds)
@@ -90,7 +91,7 @@ def running_deck(data: Path, *arguments: str, environment: dict[str, str] | None
         if process.poll() is None:
             process.send_signal(signal.SIGINT)
         try:
-            process.wait(40)
+            process.wait(90)
         finally:
             process.kill()
             if process.stdout:
@@ -99,7 +100,7 @@ def running_deck(data: Path, *arguments: str, environment: dict[str, str] | None
 
 def _read_until_up(deck: Deck) -> None:
     assert deck.process.stdout is not None
-    deadline = time.monotonic() + 90
+    deadline = time.monotonic() + 150
     for line in deck.process.stdout:
         deck.said.append(line.rstrip())
         if line.startswith("Ctrl-C ends everything"):

@@ -74,7 +74,7 @@ class Load:
                 trace_id = otlp.new_trace_id()
                 body = self.make(trace_id)
                 while not (stored := self._post(client, body)) and not self._give_up.is_set():
-                    time.sleep(0.01)
+                    time.sleep(0.05)
                 if stored:
                     self.acknowledged.append(trace_id)
                 time.sleep(self._pause)

@@ -64,7 +64,7 @@ def postgres(programs: Path) -> Iterator[str]:
         finally:
             # SIGINT: disconnect everybody and stop.
             server.send_signal(2)
-            server.wait(30)
+            server.wait(90)
 
 
 def _answers(url: str, server: "subprocess.Popen[str]", log: Path) -> bool:

@@ -19,7 +19,7 @@ import quarterdeck as qd
 from quarterdeck.otlp_target import bearer
 from quarterdeck_runner.validate import Validated, validate
 
-PATIENCE = 60.0
+PATIENCE = 90.0
 ENDED = ("completed", "failed", "cancelled")
 
 
@@ -28,7 +28,7 @@ def eventually(what: Callable[[], Any], *, seconds: float = PATIENCE) -> Any:
     deadline = time.monotonic() + seconds
     while not (answer := what()):
         assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.02)
+        time.sleep(0.05)
     return answer
 
 

@@ -31,7 +31,7 @@ class Steering:
 
     def known(self) -> str:
         """Wait until a run has said so and the runner knows it, and give its id."""
-        run_id = self._announced.get(timeout=30)
+        run_id = self._announced.get(timeout=90)
         eventually(lambda: self.runner.http.get(f"/v1/runs/{run_id}").status_code == 200)
         return run_id
 
@@ -59,7 +59,7 @@ class Steering:
     def done(self) -> None:
         """Wait until all threads have ended."""
         for thread in self._threads:
-            thread.join(30)
+            thread.join(90)
             assert not thread.is_alive()
 
 
@@ -81,5 +81,5 @@ class Outcome:
 
     def wait(self) -> "Outcome":
         """Wait until it is done."""
-        assert self._done.wait(30), "still at work"
+        assert self._done.wait(90), "still at work"
         return self

@@ -7,7 +7,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def eventually(ask: Callable[[], T], seconds: float = 30, every: float = 0.05) -> T:
+def eventually(ask: Callable[[], T], seconds: float = 90, every: float = 0.05) -> T:
     """Ask again and again until the answer is true-ish, and give it.
 
     Raises:

@@ -19,8 +19,6 @@ from support.dashboard import Dashboard, dashboard
 from support.deck import free_ports
 from support.scenario import Run
 
-expect.set_options(timeout=20_000)
-
 PASSWORD = "correct horse battery"
 Locked = tuple[Dashboard, PasswordFile]
 PAGE = {"accept": "text/html"}
@@ -150,19 +148,12 @@ def test_a_proxy_names_the_user_and_strangers_cannot(home: CollectorProcess, tmp
         assert httpx.get(running.url, headers=asked, verify=PLAIN).status_code == 403
 
 
-def test_a_page_elsewhere_cannot_point_its_name_at_this_machine(home: CollectorProcess, tmp_path: Path) -> None:
-    with dashboard(tmp_path, home.otlp, home.clickhouse) as running:
-        port = running.url.rpartition(":")[2]
-        for host, status in (("evil.example", 421), (f"evil.example:{port}", 421), (f"localhost:{port}", 200)):
-            assert httpx.get(running.url, headers={"host": host}, verify=PLAIN).status_code == status
-
-
 def test_an_open_door_is_refused_at_the_start() -> None:
     found = subprocess.run(
         [sys.executable, "-m", "quarterdeck_ui", "--host", "0.0.0.0", "--ui-port", str(free_ports(1)[0])],  # noqa: S104 - refused
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=200,
         check=False,
     )
     assert found.returncode == 2

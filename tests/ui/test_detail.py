@@ -18,9 +18,8 @@ from support.collectors import CollectorProcess
 from support.dashboard import Dashboard, dashboard, opened
 from support.scenario import ANSWER, PARTS, Part, Run
 
-expect.set_options(timeout=20_000)
 INSPECTOR = '[data-qd="inspector"]'
-SIZES = {"desktop": DESKTOP, "tablet": TABLET, "phone": PHONE}
+SIZES = {"phone": PHONE, "tablet": TABLET, "desktop": DESKTOP}
 
 
 @pytest.fixture(scope="module")
@@ -208,26 +207,30 @@ def test_a_question_that_names_no_call_is_told_what_is_missing(deck: Dashboard) 
     assert asked("run.otlp") == (400, "name a run\n")
 
 
-@pytest.mark.parametrize("size", SIZES)
-def test_it_fits_every_window(
-    browser: Browser, deck: Dashboard, home: CollectorProcess, tmp_path: Path, size: str
-) -> None:
+def test_it_fits_every_window(browser: Browser, deck: Dashboard, home: CollectorProcess, tmp_path: Path) -> None:
     run, parts = told(home.otlp, ANSWER, ago=200)
-    with opened(browser, f"{deck.url}/?run={run.id}&span={parts['call'].id.hex()}", SIZES[size]) as watched:
+    with opened(browser, f"{deck.url}/?run={run.id}&span={parts['call'].id.hex()}", PHONE) as watched:
         page = watched.page
-        expect(page.locator(INSPECTOR)).to_contain_text("4,213.50")
-        for name in ("Conversation", "Template", "Tokens", "Compare", "Details"):
-            tab(page, name)
-            wide = page.locator(INSPECTOR).evaluate("(page) => page.scrollWidth - page.clientWidth")
-            assert wide <= 0, name
-        page.locator('[data-qd="find"]').click()
-        page.keyboard.type("claude")
-        expect(page.locator('[data-qd="hits"]')).to_contain_text("1 of")
-        page.locator('[data-qd="save"]').click()
-        expect(page.locator(".menu")).to_be_in_viewport(ratio=1)
-        page.screenshot(path=tmp_path / f"inspector-{size}.png")
-        if size == "phone":
-            page.locator(".views").get_by_role("tab", name="Timeline").click()
-        page.locator('[data-qd="critical-path"]').click()
-        expect(bar(page, parts["slow"])).to_have_attribute("data-critical", "yes")
-        page.screenshot(path=tmp_path / f"timeline-{size}.png")
+        for size, (width, height) in SIZES.items():
+            page.set_viewport_size({"width": width, "height": height})
+            tab(page, "Conversation")
+            expect(page.locator(INSPECTOR)).to_contain_text("4,213.50")
+            for name in ("Conversation", "Template", "Tokens", "Compare", "Details"):
+                tab(page, name)
+                wide = page.locator(INSPECTOR).evaluate("(page) => page.scrollWidth - page.clientWidth")
+                assert wide <= 0, (size, name)
+            page.locator('[data-qd="find"]').click()
+            page.get_by_role("search").locator("input").fill("claude")
+            expect(page.locator('[data-qd="hits"]')).to_contain_text("1 of")
+            page.locator('[data-qd="save"]').click()
+            expect(page.locator(".menu")).to_be_in_viewport(ratio=1)
+            page.screenshot(path=tmp_path / f"inspector-{size}.png")
+            page.locator('[data-qd="save"]').click()
+            expect(page.locator(".menu")).to_be_hidden()
+            page.get_by_role("button", name="Close the search").click()
+            if size == "phone":
+                page.locator(".views").get_by_role("tab", name="Timeline").click()
+            page.locator('[data-qd="critical-path"]').click()
+            expect(bar(page, parts["slow"])).to_have_attribute("data-critical", "yes")
+            page.screenshot(path=tmp_path / f"timeline-{size}.png")
+            page.locator('[data-qd="critical-path"]').click()

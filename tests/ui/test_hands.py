@@ -16,8 +16,6 @@ from support.collectors import CollectorProcess, collector
 from support.dashboard import Dashboard, dashboard, opened
 from support.scenario import Run
 
-expect.set_options(timeout=20_000)
-
 COLOUR = re.compile(r"#[0-9a-fA-F]{3,8}\b|\b(?:rgb|hsl)a?\(")
 
 

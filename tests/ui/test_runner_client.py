@@ -117,7 +117,7 @@ async def test_what_the_runner_would_do_with_a_run_that_failed_is_asked_once_it_
 
 def test_a_retry_shows_the_new_run(runner: RunnerClient, asked: list[Any]) -> None:
     services.use(services.Services(SETTINGS, runner, Access(SETTINGS)))
-    app = AppTest.from_function(retrying, default_timeout=30).run()
+    app = AppTest.from_function(retrying, default_timeout=120).run()
     assert not app.exception
     assert (asked, app.session_state["select"]) == (["retry"], "r1")
 
@@ -156,7 +156,7 @@ def page() -> None:
 
 def test_the_dialog_starts_a_run_with_its_inputs(runner: RunnerClient, asked: list[Any]) -> None:
     services.use(services.Services(SETTINGS, runner, Access(SETTINGS)))
-    app = AppTest.from_function(page, default_timeout=30).run()
+    app = AppTest.from_function(page, default_timeout=120).run()
     assert not app.exception
     assert [caption.value for caption in app.caption] == ["Write a brief.", "plan → write"]
     app.text_input[0].set_value("moons")
@@ -168,7 +168,7 @@ def test_the_dialog_starts_a_run_with_its_inputs(runner: RunnerClient, asked: li
 
 def test_the_dialog_refuses_an_empty_required_input(runner: RunnerClient, asked: list[Any]) -> None:
     services.use(services.Services(SETTINGS, runner, Access(SETTINGS)))
-    app = AppTest.from_function(page, default_timeout=30).run()
+    app = AppTest.from_function(page, default_timeout=120).run()
     app.text_input[0].set_value("")
     app.button[0].click().run()
     assert [error.value for error in app.error] == ["topic needs a value"]
@@ -177,7 +177,7 @@ def test_the_dialog_refuses_an_empty_required_input(runner: RunnerClient, asked:
 
 def test_the_dialog_shows_what_is_wrong_with_a_pipeline_that_cannot_run(runner: RunnerClient) -> None:
     services.use(services.Services(SETTINGS, runner, Access(SETTINGS)))
-    app = AppTest.from_function(page, default_timeout=30).run()
+    app = AppTest.from_function(page, default_timeout=120).run()
     assert app.selectbox[0].options == ["brief", "broken (cannot run as it is)"]
     app.selectbox[0].select("broken").run()
     assert not app.exception
@@ -187,5 +187,5 @@ def test_the_dialog_shows_what_is_wrong_with_a_pipeline_that_cannot_run(runner: 
 
 def test_the_dialog_says_that_the_runner_is_away() -> None:
     services.use(services.Services(SETTINGS, RunnerClient("http://127.0.0.1:1"), Access(SETTINGS)))
-    app = AppTest.from_function(page, default_timeout=30).run()
+    app = AppTest.from_function(page, default_timeout=120).run()
     assert app.error[0].value.startswith("Runs cannot be started now: the runner at http://127.0.0.1:1 does not answer")

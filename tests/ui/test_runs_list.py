@@ -15,8 +15,6 @@ from support.collectors import CollectorProcess, collector, wait_for
 from support.dashboard import Dashboard, dashboard, opened
 from support.scenario import Run
 
-expect.set_options(timeout=20_000)
-
 OPEN_RUNS = 500
 OVER = 300
 """Finished runs, of which the page is told 100 without asking."""
