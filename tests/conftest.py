@@ -16,7 +16,7 @@ trust_one_authority()
 os.environ["QUARTERDECK_BUFFER_DIR"] = tempfile.mkdtemp(prefix="quarterdeck-buffer-")
 """What a test cannot deliver does not wait in the home of whoever runs the tests, and no later test sends it."""
 
-FOLDERS = ("ui", "collector", "e2e", "runner", "demo", "", "cli", "instrumentation")
+FOLDERS = ("ui", "collector", "e2e", "runner", "console", "demo", "", "cli", "instrumentation")
 """In this order: the long ones first, the many short files last, so that no process is left alone with a long one.
 
 What drives a browser shares a machine's attention badly: a folder of it stays in one process, and while that works on

@@ -64,26 +64,3 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CollectorProce
     """A collector that all tests share; they tell their data apart by ids."""
     with collector(tmp_path_factory.mktemp("running") / "data") as process:
         yield process
-
-
-ALERT_TABLES = (
-    *("llm_1m", "llm_1h", "runs", "live_events", "error_groups", "saved"),
-    *("alert_states", "alert_events", "alert_deliveries", "alert_evaluators"),
-)
-
-
-@pytest.fixture(scope="module")
-def _alert_tables(engine: EmbeddedStore) -> Iterator[EmbeddedStore]:
-    store = EmbeddedStore(Path(engine._path), f"alerts_{next(_NUMBERS)}")
-    migrate(store)
-    yield store
-    store.command(f"DROP DATABASE {store.database}")
-    store.close()
-
-
-@pytest.fixture
-def alert_store(_alert_tables: EmbeddedStore) -> EmbeddedStore:
-    """A store without alerts and sums; its tables are made once, which takes longer than most tests of alerts."""
-    for table in ALERT_TABLES:
-        _alert_tables.command(f"TRUNCATE TABLE {_alert_tables.database}.{table}")
-    return _alert_tables

@@ -110,10 +110,10 @@ def due(event: str = "errors-1-1", channel: str = "ops") -> Due:
 
 
 async def test_it_is_sent_again_until_it_is_taken_always_under_one_id(
-    alert_store: EmbeddedStore, receiver: Receiver, hook: str
+    store: EmbeddedStore, receiver: Receiver, hook: str
 ) -> None:
     receiver.answers = [500, "wait", (429, {"Retry-After": "0"}), 503]
-    delivering = Delivering(alert_store, Outlets([hook]), {"ops": webhook(f"{hook}/in?token=secret")}, patience=1)
+    delivering = Delivering(store, Outlets([hook]), {"ops": webhook(f"{hook}/in?token=secret")}, patience=1)
     ((status, attempts, _),) = (await delivering.deliver(due())).values()
     assert (status, attempts >= 5, receiver.answers) == ("delivered", True, [])
     assert {headers["idempotency-key"] for _, headers, _ in receiver.got} == {"errors-1-1"}
@@ -121,10 +121,10 @@ async def test_it_is_sent_again_until_it_is_taken_always_under_one_id(
 
 
 async def test_what_no_second_try_helps_is_given_up_with_its_reason(
-    alert_store: EmbeddedStore, receiver: Receiver, hook: str
+    store: EmbeddedStore, receiver: Receiver, hook: str
 ) -> None:
     receiver.answers = [(302, {"Location": "http://169.254.169.254/latest/meta-data"}), 404]
-    delivering = Delivering(alert_store, Outlets([hook]), {"ops": webhook(hook)})
+    delivering = Delivering(store, Outlets([hook]), {"ops": webhook(hook)})
     assert await delivering.deliver(due("a"), due("b"), due("c", "gone")) == {
         "a ops": ("failed", 1, "it answers 302, a redirection: they are not followed, enter where it leads to"),
         "b ops": ("failed", 1, "it answers 404 Not Found"),
@@ -134,11 +134,11 @@ async def test_what_no_second_try_helps_is_given_up_with_its_reason(
 
 
 async def test_a_channel_gets_everything_in_order_and_holds_up_no_other(
-    alert_store: EmbeddedStore, receiver: Receiver, hook: str
+    store: EmbeddedStore, receiver: Receiver, hook: str
 ) -> None:
     receiver.answers = [500, 500, 500]
     slow, quick = webhook(f"{hook}/slow"), webhook(f"{hook}/quick")
-    delivering = Delivering(alert_store, Outlets([hook]), {"slow": slow, "quick": quick})
+    delivering = Delivering(store, Outlets([hook]), {"slow": slow, "quick": quick})
     done = await delivering.deliver(due("a", "slow"), due("b", "slow"), due("c", "slow"), due("a", "quick"))
     assert {status for status, _, _ in done.values()} == {"delivered"}
     ids = [body["id"] for path, _, body in receiver.got if path == "/slow"]

@@ -56,10 +56,14 @@ def beats(run_id: str, began: float, until: float, *moves: float, over: float = 
 
 
 def error(fingerprint: int, seen: float, message: str = "old", pipeline: str = "digest") -> dict[str, Any]:
-    """A group of errors as it was first seen on a day."""
-    day = time.strftime("%Y-%m-%d", time.gmtime(seen))
-    told = {"ErrorType": "T", "Message": message, "FirstSeen": f"{seen:.3f}"}
-    return {"Day": day, "Fingerprint": fingerprint, "PipelineName": pipeline, **told}
+    """A failed span of a group of errors."""
+    span = f"{fingerprint}-{seen:.0f}"
+    told = {"ErrorType": "T", "Message": message, "Timestamp": f"{seen:.3f}", "RunId": span, "SpanId": span}
+    return {
+        "Day": time.strftime("%Y-%m-%d", time.gmtime(seen)),
+        "Fingerprint": fingerprint,
+        "PipelineName": pipeline,
+    } | told
 
 
 class Watch:
@@ -91,14 +95,14 @@ class Watch:
 
 
 @pytest.fixture
-def watch(alert_store: EmbeddedStore) -> Watch:
-    return Watch(alert_store)
+def watch(store: EmbeddedStore) -> Watch:
+    return Watch(store)
 
 
-def test_every_measure_reads_what_is_stored(alert_store: EmbeddedStore) -> None:
+def test_every_measure_reads_what_is_stored(store: EmbeddedStore) -> None:
     now = NOON + 30.0
     calls(
-        alert_store,
+        store,
         call(NOON - 360, errors=5),  # before the window
         call(NOON - 240, errors=2, cost=1.5),
         call(NOON, calls=30),
@@ -110,14 +114,12 @@ def test_every_measure_reads_what_is_stored(alert_store: EmbeddedStore) -> None:
     took = "initializeAggregation('quantilesBFloat16State(0.5, 0.95, 0.99)', toFloat64({}))"
     columns = "(Time, PipelineName, Calls, DurationQuantiles, FirstChunkQuantiles)"
     for table in ("llm_1m", "llm_1h"):
-        alert_store.command(
+        store.command(
             f"INSERT INTO $db.{table} {columns} SELECT toDateTime({NOON}), 'slow', 1, "
-            f"{took.format(8)}, {took.format(2)}".replace("$db", alert_store.database)
+            f"{took.format(8)}, {took.format(2)}".replace("$db", store.database)
         )
-    alert_store.insert_rows(
-        "runs", [run("a", NOON - 10, status="failed"), run("b", NOON - 200, 20), run("c", NOON - 301)]
-    )
-    alert_store.insert_rows("runs", [run("long", NOON - 1, DAY, "completed"), run("later", NOON + 61)])
+    store.insert_rows("runs", [run("a", NOON - 10, status="failed"), run("b", NOON - 200, 20), run("c", NOON - 301)])
+    store.insert_rows("runs", [run("long", NOON - 1, DAY, "completed"), run("later", NOON + 61)])
     live = [
         *beats("stuck", NOON - 900, NOON + 29),
         *beats("busy", NOON - 900, NOON + 29, *range(NOON - 880, NOON, 100)),
@@ -125,9 +127,9 @@ def test_every_measure_reads_what_is_stored(alert_store: EmbeddedStore) -> None:
         *beats("over", NOON - 400, NOON - 60, over=NOON - 60),
         *beats("a", NOON - 100, NOON - 60),  # its spans came, its last event did not
     ]
-    alert_store.insert_rows("live_events", live)
-    alert_store.insert_rows(
-        "error_groups", [error(1, NOON, "boom"), error(2, NOON - 200), error(2, NOON - 9 * DAY, "old", "x")]
+    store.insert_rows("live_events", live)
+    store.insert_rows(
+        "failed_spans", [error(1, NOON, "boom"), error(2, NOON - 200), error(2, NOON - 9 * DAY, "old", "x")]
     )
 
     def value(measure: str) -> Any:
@@ -135,7 +137,7 @@ def test_every_measure_reads_what_is_stored(alert_store: EmbeddedStore) -> None:
         slow = {"scope": {"pipeline": "slow"}} if "latency" in measure or "first" in measure else pipeline
         sql = {"sql": "SELECT count(), 'rows' FROM llm_1m WHERE Time >= {since:DateTime}"} if measure == "query" else {}
         rule = rule_of({"name": measure, "measure": measure, "threshold": 1, **slow, **sql})
-        found = Reader(alert_store).now(rule, now).value
+        found = Reader(store).now(rule, now).value
         return found if found is None else round(found, 2)
 
     assert {measure: value(measure) for measure in MEASURES} == {
@@ -147,7 +149,7 @@ def test_every_measure_reads_what_is_stored(alert_store: EmbeddedStore) -> None:
     }  # fmt: skip
     assert value("cost_month") >= 2.5
     new = rule_of({"name": "new", "measure": "new_error_groups", "threshold": 0})
-    assert Reader(alert_store).now(new, now) == Sample(1, 1, "T: boom")  # what another pipeline knew is not new to all
+    assert Reader(store).now(new, now) == Sample(1, 1, "T: boom")  # what another pipeline knew is not new to all
     assert 20 < value("run_duration_p95") <= DAY
 
 
@@ -306,8 +308,8 @@ class ServerClock(EmbeddedStore):
         return super()._query(sql.replace("now64(3)", f"toDateTime64({self.seconds:.3f}, 3)"), output_format)
 
 
-def test_of_several_collectors_one_evaluates_and_another_takes_over(alert_store: EmbeddedStore) -> None:
-    shared = ServerClock(Path(alert_store._path), alert_store.database)
+def test_of_several_collectors_one_evaluates_and_another_takes_over(store: EmbeddedStore) -> None:
+    shared = ServerClock(Path(store._path), store.database)
     clock = [100.0]
 
     def pass_by(seconds: float) -> None:
