@@ -15,6 +15,8 @@ import httpx
 from grpc import Compression, insecure_channel
 
 PATIENCE = 30.0
+START = 90.0
+"""Patience with a process that starts: reading its libraries takes long where everybody reads."""
 PLAIN = ssl.create_default_context()
 """For ``verify=`` of plain HTTP: without it each call of httpx reads all certificates anew."""
 EAGER = "import quarterdeck_collector.collector as c; c.DURABLE_EVERY = 0.02"
@@ -96,7 +98,7 @@ def addresses(log: Path, process: subprocess.Popen[str]) -> dict[str, str]:
         line = next((line for line in text.splitlines() if "listening: " in line), "")
         return dict(part.split(" on ") for part in line.partition("listening: ")[2].split(", ") if part)
 
-    found: dict[str, str] = wait_for(announced)
+    found: dict[str, str] = wait_for(announced, START)
     return found
 
 
@@ -109,7 +111,7 @@ def collector(data_dir: Path, *flags: str, ready: bool = True, prelude: str = ""
         found = addresses(log, process)
         running = CollectorProcess(process, found["OTLP"], found["OTLP/gRPC"], found.get("ClickHouse", ""), log)
         path = "/readyz" if ready else "/healthz"
-        wait_for(lambda: httpx.get(running.otlp + path, verify=PLAIN).status_code == 200)
+        wait_for(lambda: httpx.get(running.otlp + path, verify=PLAIN).status_code == 200, START)
         yield running
     finally:
         process.kill()

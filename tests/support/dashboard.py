@@ -11,7 +11,7 @@ import httpx
 from playwright.sync_api import Browser, expect
 
 from support.browser import DESKTOP, Watched, open_page
-from support.collectors import PLAIN, wait_for
+from support.collectors import PLAIN, START, wait_for
 from support.deck import free_ports
 
 
@@ -48,12 +48,12 @@ def dashboard(folder: Path, otlp: str, clickhouse: str, *more: str) -> Iterator[
             text=True,
         )
     try:
-        wait_for(lambda: httpx.get(f"http://127.0.0.1:{port}/healthz", verify=PLAIN).status_code == 200)
+        wait_for(lambda: httpx.get(f"http://127.0.0.1:{port}/healthz", verify=PLAIN).status_code == 200, START)
         yield Dashboard(f"http://127.0.0.1:{port}", process, log)
     finally:
         process.terminate()
         try:
-            code = process.wait(10)
+            code = process.wait(30)
         finally:
             process.kill()
     assert code == 0, log.read_text()
