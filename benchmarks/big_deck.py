@@ -42,8 +42,7 @@ def first_rows(page: Page, url: str) -> None:
 def thirty_days(page: Page, url: str) -> None:
     """Ask for charts of 30 days."""
     page.goto(f"{url}/?range=30d")
-    expect(page.locator("[data-qd=charts]")).to_be_visible()
-    expect(page.locator(".q-charts")).to_contain_text("30 days")
+    expect(page.locator("[data-qd=charts]")).to_contain_text(re.compile("bars: a (hour|day)"))
 
 
 def failed_runs(page: Page, url: str) -> None:
@@ -77,7 +76,7 @@ def logs(page: Page, url: str) -> None:
 def rare_logs(page: Page, url: str) -> None:
     """Search the errors among all records for a word that none has."""
     page.goto(f"{url}/?view=logs&level=error&text=no-record-has-this")
-    expect(page.locator(".log-empty")).to_contain_text("No record fits this filter yet")
+    expect(page.locator(".log-empty")).to_be_visible()
 
 
 LOOKS: dict[str, Look] = {
