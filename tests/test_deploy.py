@@ -116,7 +116,7 @@ def test_settings_of_the_server_are_known_to_the_engine(file: Path, store: Embed
 
 
 def rendered(*values: str) -> list[dict[str, Any]]:
-    done = run("helm", "template", "deck", str(DEPLOY / "helm" / "quarterdeck"), *values)
+    done = run("helm", "template", "deck", str(DEPLOY / "helm" / "quarterdeck"), "--kube-version", KUBERNETES, *values)
     assert done.returncode == 0, done.stderr
     return [each for each in yaml.safe_load_all(done.stdout) if each]
 
@@ -160,7 +160,9 @@ def test_the_chart_makes_objects_that_kubernetes_takes(values: list[str]) -> Non
     ],
 )
 def test_the_chart_refuses_values_that_cannot_work(values: str, reason: str) -> None:
-    done = run("helm", "template", "deck", str(DEPLOY / "helm" / "quarterdeck"), "--set", values)
+    done = run(
+        "helm", "template", "deck", str(DEPLOY / "helm" / "quarterdeck"), "--kube-version", KUBERNETES, "--set", values
+    )
     assert done.returncode != 0
     assert reason in done.stderr
 

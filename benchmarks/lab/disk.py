@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from lab.questions import Asker
+from lab.asker import Asker
 
 _SMALL: Final = 0.1
 """Columns of fewer bytes a span are summed up."""

@@ -16,6 +16,7 @@ from quarterdeck_collector.store import EmbeddedStore
 HERE: Final = Path(__file__).parent
 DATABASE: Final = "quarterdeck"
 SPANS_PER_RUN: Final = 20
+LOGS_PER_RUN: Final = 5
 NANOSECONDS: Final = 10**9
 DAY_S: Final = 86_400
 RUNS_PER_INSERT: Final = 10_000
@@ -77,9 +78,10 @@ def _opened(store: EmbeddedStore, spans: int, days: int) -> History:
     known = store.rows("SELECT Began, Every, Made FROM bench.history ORDER BY Made DESC LIMIT 1")
     if known:
         history = History(*map(int, known[0]))
-        stored = int(store.rows("SELECT count() FROM quarterdeck.otel_traces")[0][0])
-        if stored != history.made * SPANS_PER_RUN:
-            raise SystemExit("the store holds half an insert of an interrupted load: remove its folder and start again")
+        for table, each in (("otel_traces", SPANS_PER_RUN), ("otel_logs", LOGS_PER_RUN)):
+            stored = int(store.rows(f"SELECT count() FROM quarterdeck.{table}")[0][0])  # noqa: S608 - ours
+            if stored != history.made * each:
+                raise SystemExit(f"{table} is not what its history says it loaded: remove the folder and start again")
         return history
     _make_sentences(store)
     every = days * DAY_S * NANOSECONDS * SPANS_PER_RUN // spans
@@ -120,6 +122,7 @@ def _extend(store: EmbeddedStore, history: History) -> None:
     while history.made < due:
         runs = min(RUNS_PER_INSERT, due - history.made)
         _insert(store, "history", history, history.made, runs)
+        _insert(store, "log_history", history, history.made, runs)
         _live(store, history, history.made, runs)
         history.made += runs
         _record(store, history)

@@ -1,105 +1,26 @@
 """Every question that a page asks, with the time it may take and the same question without our tables."""
 
-import re
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import asdict
 from typing import Any, Final
 
-import clickhouse_connect
-
-from quarterdeck_ui import queries
+from lab.asker import Asker, Question, Sample, Way
+from quarterdeck_ui import history_feed, log_feed, log_tail, queries
 from quarterdeck_ui.chart_reader import chart_range
 from quarterdeck_ui.scope import Scope
 
-PAGE_MS: Final = 50
 TRACE_MS: Final = 20
 PAYLOADS_MS: Final = 40
 SEARCH_MS: Final = 300
-_SECTION: Final = re.compile(r"^-- question (\w+)\n(.*?)(?=^-- question|\Z)", re.MULTILINE | re.DOTALL)
-_SQL: Final = dict(_SECTION.findall(Path(__file__).with_suffix(".sql").read_text()))
+HISTORY_MS: Final = 300
+"""Of a whole page, looked for in several questions; the screen shows what each of them finds."""
 
-_ANSWER_S: Final = 600
 _PAGE: Final = 50
 """Matches that a search wants."""
 
-_HISTORY_PAGE: Final = 60
-"""Runs of one page of the history."""
-
-HISTORY_MS: Final = 300
-
-_UNREMEMBERED: Final = {"use_query_condition_cache": "0"}
-"""The engine remembers which granules met a condition: without this, the second round would measure the memory."""
-
 _WITHOUT_INDEX: Final = {"ignore_data_skipping_indices": "idx_search_text"}
-
-
-@dataclass(frozen=True)
-class Sample:
-    """One run of the history, which the questions are about; ``customer`` is an attribute of its tool calls."""
-
-    run: str
-    trace: str
-    span: str
-    start_ns: int
-    end_ns: int
-    customer: str
-
-
-class _Forgetful(queries.Store):
-    def _connected(self) -> Any:
-        client = super()._connected()
-        for name, value in _UNREMEMBERED.items():
-            client.set_client_setting(name, value)
-        return client
-
-
-class Asker:
-    """Asks as the dashboard does, and in the SQL beside this module."""
-
-    def __init__(self, url: str, database: str) -> None:
-        """Remember where to ask.
-
-        Args:
-            url: ClickHouse's HTTP interface.
-            database: Database of the tables.
-        """
-        self.store: queries.Store = _Forgetful(url, database)
-        self.runs: list[queries.RunRow] | None = None
-        self._client: Any = clickhouse_connect.get_client(
-            dsn=url,
-            database=database,
-            settings=_UNREMEMBERED,
-            autogenerate_session_id=False,
-            send_receive_timeout=_ANSWER_S,
-        )
-
-    def sql(self, question: str, settings: Mapping[str, str] | None = None, **parameters: Any) -> list[dict[str, Any]]:
-        """Ask one section of ``questions.sql`` and take its rows."""
-        result = self._client.query(_SQL[question], parameters=parameters, settings=dict(settings or {}))
-        return list(result.named_results())
-
-    def value(self, sql: str) -> str:
-        """Run a query that gives one value."""
-        return str(self._client.command(sql))
-
-    def samples(self, count: int) -> list[Sample]:
-        """Choose runs from anywhere in the history."""
-        return [Sample(**row) for row in self.sql("samples", count=count)]
-
-
-Way = Callable[[Asker, Sample], Any]
-
-
-@dataclass(frozen=True)
-class Question:
-    """One question: how it is asked, how long it may take, and how the exporter's columns alone would answer it."""
-
-    name: str
-    ask: Way
-    bound_ms: int | None = PAGE_MS
-    baseline: Way | None = None
+_NS: Final = 10**9
 
 
 def _front(front: Callable[..., Any], *names: str) -> Way:
@@ -124,7 +45,7 @@ def _charts(seconds: float) -> Way:
 
 def _behind(asker: Asker, _: Sample) -> Any:
     now = time.time_ns()
-    return queries.runs_behind(asker.store, queries.ChartRange(now - 60 * 10**9, now), "latency")
+    return queries.runs_behind(asker.store, queries.ChartRange(now - 60 * _NS, now), "latency")
 
 
 def _step_payloads(asker: Asker, sample: Sample) -> Any:
@@ -149,7 +70,8 @@ def _history(**wanted: Any) -> Way:
     """The first page of a search in the history."""
 
     def ask(asker: Asker, _: Sample) -> int:
-        looks = queries.search_runs(asker.store, queries.RunSearch(**wanted), (time.time_ns(), ""), 0, _HISTORY_PAGE)
+        behind = (time.time_ns(), "")
+        looks = queries.search_runs(asker.store, queries.RunSearch(**wanted), behind, 0, history_feed.PAGE)
         return sum(len(found.rows) for found in looks)
 
     return ask
@@ -157,16 +79,34 @@ def _history(**wanted: Any) -> Way:
 
 def _history_before(asker: Asker, sample: Sample) -> int:
     behind = (sample.start_ns, sample.run)
-    looks = queries.search_runs(asker.store, queries.RunSearch(), behind, 0, _HISTORY_PAGE)
+    looks = queries.search_runs(asker.store, queries.RunSearch(), behind, 0, history_feed.PAGE)
     return sum(len(found.rows) for found in looks)
 
 
+def _logs(**wanted: Any) -> Way:
+    """What the log viewer shows first of a filter."""
+    return lambda asker, _: queries.log_lines(asker.store, queries.LogFilter(**wanted), log_feed.PAGE)
+
+
+def _logs_of_a_run(asker: Asker, sample: Sample) -> Any:
+    return queries.log_lines(asker.store, queries.LogFilter(run=sample.run), log_feed.PAGE)
+
+
+def _logs_before(asker: Asker, sample: Sample) -> Any:
+    return queries.log_lines(asker.store, queries.LogFilter(), log_feed.PAGE, before=(sample.start_ns, 0))
+
+
+def _new_logs(asker: Asker, _: Sample) -> Any:
+    since = time.time_ns() - 60 * _NS - 15 * _NS  # the history ends a minute ago
+    return queries.log_lines(asker.store, queries.LogFilter(), log_tail.MOST_AT_ONCE, since_ns=since)
+
+
 def _new_events(asker: Asker, _: Sample) -> Any:
-    return queries.events_after(asker.store, time.time_ns() - 120 * 10**9)
+    return queries.events_after(asker.store, time.time_ns() - 120 * _NS)
 
 
 def _first_events(asker: Asker, _: Sample) -> Any:
-    return queries.bootstrap_events(asker.store, time.time_ns() - 900 * 10**9)
+    return queries.bootstrap_events(asker.store, time.time_ns() - 900 * _NS)
 
 
 def _by_day(words: str) -> Way:
@@ -185,16 +125,29 @@ def _by_day(words: str) -> Way:
     return ask
 
 
-PAGES: Final = (
+RUNS: Final = (
     Question("recent runs", _recent_runs, baseline=_own("raw_runs")),
     Question("the same list again", _recent_runs_again, baseline=_own("raw_runs")),
     Question("one run by id", _front(queries.run_by_id, "run"), baseline=_own("raw_run")),
     Question("totals of today", _front(queries.today), baseline=_own("raw_today")),
     Question("what is usual", _front(queries.usual)),
     Question("places", _front(queries.places)),
+    Question("the oldest run", _front(queries.oldest_run)),
+    Question("live events at the start", _first_events),
+    Question("new live events", _new_events),
+)
+HISTORY: Final = (
     Question("history, newest", _history(), HISTORY_MS),
     Question("history, anywhere", _history_before, HISTORY_MS),
     Question("history, failed runs", _history(statuses=("failed",)), HISTORY_MS),
+    Question("history, a pipeline", _history(pipeline="triage"), HISTORY_MS),
+    Question("history, a model", _history(model="opus"), HISTORY_MS),
+    Question("history, dear runs", _history(cost_from=0.4), HISTORY_MS),
+    Question("history, long runs", _history(seconds_from=39.9), HISTORY_MS),
+    Question("history, words", _history(words=("timeout", "staging")), HISTORY_MS),
+    Question("history, no such word", _history(words=("zyxneedle",)), HISTORY_MS),
+)
+CHARTS: Final = (
     Question("calls by model", _chart("calls_by_model", 900), baseline=_own("raw_calls_by_model")),
     Question("latency", _chart("latency", 900), baseline=_own("raw_latency")),
     Question("charts of an hour", _charts(3600)),
@@ -202,14 +155,26 @@ PAGES: Final = (
     Question("charts of a day", _charts(86_400)),
     Question("charts of 30 days", _charts(30 * 86_400)),
     Question("runs behind a point", _behind),
+)
+LOGS: Final = (
+    Question("logs, newest", _logs(), baseline=_own("raw_logs")),
+    Question("logs, new ones", _new_logs),
+    Question("logs, anywhere", _logs_before),
+    Question("logs of a run", _logs_of_a_run, baseline=_own("raw_logs_of_a_run")),
+    Question("logs, errors", _logs(levels=(4,))),
+    Question("logs, pipeline and step", _logs(pipeline="support-triage", step="verify")),
+    Question("logs, a text", _logs(text="slow ANSWER")),
+    Question("logs, a pattern", _logs(pattern=r"attempt=3 took 8\d+ ms")),
+    Question("logs, a rare text", _logs(text="zyxneedle")),
+)
+ONE_RUN: Final = (
+    Question("spans of a run", _front(queries.spans_of_run, "run", "start_ns", "end_ns"), TRACE_MS, _own("raw_trace")),
+    Question("call of a step", lambda asker, sample: queries.call_of_step(asker.store, sample.run, "summarize", 0)),
+    Question("payload of a span", _front(queries.span_payload, "run", "span"), baseline=_own("raw_span")),
     Question("a run as a document", _step_payloads),
     Question("a span as it is stored", _front(queries.raw_span, "run", "span")),
-    Question("live events at the start", _first_events),
-    Question("new live events", _new_events),
-    Question("spans of a run", _front(queries.spans_of_run, "run", "start_ns", "end_ns"), TRACE_MS, _own("raw_trace")),
-    Question("call of a step", lambda asker, sample: queries.call_of_step(asker.store, sample.run, "", 0)),
-    Question("payload of a span", _front(queries.span_payload, "run", "span"), baseline=_own("raw_span")),
 )
+PAGES: Final = (*RUNS, *HISTORY, *CHARTS, *LOGS, *ONE_RUN)
 """What the dashboard runs, through its own front doors."""
 
 BY_HAND: Final = (

@@ -127,6 +127,15 @@ SELECT SpanAttributes['quarterdeck.run.id'], SpanId, Timestamp FROM otel_traces
 WHERE lowerUTF8(arrayStringConcat(mapValues(Payload), '\n')) LIKE concat('%', {word:String}, '%')
 ORDER BY Timestamp DESC LIMIT 50
 
+-- question raw_logs
+SELECT Timestamp, SeverityNumber, ServiceName, SpanId, EventName, Body, LogAttributes FROM otel_logs
+ORDER BY Timestamp DESC LIMIT 400
+
+-- question raw_logs_of_a_run
+SELECT Timestamp, SeverityNumber, ServiceName, SpanId, EventName, Body, LogAttributes FROM otel_logs
+WHERE LogAttributes['quarterdeck.run.id'] = {run:String}
+ORDER BY Timestamp DESC LIMIT 400
+
 -- question bytes_by_column
 SELECT * FROM (
     SELECT splitByString('.', column)[1] AS Name, sum(column_bytes_on_disk) AS Bytes

@@ -5,7 +5,6 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +16,7 @@ from playwright.sync_api import Browser, Page, expect
 from support.browser import DESKTOP, PHONE, TABLET
 from support.collectors import PLAIN, CollectorProcess, collector, launch, wait_for
 from support.dashboard import Dashboard, dashboard, opened
-from support.scenario import ANSWER, Part, Run, play
+from support.scenario import ANSWER, Part, Run, alive, play
 
 
 @pytest.fixture(scope="module")
@@ -100,24 +99,6 @@ def told(endpoint: str, pipeline: str) -> tuple[Run, Part, Part]:
     call = run.call(step, "claude-haiku-4-5", "a long answer, please")
     run.chunk(call, TALL)
     return run, step, call
-
-
-@contextlib.contextmanager
-def alive(run: Run) -> Iterator[None]:
-    """Say every second that a run goes on, as the SDK does: a silent one counts as lost, and nothing of it grows."""
-    over = threading.Event()
-
-    def beat() -> None:
-        while not over.wait(1):
-            run.heartbeat()
-
-    thread = threading.Thread(target=beat)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
 
 
 def ended(run: Run, step: Part, call: Part) -> None:

@@ -11,7 +11,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from quarterdeck_ui.feed import same_origin
 from quarterdeck_ui.log_tail import LogTails
-from quarterdeck_ui.queries import LEVELS, LogFilter, LogLine, Store, StoreError, log_lines
+from quarterdeck_ui.queries import LEVELS, LogFilter, LogLine, Store, StoreError, log_looks
 
 PAGE: Final = 400
 """Records that a screen gets at once."""
@@ -41,21 +41,23 @@ class LogFeed:
             return
         await socket.accept()
         following: asyncio.Task[None] | None = None
+        older: asyncio.Task[None] | None = None
         try:
             while True:
                 said = _said(await socket.receive_text())
                 if said.get("type") == "filter":
-                    if following is not None:
-                        following.cancel()
+                    for task in filter(None, (following, older)):
+                        task.cancel()
                     following = asyncio.create_task(self._follow(socket, said))
                 elif said.get("type") == "older":
-                    await self._older(socket, said)
+                    older = asyncio.create_task(self._older(socket, said))
         except (WebSocketDisconnect, RuntimeError):
             _LOG.debug("a screen left the logs")
         finally:
-            if following is not None:
-                following.cancel()
-                await asyncio.gather(following, return_exceptions=True)
+            tasks = [task for task in (following, older) if task is not None]
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _follow(self, socket: WebSocket, said: Message) -> None:
         wanted, number = log_filter(said), said.get("number")
@@ -72,17 +74,23 @@ class LogFeed:
             time_ns, ident = map(int, said["before"])
         except (KeyError, TypeError, ValueError):
             return
-        await self._page(
-            socket, log_filter(said), {"type": "older", "number": said.get("number")}, before=(time_ns, ident)
-        )
+        with contextlib.suppress(WebSocketDisconnect, RuntimeError):
+            head = {"type": "older", "number": said.get("number")}
+            await self._page(socket, log_filter(said), head, before=(time_ns, ident))
 
     async def _page(self, socket: WebSocket, wanted: LogFilter, head: Message, **bounds: Any) -> None:
+        """Send what is found as it is found: first as ``head`` says, then as what is older, at last how it ended."""
+        looks, found = log_looks(self._store, wanted, PAGE, **bounds), 0
         try:
-            lines = await asyncio.to_thread(log_lines, self._store, wanted, PAGE, **bounds)
+            while (lines := await asyncio.to_thread(next, looks, None)) is not None:
+                if lines:
+                    found += len(lines)
+                    await _send(socket, head | {"lines": plain(lines), "more": True, "problem": ""})
+                    head = head | {"type": "older"}
         except StoreError as error:
             await _send(socket, head | {"lines": [], "problem": str(error)})
         else:
-            await _send(socket, head | {"lines": plain(lines), "start": len(lines) < PAGE, "problem": ""})
+            await _send(socket, head | {"lines": [], "start": found < PAGE, "problem": ""})
 
 
 def log_filter(said: Message) -> LogFilter:

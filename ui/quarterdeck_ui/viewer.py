@@ -40,6 +40,7 @@ class Viewer:
         self._run_id = self._chosen_span = self._shown_span = ""
         self._sent_chunks = 0
         self._offers: dict[str, tuple[str, ...]] = {}
+        self._limited = False
         self.scope = Scope()
         """Range of time, environment and service of the screen."""
         self.paused = False
@@ -58,6 +59,7 @@ class Viewer:
 
     def limit(self, scope: Scope, *, paused: bool) -> None:
         """Limit the screen to a scope, or stop it; what depends on the scope is told anew, even to a stopped one."""
+        self._limited = True
         if scope != self.scope:
             for part in ("performance", "today"):
                 self._parts.pop(part, None)
@@ -89,6 +91,9 @@ class Viewer:
         }
         if parts["performance"] is None:  # nobody has read the charts of this scope yet
             del parts["performance"]
+        if not self._limited:  # those of everything would stand under the name of the range that the screen asks for
+            for part in ("today", "performance"):
+                parts.pop(part, None)
         news = {name: value for name, value in parts.items() if self._parts.get(name) != value and self._may(name)}
         if news:
             self._parts.update(news)

@@ -7,6 +7,8 @@ const TEXTS = { text: "q", pipeline: "pipeline", model: "model" };
 const BOUNDS = { cost_from: "cost-from", cost_to: "cost-to", seconds_from: "took-from", seconds_to: "took-to" };
 const EMPTY = { text: "", pipeline: "", model: "", statuses: [], cost_from: null, cost_to: null, seconds_from: null, seconds_to: null };
 
+export const isBlank = (search) => Object.keys(EMPTY).every((name) => !String(search[name] ?? ""));
+
 export function readSearch(query) {
   const search = { ...EMPTY, statuses: query.getAll("status").filter((name) => STATUSES.includes(name)) };
   for (const [field, name] of Object.entries(TEXTS)) search[field] = query.get(name) ?? "";

@@ -57,6 +57,7 @@ export function logStore(told) {
   const take = {
     page(m) {
       state.loading = false;
+      asking = m.more ?? false; // what is older follows without being asked for
       Object.assign(state, { start: m.start ?? false, problem: m.problem });
       add(m.lines);
       told({ fresh: true });
@@ -73,7 +74,7 @@ export function logStore(told) {
       told({ added, above: -Math.max(0, over) });
     },
     older(m) {
-      asking = false;
+      asking = m.more ?? false;
       Object.assign(state, { start: m.problem ? state.start : (m.start ?? false), problem: m.problem });
       const before = m.lines.filter((line) => !known.has(name(line)));
       for (const line of before) known.add(name(line));
@@ -102,6 +103,7 @@ export function logStore(told) {
 
   return {
     state,
+    looking: () => asking,
     filter(change) {
       Object.assign(state.filter, change);
       const url = new URL(window.location.href);

@@ -127,7 +127,7 @@ function build() {
     attr(follow, "aria-pressed", String(following));
     jump.hidden = following || !fresh;
     text(jump, `↓ ${count(fresh)} new`);
-    text(status, state.loading ? "reading…" : `${count(state.lines.length)}${state.start ? "" : "+"} records`);
+    text(status, state.loading ? "reading…" : `${count(state.lines.length)}${state.start ? "" : "+"} record${state.start && state.lines.length === 1 ? "" : "s"}${store.looking() ? ", looking further back…" : ""}`);
   }
 
   function changed({ fresh: anew = false, above = 0, added = 0 } = {}) {

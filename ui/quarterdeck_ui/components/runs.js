@@ -2,7 +2,7 @@
 import { attr, el, icon, text } from "./dom.js";
 import { OPEN, moment } from "./format.js";
 import { historyBar } from "./history_bar.js";
-import { historyStore } from "./history_store.js";
+import { historyStore, isBlank } from "./history_store.js";
 import { actionsOf, runRow, tick, updateRow } from "./run_row.js";
 import { found, matches, readSort, rows, turned, writeSort } from "./runs_order.js";
 import { LATEST } from "./scope.js";
@@ -121,7 +121,7 @@ export function runs(panel, actions) {
   function emptiness(words) {
     const { on: searching, loading, problem, end: over, backTo } = history.state;
     if (problem) return `problem ${problem}`;
-    if (searching) return over ? "nothing" : `searching ${backTo}`;
+    if (searching) return !over ? `searching ${backTo}` : !isBlank(history.state.search) ? "nothing" : narrowed() ? "scope" : "none";
     if (!state.loaded || loading) return "loading";
     if (words.length) return `filtered ${words.join(" ")}`;
     return narrowed() ? "scope" : "none";

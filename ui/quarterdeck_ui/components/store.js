@@ -114,7 +114,7 @@ function turn(run, span) {
   const turned = run !== state.run;
   state.reading = false;
   if (turned) state.detail = null;
-  if (turned || span !== state.shown?.id) { state.shown = null; state.chunks = []; }
+  if (turned || (span !== state.span && span !== state.shown?.id)) { state.shown = null; state.chunks = []; } // else the server has nothing to tell again
   Object.assign(state, { run, span });
   look();
   for (const topic of ["selection", "detail", "span"]) tell(topic);

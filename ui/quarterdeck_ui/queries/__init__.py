@@ -27,7 +27,7 @@ from quarterdeck_ui.queries.errors import (
 )
 from quarterdeck_ui.queries.history import Found, RunSearch, oldest_run, search_runs
 from quarterdeck_ui.queries.live import Event, bootstrap_events, events_after
-from quarterdeck_ui.queries.logs import LEVELS, LogFilter, LogLine, log_lines
+from quarterdeck_ui.queries.logs import LEVELS, LogFilter, LogLine, log_lines, log_looks
 from quarterdeck_ui.queries.overview import Place, Today, Usual, places, today, usual
 from quarterdeck_ui.queries.performance import ChartRange, Latency, Performance, performance
 from quarterdeck_ui.queries.raw import StepPayload, raw_span, step_payloads
@@ -86,6 +86,7 @@ __all__ = [
     "evidence",
     "good_run",
     "log_lines",
+    "log_looks",
     "oldest_run",
     "performance",
     "places",
