@@ -13,7 +13,7 @@ unexport PYTHONDONTWRITEBYTECODE
 up: $(VENV)/.all ## start everything and open the dashboard
 	@exec $(BIN)/quarterdeck up $(ARGS)
 
-test: $(VENV)/.dev $(VENV)/.browser ## run the whole suite, browser tests included
+test: $(VENV)/.dev $(VENV)/.browser $(VENV)/.helm ## run the whole suite, browser tests included
 	$(BIN)/pytest -n 2 --dist loadgroup --no-loadscope-reorder --reruns 1 $(ARGS)
 
 lint: $(VENV)/.dev ## ruff, strict types, import contracts
@@ -54,4 +54,11 @@ $(VENV)/.browser: $(VENV)/.dev
 	@command -v chromium >/dev/null || command -v google-chrome >/dev/null \
 		|| { command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y -qq chromium; } \
 		|| $(BIN)/playwright install chromium
+	@touch $@
+
+# Renders the Helm chart for its tests: the helm of the machine, else one built here if there is Go, else those tests are skipped.
+$(VENV)/.helm: $(VENV)/.dev
+	@command -v helm >/dev/null || ! command -v go >/dev/null \
+		|| { echo 'building helm for the tests of the chart (a few minutes, once) ...'; GOBIN=$(abspath $(BIN)) go install helm.sh/helm/v3/cmd/helm@v3.22.0; } \
+		|| echo 'helm could not be built: the tests of the chart are skipped'
 	@touch $@

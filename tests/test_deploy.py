@@ -29,6 +29,7 @@ ROOT = Path(__file__).parents[1]
 DEPLOY = ROOT / "deploy"
 KUBERNETES = "1.37"
 BIN = Path(sys.executable).parent
+HELM = shutil.which("helm", path=f"{BIN}:{os.environ['PATH']}")
 SERVICES: dict[str, type[BaseSettings]] = {"collector": CollectorSettings, "runner": RunnerSettings, "ui": UiSettings}
 OTHERS = {"QUARTERDECK_TOKEN", "QUARTERDECK_ENDPOINT", "QUARTERDECK_UI_ADMIN_PASSWORD"}
 """Variables of the SDK and of the entry point."""
@@ -116,12 +117,14 @@ def test_settings_of_the_server_are_known_to_the_engine(file: Path, store: Embed
 
 
 def rendered(*values: str) -> list[dict[str, Any]]:
-    done = run("helm", "template", "deck", str(DEPLOY / "helm" / "quarterdeck"), "--kube-version", KUBERNETES, *values)
+    done = run(
+        str(HELM), "template", "deck", str(DEPLOY / "helm" / "quarterdeck"), "--kube-version", KUBERNETES, *values
+    )
     assert done.returncode == 0, done.stderr
     return [each for each in yaml.safe_load_all(done.stdout) if each]
 
 
-needs_helm = pytest.mark.skipif(shutil.which("helm") is None, reason="this machine has no helm: see CONTRIBUTING.md")
+needs_helm = pytest.mark.skipif(HELM is None, reason="there is no helm, and no Go to build it")
 
 
 @needs_helm

@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from quarterdeck_runner.demo.provider import create_app as create_stand_in
 from quarterdeck_runner.demo.provider.settings import StandInSettings
-from support.collectors import PLAIN, START, CollectorProcess, collector, launch, wait_for
+from support.collectors import PLAIN, CollectorProcess, collector, launch, wait_for
 from support.dashboard import dashboard, opened
 from support.deck import free_ports
 from support.runner import Runner, process
@@ -129,7 +129,7 @@ def collector_goes(page: Page, home: CollectorProcess, folder: Path) -> None:
         http, clickhouse = (url.rpartition(":")[2] for url in (home.otlp, home.clickhouse))
         flags = ("--otlp-http-port", http, "--clickhouse-port", clickhouse)
         home.process = launch(folder / "data", folder / "again.log", *flags)
-        wait_for(lambda: httpx.get(home.otlp + "/readyz", verify=PLAIN).is_success, START)
+        wait_for(lambda: httpx.get(home.otlp + "/readyz", verify=PLAIN).is_success)
         expect(banner(page, "collector")).to_have_count(0)
         expect(banner(page, "clickhouse")).to_have_count(0)
         expect(row(page, run_id)).to_have_attribute("data-status", "running")
