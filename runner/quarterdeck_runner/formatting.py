@@ -31,7 +31,8 @@ def formatted(text: str) -> str:
     Raises:
         FormatError: it is no valid YAML, or cannot be laid out without changing what it says.
     """
-    from ruamel.yaml import YAML, YAMLError
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
 
     report = Report("pipeline.yaml")
     before = read(text, report)

@@ -4,7 +4,9 @@ import pytest
 
 from quarterdeck.runner_client import RunnerClient, RunnerError
 from quarterdeck_runner import schema
-from quarterdeck_runner.formatting import FormatError, formatted
+from quarterdeck_runner.diagnostics import Report
+from quarterdeck_runner.formatting import formatted
+from quarterdeck_runner.source import read
 from support.runner import PATIENCE, Runner
 
 SLOPPY = """\
@@ -63,16 +65,12 @@ def test_what_is_no_yaml_is_not_laid_out_and_the_place_is_named(client: RunnerCl
     assert [(each["line"], each["column"]) for each in refusal.value.problem["errors"]] == [(2, 1)]
 
 
-@pytest.mark.parametrize(
-    "text", ["a: &a [x]\nb: *a\n", "a: 1e5\nb: ~\nc: 0o7\nd: 007\n", 'a: "\\u00e9"\n', "- a\n-  - b\n"]
-)
+@pytest.mark.parametrize("text", ["a: &a [x]\nb: *a\n", "a: 1e5\nb: ~\nc: 007\n", 'a: "\\u00e9"\n', "- a\n-  - b\n"])
 def test_no_layout_changes_what_a_file_says(text: str) -> None:
-    try:
-        again = formatted(text)
-    except FormatError as error:
-        assert "would change what it says" in str(error)
-    else:
-        assert formatted(again) == again
+    before, after = (read(each, Report("x.yaml")) for each in (text, formatted(text)))
+    assert before is not None
+    assert after is not None
+    assert before.plain() == after.plain()
 
 
 def test_an_editor_learns_schema_models_and_words(client: RunnerClient) -> None:
