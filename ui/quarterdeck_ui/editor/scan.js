@@ -15,6 +15,25 @@ function open(stack, dashes) {
   }
 }
 
+// The pairs of a map that is written on one line, `{name: a, type: b}`; what is nested in it stays text.
+function pairs(text) {
+  if (!text.startsWith("{")) return [];
+  const parts = [""];
+  let depth = 0;
+  let quote = "";
+  for (const sign of text) {
+    if (quote) { if (sign === quote) quote = ""; } else if (/["']/.test(sign)) quote = sign;
+    else if (/[{[]/.test(sign)) depth += 1;
+    else if (/[}\]]/.test(sign)) depth -= 1;
+    if (!quote && depth === 1 && sign === ",") parts.push("");
+    else if (depth > 1 || sign !== "{") parts[parts.length - 1] += sign;
+    if (!depth && !quote) break;
+  }
+  return parts.map((part) => part.replace(/}$/, "").trim().match(KEY)).filter(Boolean);
+}
+
+const keyOf = (found) => found[1] ?? found[2] ?? found[3];
+
 function close(stack, column) {
   while (stack.length && stack.at(-1).column >= column) stack.pop();
 }
@@ -47,16 +66,19 @@ export function scan(doc, at = null) {
     if (isBare(text)) continue;
     const { dashes, column, rest } = lead(text);
     open(stack, dashes);
-    const found = rest.match(KEY);
+    const add = (pair, path) => entries.push({ line: number, column, key: keyOf(pair), value: bare((pair[4] ?? "").replace(/\s+#.*$/, "").trim()), path });
+    const inline = pairs(rest);
+    const found = inline.length ? null : rest.match(KEY);
+    for (const pair of inline) add(pair, names(stack));
     if (!found) {
       if (BLOCK.test(rest)) block = dashes.at(-1) ?? column - 1;
       continue;
     }
     close(stack, column);
-    const key = found[1] ?? found[2] ?? found[3];
-    const value = (found[4] ?? "").replace(/\s+#.*$/, "").trim();
-    entries.push({ line: number, column, key, value: bare(value), path: names(stack) });
-    stack.push({ column, name: key });
+    const value = found[4] ?? "";
+    add(found, names(stack));
+    stack.push({ column, name: keyOf(found) });
+    for (const pair of pairs(value)) add(pair, names(stack));
     if (BLOCK.test(value)) block = column;
   }
   return { entries, place };

@@ -65,7 +65,7 @@ def _profile(provider: ProviderState, profile: KeyProfile) -> None:
     name, key = provider["name"], profile["profile"]
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"key-{name}-{key}"):
         st.markdown(f"`{key}`", width="content")
-        st.caption(f"{_PLACES[profile['source']]}, sent to {profile['base_url']}")
+        st.caption(f"{_PLACES[profile['source']]}, sent to `{profile['base_url']}`")
         st.space("stretch")
         st.button(
             "Test",

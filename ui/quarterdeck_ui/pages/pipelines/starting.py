@@ -84,8 +84,9 @@ def _preview(pipeline: Pipeline, raw: Mapping[str, Any], chosen: Mapping[str, An
     except (RunnerError, ValueError) as error:
         st.error(f"No preview: {error}", icon=":material/error:")
         return
+    count = len(found["calls"])
     st.markdown(
-        f"**{len(found['calls'])} calls**, about {found['input_tokens']:,} tokens of prompts, "
+        f"**{count} call{'s' * (count != 1)}**, about {found['input_tokens']:,} tokens of prompts, "
         f"{cost_range(found['cost_usd'], found['max_cost_usd'])}"
     )
     if found["not_told"]:
