@@ -135,18 +135,20 @@ class KeyVerdict(TypedDict):
     problem: str
 
 
-class ModelName(TypedDict):
-    """A model that steps may name."""
+class KnownModel(TypedDict):
+    """A name of a model that steps may use, and the id that it stands for."""
 
     name: str
+    model: str
     provider: Provider
+    priced: bool
 
 
 class Language(TypedDict):
     """What an editor of pipeline files completes with."""
 
     json_schema: dict[str, Any]
-    models: list[ModelName]
+    models: list[KnownModel]
     functions: list[str]
     fields: dict[str, list[str]]
 

@@ -77,12 +77,6 @@ def names(provider: Provider) -> frozenset[str]:
     return frozenset(gemini if provider == "gemini" else set(known) - gemini)
 
 
-def offered(provider: Provider) -> list[str]:
-    """Names of models that a new step may name: neither switched off nor about to be."""
-    data = _data()
-    return sorted(names(provider) - set(data["replaced"]) - set(data["ending"]))
-
-
 def preset_names() -> tuple[str, ...]:
     """Names of the presets."""
     return tuple(_data()["presets"])

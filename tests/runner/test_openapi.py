@@ -27,7 +27,7 @@ TYPES = {
     "KeyStoreModel": runner_types.KeyStoreState,
     "ProviderList": runner_types.ProviderList,
     "KeyVerdict": runner_types.KeyVerdict,
-    "ModelName": runner_types.ModelName,
+    "KnownModel": runner_types.KnownModel,
     "Language": runner_types.Language,
     "DryRun": runner_types.DryRun,
     "StepModel": runner_types.RenderedStep,

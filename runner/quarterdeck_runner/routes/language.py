@@ -1,35 +1,27 @@
 """The language of pipeline files, for editors: what may stand where, and one layout for all."""
 
 import asyncio
-import functools
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body
 from pydantic import BaseModel, Field
 
-from quarterdeck_runner import models, schema
+from quarterdeck_runner import schema
 from quarterdeck_runner.expressions import FUNCTIONS
 from quarterdeck_runner.formatting import FormatError, formatted
-from quarterdeck_runner.models import Provider
 from quarterdeck_runner.problems import ProblemError, documented
 from quarterdeck_runner.references import LOOP_WORDS, RUN_WORDS, STATE_ROOTS, WORKFLOW_FIELDS
+from quarterdeck_runner.routes.known_models import KnownModel, list_models
 from quarterdeck_runner.routes.pipelines import Source
 
 router = APIRouter(prefix="/v1/language", tags=["pipelines"])
-
-
-class ModelName(BaseModel):
-    """A model that steps may name."""
-
-    name: str = Field(examples=["claude-sonnet-5-5"])
-    provider: Provider
 
 
 class Language(BaseModel):
     """What an editor completes with."""
 
     json_schema: dict[str, Any] = Field(description="JSON Schema of pipeline files.", examples=[{"anyOf": []}])
-    models: list[ModelName] = Field(description="Models that are known and not about to end, short names included.")
+    models: list[KnownModel] = Field(description="As `/v1/models` lists them.")
     functions: list[str] = Field(description="Functions of expressions.", examples=[["length"]])
     fields: dict[str, list[str]] = Field(
         description="What stands behind the first words of expressions; empty where the pipeline says it.",
@@ -60,12 +52,10 @@ async def format_pipeline(text: Annotated[Source, Body()]) -> Formatted:
         ) from error
 
 
-@functools.cache
 def _language() -> Language:
-    providers: tuple[Provider, ...] = ("claude", "gemini")
     return Language(
         json_schema=schema.build(),
-        models=[ModelName(name=name, provider=each) for each in providers for name in models.offered(each)],
+        models=list_models().models,
         functions=sorted(FUNCTIONS),
         fields={
             **{root: [] for root in ("steps", "inputs", "env", *STATE_ROOTS, *RUN_WORDS)},

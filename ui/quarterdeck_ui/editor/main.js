@@ -1,11 +1,11 @@
 // The editor of a pipeline file. Python keeps the draft and asks the runner; this shows, completes and tells what is typed.
-import { acceptCompletion, autocompletion, closeBrackets, closeBracketsKeymap, completionKeymap } from "@codemirror/autocomplete";
+import { acceptCompletion, autocompletion, closeBrackets, closeBracketsKeymap, closeCompletion, completionKeymap, selectedCompletion } from "@codemirror/autocomplete";
 import { defaultKeymap, history, historyKeymap, indentWithTab } from "@codemirror/commands";
 import { yaml } from "@codemirror/lang-yaml";
 import { bracketMatching, foldGutter, foldKeymap, indentOnInput, indentUnit } from "@codemirror/language";
 import { lintGutter, lintKeymap, setDiagnostics } from "@codemirror/lint";
 import { highlightSelectionMatches, search, searchKeymap } from "@codemirror/search";
-import { Compartment, EditorState } from "@codemirror/state";
+import { Compartment, EditorState, Prec } from "@codemirror/state";
 import { crosshairCursor, drawSelection, dropCursor, EditorView, highlightActiveLine, highlightActiveLineGutter, highlightSpecialChars, keymap, lineNumbers, rectangularSelection } from "@codemirror/view";
 import { completions } from "./complete.js";
 import { attr, el } from "./dom.js";
@@ -48,9 +48,17 @@ function difference(before, after) {
   return { from, to: before.length - tail, insert: after.slice(from, after.length - tail) };
 }
 
+// Enter after a word that is written in full begins a new line: there is nothing to accept.
+function leaveWord(view) {
+  const { head } = view.state.selection.main;
+  const word = view.state.sliceDoc(view.state.doc.lineAt(head).from, head).match(/[\w./-]*$/)[0];
+  if (selectedCompletion(view.state)?.label === word) closeCompletion(view);
+  return false;
+}
+
 function extensions(host) {
   return [
-    lineNumbers(), highlightActiveLineGutter(), highlightSpecialChars(), history(), foldGutter(), drawSelection(), dropCursor(),
+    Prec.highest(keymap.of([{ key: "Enter", run: leaveWord }])), lineNumbers(), highlightActiveLineGutter(), highlightSpecialChars(), history(), foldGutter(), drawSelection(), dropCursor(),
     EditorState.allowMultipleSelections.of(true), indentOnInput(), indentUnit.of("  "), bracketMatching(), closeBrackets(),
     autocompletion({ override: [completions(askLanguage, () => host.data.names)], activateOnTypingDelay: 60, icons: false }),
     rectangularSelection(), crosshairCursor(), highlightActiveLine(), highlightSelectionMatches(), search({ top: true }), lintGutter(), yaml(), look,
