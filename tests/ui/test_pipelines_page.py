@@ -97,6 +97,12 @@ def written(page: Page, name: str) -> Locator:
     return page.get_by_role("textbox", name=f"Text of the pipeline {name}")
 
 
+def top(locator: Locator) -> float:
+    box = locator.bounding_box()
+    assert box
+    return box["y"]
+
+
 def accept(page: Page, completion: str) -> None:
     expect(page.get_by_role("option", selected=True)).to_contain_text(completion)
     page.wait_for_timeout(100)  # the editor takes no key for a list that has just opened
@@ -120,7 +126,7 @@ def test_a_pipeline_is_found_mended_completed_laid_out_and_saved(visit: Visit, r
     gutter = page.locator(".cm-lint-marker-error")
     expect(gutter).to_have_count(1)
     line = page.locator(".cm-lineNumbers .cm-gutterElement", has_text=re.compile("^10$"))
-    assert (gutter.bounding_box() or {})["y"] == pytest.approx((line.bounding_box() or {})["y"], abs=6)
+    assert top(gutter) == pytest.approx(top(line), abs=6)
 
     problems.get_by_role("button").click()
     expect(written(page, "mend")).to_be_focused()

@@ -5,7 +5,7 @@ import { yaml } from "@codemirror/lang-yaml";
 import { bracketMatching, foldGutter, foldKeymap, indentOnInput, indentUnit } from "@codemirror/language";
 import { lintGutter, lintKeymap, setDiagnostics } from "@codemirror/lint";
 import { highlightSelectionMatches, search, searchKeymap } from "@codemirror/search";
-import { Compartment, EditorState, Prec } from "@codemirror/state";
+import { EditorState, Prec } from "@codemirror/state";
 import { crosshairCursor, drawSelection, dropCursor, EditorView, highlightActiveLine, highlightActiveLineGutter, highlightSpecialChars, keymap, lineNumbers, rectangularSelection } from "@codemirror/view";
 import { completions } from "./complete.js";
 import { attr, el } from "./dom.js";
@@ -67,6 +67,7 @@ function extensions(host) {
       { key: "Tab", run: acceptCompletion },
       ...closeBracketsKeymap, ...defaultKeymap, ...searchKeymap, ...historyKeymap, ...foldKeymap, ...completionKeymap, ...lintKeymap, indentWithTab,
     ]),
+    EditorView.contentAttributes.of({ "aria-label": host.data.label }),
     EditorView.domEventHandlers({ blur: () => { host.tell(); } }),
     EditorView.updateListener.of((update) => host.updated(update)),
   ];
@@ -76,12 +77,15 @@ function build(place, component) {
   const around = side();
   const frame = el("div", { class: "ed-text" });
   const root = el("div", { class: "deck editor" }, around.nav, frame, around.problems, around.foot);
-  const writable = new Compartment();
   let timer = 0;
   let told = null; // the last text that Python knows
   const host = { root, data: component.data, component, etag: component.data.etag, rev: component.data.rev };
   const doc = () => view.state.doc.toString();
 
+  const later = () => {
+    clearTimeout(timer);
+    timer = setTimeout(() => { host.keep(); host.tell(); }, PAUSE_MS);
+  };
   host.tell = () => {
     clearTimeout(timer);
     const source = doc();
@@ -90,7 +94,6 @@ function build(place, component) {
     host.component.setStateValue("doc", { text: source, etag: host.etag, rev: host.rev });
   };
   host.save = () => {
-    if (host.data.readOnly) return;
     clearTimeout(timer);
     told = doc();
     host.component.setTriggerValue("save", { text: told, etag: host.etag, rev: host.rev });
@@ -99,15 +102,12 @@ function build(place, component) {
     const source = doc();
     const dirty = source !== host.data.saved;
     drafts.put(host.data.name, dirty ? { text: source, etag: host.etag } : null);
-    around.say(host.data.readOnly ? "Read only" : dirty ? "Not saved" : "Saved");
+    around.say(dirty ? "Not saved" : "Saved");
   };
   host.updated = (update) => {
     if (update.docChanged) {
       around.drawOutline(view);
-      if (!update.transactions.some((each) => each.isUserEvent("quarterdeck"))) {
-        clearTimeout(timer);
-        timer = setTimeout(() => { host.keep(); host.tell(); }, PAUSE_MS);
-      }
+      if (!update.transactions.some((each) => each.isUserEvent("quarterdeck"))) later();
     }
     if (update.docChanged || update.selectionSet) around.drawPlace(view);
   };
@@ -116,18 +116,18 @@ function build(place, component) {
   const isLeft = draft && draft.text !== host.data.saved && host.data.text === host.data.saved;
   if (isLeft) host.etag = draft.etag;
   else told = host.data.text;
-  const view = new EditorView({ parent: frame, root: place.getRootNode(), state: EditorState.create({ doc: isLeft ? draft.text : host.data.text, extensions: [extensions(host), writable.of([])] }) });
+  const view = new EditorView({ parent: frame, root: place.getRootNode(), state: EditorState.create({ doc: isLeft ? draft.text : host.data.text, extensions: extensions(host) }) });
 
   host.show = (data) => {
     host.data = data;
     if (data.rev !== host.rev) {
       Object.assign(host, { rev: data.rev, etag: data.etag });
-      clearTimeout(timer);
-      told = data.text;
-      if (doc() !== data.text) view.dispatch({ changes: difference(doc(), data.text), userEvent: "quarterdeck" });
+      const typedSince = told !== null && doc() !== told; // nobody loses what they typed while this was on its way
+      told = typedSince ? null : data.text;
+      if (typedSince) later();
+      else if (doc() !== data.text) view.dispatch({ changes: difference(doc(), data.text), userEvent: "quarterdeck" });
     }
     attr(root, "data-theme", document.documentElement.dataset.qdTheme ?? "dark");
-    view.dispatch({ effects: writable.reconfigure([EditorState.readOnly.of(data.readOnly), EditorView.contentAttributes.of({ "aria-label": data.label })]) });
     view.dispatch(setDiagnostics(view.state, diagnostics(view.state, data.markers)));
     around.drawProblems(view, data.markers);
     host.keep();

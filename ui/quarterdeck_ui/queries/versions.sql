@@ -23,7 +23,9 @@ FROM (
         sum(r.Cost) AS RunCost,
         sum(r.UnpricedCalls) AS RunUnpriced
     FROM runs AS r
-    WHERE r.Day >= toDate(fromUnixTimestamp64Nano({since:Int64}, 'UTC'))
+    -- a row of a run may lie unmerged and have no name yet; those of other pipelines are not grouped at all
+    WHERE r.PipelineName IN ('', {pipeline:String})
+        AND r.Day >= toDate(fromUnixTimestamp64Nano({since:Int64}, 'UTC'))
         AND ({until:Int64} = 0 OR r.Day <= toDate(fromUnixTimestamp64Nano({until:Int64}, 'UTC')))
     GROUP BY RunId
     HAVING max(r.PipelineName) = {pipeline:String}

@@ -59,9 +59,10 @@ def newest(pipeline: str = "") -> None:
     """Draw the newest batches.
 
     Args:
-        pipeline: Only those whose name begins with that of a pipeline; empty for all.
+        pipeline: Only those that were started here for a pipeline; empty for all.
     """
-    found = [each for each in services.current().runner.batches.newest() if each["name"].startswith(pipeline)]
+    newest_first = services.current().runner.batches.newest()
+    found = [each for each in newest_first if not pipeline or f"{each['name']}: ".startswith(f"{pipeline}: ")]
     if not found:
         if not pipeline:
             st.info(
@@ -73,7 +74,9 @@ def newest(pipeline: str = "") -> None:
     for batch in found[:20]:
         with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"batch-{batch['id']}"):
             _badge(batch)
-            st.button(batch["name"], type="tertiary", key=f"open-batch-{batch['id']}", on_click=_open, args=(batch,))
+            st.button(
+                batch["name"], type="tertiary", key=f"open-batch-{batch['id']}", on_click=_open, args=(batch["id"],)
+            )
             st.caption(_summary(batch))
 
 
@@ -222,10 +225,8 @@ def _steer(batch_id: str, action: BatchAction) -> None:
         st.toast(f"{action} did not work: {error}", icon="⚠️", duration="long")
 
 
-def _open(batch: Batch) -> None:
-    st.query_params["pipeline"] = batch["name"].partition(": ")[0]
-    st.query_params["tab"] = "batch"
-    st.query_params["batch"] = batch["id"]
+def _open(batch_id: str) -> None:
+    st.query_params["batch"] = batch_id
 
 
 def _leave() -> None:

@@ -153,7 +153,11 @@ def _leave() -> None:
 @st.dialog("New pipeline")
 def _new() -> None:
     name = st.text_input("Name", key="new-name", placeholder="daily_brief").strip()
-    if st.button("Begin", type="primary", key="new-begin", disabled=not name):
+    if not st.button("Begin", type="primary", key="new-begin", disabled=not name):
+        return
+    if name in {each["name"] for each in services.current().runner.pipelines()}:
+        st.error(f"There is a pipeline '{name}' already: open it, or choose another name.")
+    else:
         _begin(name, _TEMPLATE.format(name=_quoted(name)))
 
 

@@ -15,6 +15,7 @@ from quarterdeck_ui.pages.pipelines.draft import Draft, Version
 
 _DRAFTS: Final = "pipeline-drafts"
 _KEY: Final = "editor"
+_MOVED: Final = "editor-moved"
 _CONFLICT: Final = 412
 
 
@@ -46,6 +47,8 @@ def show(name: str) -> None:
 
 @st.fragment
 def _editor(name: str) -> None:
+    if st.session_state.pop(_MOVED, False):
+        st.rerun()  # the whole page: the catalogue has changed, perhaps the name
     current = drafts()[name]
     found, problem = _validated(current.text)
     if problem:
@@ -65,7 +68,6 @@ def _editor(name: str) -> None:
             "markers": found["diagnostics"] if found else [],
             "names": _names(found),
             "label": f"Text of the pipeline {name}",
-            "readOnly": False,
         },
         on_doc_change=lambda: _typed(name),
         on_save_change=lambda: _save(name, from_editor=True),
@@ -175,7 +177,7 @@ def _save(name: str, *, from_editor: bool = False) -> None:
     if target != name:
         st.query_params["pipeline"] = target
     st.toast(f"Saved {written['file']}.", icon=":material/check:")
-    st.session_state["catalogue-changed"] = True
+    st.session_state[_MOVED] = True
 
 
 def _refused(current: Draft, target: str, error: RunnerError) -> None:

@@ -30,7 +30,7 @@ def draw(pipeline: Pipeline) -> dict[str, Any]:
     env = _variables(pipeline)
     if pipeline["kind"] == "python":
         return {"env": env} if env else {}
-    language, providers = _known()
+    known, providers = _known()
     titles = {each["name"]: each["title"] for each in providers}
     left, right = st.columns(2)
     provider = left.selectbox(
@@ -40,7 +40,7 @@ def draw(pipeline: Pipeline) -> dict[str, Any]:
         key="option-provider",
         help="Who answers every model call of this run.",
     )
-    models = [each["name"] for each in language if provider in {_AS_WRITTEN, each["provider"]}]
+    models = [each["name"] for each in known if provider in {_AS_WRITTEN, each["provider"]}]
     model = right.selectbox(
         "Model",
         models,
@@ -69,7 +69,7 @@ def _known() -> tuple[Any, Any]:
     """Models and providers; nothing while the runner is away, which starting will tell."""
     runner = services.current().runner
     try:
-        return runner.language()["models"], runner.providers()["providers"]
+        return runner.ask("GET", "/v1/models")["models"], runner.providers()["providers"]
     except RunnerError:
         return [], []
 

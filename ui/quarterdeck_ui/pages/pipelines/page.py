@@ -37,6 +37,9 @@ def show() -> None:
 
 def _all() -> None:
     chosen = _tabs(_ALL)
+    if chosen == "batches" and (batch := st.query_params.get("batch", "")):
+        batch_follow.show(batch)
+        return
     draw: Mapping[str, Callable[[], None]] = {"batches": batch_follow.newest, "keys": keys.show}
     draw.get(chosen, catalogue.show)()
 
