@@ -83,8 +83,11 @@ class Visit:
         self.opened: list[Watched] = []
 
     def __call__(self, query: str = "", size: tuple[int, int] = DESKTOP) -> Page:
-        watched = open_page(self._browser, f"{self._url}/?view=pipelines{query}", size)
+        watched = open_page(self._browser, f"{self._url}/healthz", size)
         self.opened.append(watched)
+        # What the page would do itself, and then load again: Streamlit takes up the theme when it starts.
+        watched.page.evaluate("localStorage.setItem('stActiveTheme-/-v2', JSON.stringify('Dark'))")
+        watched.page.goto(f"{self._url}/?view=pipelines{query}")
         expect(watched.page.get_by_role("heading", name="Pipelines")).to_be_visible()
         return watched.page
 

@@ -16,6 +16,7 @@ from quarterdeck_ui.pages.pipelines.draft import Draft, Version
 _DRAFTS: Final = "pipeline-drafts"
 _KEY: Final = "editor"
 _MOVED: Final = "editor-moved"
+_SAVED: Final = "editor-saved"
 _CONFLICT: Final = 412
 
 
@@ -49,6 +50,8 @@ def show(name: str) -> None:
 def _editor(name: str) -> None:
     if st.session_state.pop(_MOVED, False):
         st.rerun()  # the whole page: the catalogue has changed, perhaps the name
+    if said := st.session_state.pop(_SAVED, ""):
+        st.toast(said, icon=":material/check:", duration="long")
     current = drafts()[name]
     found, problem = _validated(current.text)
     if problem:
@@ -176,8 +179,7 @@ def _save(name: str, *, from_editor: bool = False) -> None:
     _keep(draft.saved(current, Version(written["source"], tag), target))
     if target != name:
         st.query_params["pipeline"] = target
-    st.toast(f"Saved {written['file']}.", icon=":material/check:")
-    st.session_state[_MOVED] = True
+    st.session_state.update({_MOVED: True, _SAVED: f"Saved {written['file']}."})
 
 
 def _refused(current: Draft, target: str, error: RunnerError) -> None:
