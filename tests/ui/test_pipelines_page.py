@@ -189,6 +189,7 @@ def test_nobody_overwrites_what_somebody_else_saved_and_a_draft_outlives_a_reloa
     banner = page.locator(".st-key-conflict")
     expect(banner).to_contain_text("Nothing has been overwritten")
     expect(banner).to_contain_text("+# mine")
+    assert findings(page) == []
     assert file.read_text() == theirs
     button(page, "Go on with mine").click()
     expect(banner).to_have_count(0)
