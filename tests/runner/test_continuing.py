@@ -180,7 +180,13 @@ workflow:
     - {name: skip, type: claude, prompt: "dry-me never", condition: "inputs.topic == 'x'"}
     - {name: judge, type: gemini, token_budget: {max_output_tokens: 50}, prompt: "dry-me {{ draft }}"}
 """)
-    body = {"pipeline": name, "inputs": {"topic": "tides"}, "provider": "claude", "model": "haiku", "env": {"REGION": "us"}}
+    body = {
+        "pipeline": name,
+        "inputs": {"topic": "tides"},
+        "provider": "claude",
+        "model": "haiku",
+        "env": {"REGION": "us"},
+    }
     before = len(runner.http.get("/v1/runs").json()["runs"])
     answer = runner.http.post("/v1/runs/dry-run", json=body)
     assert answer.status_code == 200, answer.text

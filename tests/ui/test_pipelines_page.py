@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,10 +12,12 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from quarterdeck_runner.demo.provider import create_app as create_stand_in
 from quarterdeck_runner.demo.provider.settings import StandInSettings
+from quarterdeck_ui.queries import Store, pipeline_versions
+from quarterdeck_ui.scope import Scope
 from support import runner as runners
 from support.accessibility import findings
 from support.browser import DESKTOP, PHONE, Watched, open_page
-from support.collectors import CollectorProcess
+from support.collectors import CollectorProcess, wait_for
 from support.dashboard import Dashboard, dashboard
 from support.runner import Runner, eventually
 from support.servers import serve
@@ -199,7 +202,9 @@ def test_nobody_overwrites_what_somebody_else_saved_and_a_draft_outlives_a_reloa
     expect(page.locator(".ed-state")).to_have_text("Saved")
 
 
-def test_typed_inputs_and_variables_start_a_run_whose_version_is_kept(visit: Visit, runner: Runner) -> None:
+def test_typed_inputs_and_variables_start_a_run_whose_version_is_kept(
+    visit: Visit, runner: Runner, store: Store
+) -> None:
     runner.pipeline(ASK.format(name="ask"))
     page = visit("&pipeline=ask&tab=run")
     button(page, "Start run").click()
@@ -227,6 +232,7 @@ def test_typed_inputs_and_variables_start_a_run_whose_version_is_kept(visit: Vis
     row = page.locator(f".st-key-run-row-{run['id']}")
     expect(row).to_contain_text("completed")
 
+    wait_for(lambda: pipeline_versions(store, "ask", Scope(), time.time_ns()))
     page.get_by_role("radio", name="Versions").click()
     expect(page.locator("code", has_text='"name": "ask"')).to_be_visible(timeout=60_000)
     expect(page.get_by_test_id("stDataFrame")).to_be_visible()

@@ -174,7 +174,7 @@ def _load() -> None:
         return
     found = _NAME.search(text)
     name = found[1].strip() if found else file.name.rpartition(".")[0]
-    st.code(text[:2000], language="yaml", height=260)
+    st.code(text[:2000], language="yaml")
     if st.button(f"Open '{name}' in the editor", type="primary", key="load-begin"):
         _begin(name, text)
 

@@ -58,4 +58,4 @@ def show(current: Draft, keep: Callable[[Draft], None]) -> None:
 
 def _difference(before: str, after: str, *names: str) -> None:
     found = draft.difference(before, after, (names[0], names[1]))
-    st.code(found or "(nothing)", language="diff", wrap_lines=True, height=220)
+    st.code(found or "(nothing)", language="diff", wrap_lines=True)

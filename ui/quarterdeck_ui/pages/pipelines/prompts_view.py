@@ -45,6 +45,6 @@ def _call(step: RenderedStep, call: RenderedCall) -> None:
     skipped = " (its condition does not hold)" if step["skipped"] else ""
     st.caption(f"{name}{skipped}: {call['model']}, {len(call['prompt']) + len(call['system']):,} characters")
     text = f"{call['system']}\n\n{call['prompt']}" if call["system"] else call["prompt"]
-    st.code(text, language=None, wrap_lines=True, height=min(60 + 20 * text.count("\n"), 260))
+    st.code(text, language=None, wrap_lines=True)
     for problem in call["problems"]:
         st.warning(problem, icon=":material/warning:")

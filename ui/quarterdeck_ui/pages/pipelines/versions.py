@@ -91,11 +91,11 @@ def _configuration(found: Sequence[PipelineVersion]) -> None:
     if not text:
         st.caption("The runs of this version did not tell their configuration; capturing it may be switched off.")
     elif other is None:
-        st.code(text, language="json", height=420)
+        st.code(text, language="json")
     else:
         before = laid_out(config_of(services.current().store, by_name[other]))
         found_difference = difference(before, text, (other, one))
-        st.code(found_difference or "(the same configuration)", language="diff", wrap_lines=True, height=420)
+        st.code(found_difference or "(the same configuration)", language="diff", wrap_lines=True)
 
 
 def laid_out(config: str) -> str:
