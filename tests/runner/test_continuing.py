@@ -176,7 +176,10 @@ workflow:
   env: {REGION: eu}
   inputs: {topic: {type: string}}
   steps:
-    - {name: draft, type: claude, token_budget: {max_output_tokens: 100}, prompt: "dry-me {{ inputs.topic }} {{ env.REGION }}"}
+    - name: draft
+      type: claude
+      token_budget: {max_output_tokens: 100}
+      prompt: "dry-me {{ inputs.topic }} {{ env.REGION }}"
     - {name: skip, type: claude, prompt: "dry-me never", condition: "inputs.topic == 'x'"}
     - {name: judge, type: gemini, token_budget: {max_output_tokens: 50}, prompt: "dry-me {{ draft }}"}
 """)

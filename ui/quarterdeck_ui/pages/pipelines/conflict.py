@@ -25,8 +25,12 @@ def show(current: Draft, keep: Callable[[Draft], None]) -> None:
         )
         left, right = st.columns(2)
         with left:
-            st.caption("What they changed")
-            _difference(current.saved.text, theirs.text, "when you began", "theirs")
+            if current.base == current.saved.etag:
+                st.caption("What they changed")
+                _difference(current.saved.text, theirs.text, "when you began", "theirs")
+            else:  # the draft waited in the browser, and what it began with is gone
+                st.caption("Theirs")
+                st.code(theirs.text, language="yaml", wrap_lines=True)
         with right:
             st.caption("What saving yours would make of theirs")
             _difference(theirs.text, current.text, "theirs", "yours")
