@@ -30,7 +30,8 @@ def told(home: CollectorProcess, version: str, ago: float, error: str = "", pipe
 def seen(store: Store, scope: Scope, runs: int) -> list[PipelineVersion]:
     def look() -> list[PipelineVersion]:
         found = pipeline_versions(store, "versioned", scope, time.time_ns())
-        return found if sum(each.runs for each in found if each.cost) == runs else []
+        whole = [each for each in found if each.cost and each.completed + each.failed == each.runs]
+        return found if sum(each.runs for each in whole) == runs else []
 
     result: list[PipelineVersion] = wait_for(look)
     return result
