@@ -12,9 +12,12 @@ from typing import Any, Final, Literal, cast
 from urllib.parse import quote, urlencode, urlsplit
 
 from quarterdeck.otlp_target import bearer
+from quarterdeck.runner_batches import Batches
 from quarterdeck.runner_types import (
+    DryRun,
     KeyProfile,
     KeyVerdict,
+    Language,
     Pipeline,
     PipelineWithSource,
     Provider,
@@ -97,6 +100,11 @@ class RunnerClient:
         body = {"pipeline": pipeline, "inputs": dict(inputs or {}), **options}
         return cast("Run", self.ask("POST", "/v1/runs", body, key=key))
 
+    def dry_run(self, pipeline: str, inputs: Mapping[str, Any] | None = None, **options: Any) -> DryRun:
+        """Say what a run would ask, use and cost; nobody is asked. The arguments are those of :meth:`start`."""
+        body = {"pipeline": pipeline, "inputs": dict(inputs or {}), **options}
+        return cast("DryRun", self.ask("POST", "/v1/runs/dry-run", body))
+
     def steer(self, run_id: str, command: str) -> Run:
         """Tell a run to ``pause``, ``resume`` or ``cancel``."""
         return cast("Run", self.ask("POST", f"/v1/runs/{_segment(run_id)}/{_segment(command)}"))
@@ -113,6 +121,18 @@ class RunnerClient:
     def validate(self, source: str) -> Pipeline:
         """Say what is in the text of a pipeline file, and everything that is wrong with it."""
         return cast("Pipeline", self.ask("POST", "/v1/pipelines/validate", {"source": source}))
+
+    def language(self) -> Language:
+        """What an editor of pipeline files completes with."""
+        return cast("Language", self.ask("GET", "/v1/language"))
+
+    def format(self, source: str) -> str:
+        """Lay out the text of a pipeline file.
+
+        Raises:
+            RunnerError: status 422 if it is no valid YAML.
+        """
+        return str(self.ask("POST", "/v1/language/format", {"source": source})["source"])
 
     def save(self, name: str, source: str, etag: str = "", *, draft: bool = False) -> tuple[PipelineWithSource, str]:
         """Save a pipeline and give it with its new ETag.
@@ -134,6 +154,11 @@ class RunnerClient:
     def delete(self, name: str, etag: str) -> None:
         """Delete the file of a pipeline."""
         self._exchange("DELETE", _pipeline(name), None, {"If-Match": etag})
+
+    @property
+    def batches(self) -> Batches:
+        """Many inputs through one pipeline."""
+        return Batches(self)
 
     def providers(self) -> ProviderList:
         """Providers, and which keys there are."""
@@ -170,8 +195,33 @@ class RunnerClient:
         Raises:
             RunnerError: the runner does not answer or refuses.
         """
-        headers = {"Idempotency-Key": key or str(uuid.uuid4())} if method == "POST" else {}
-        return self._exchange(method, path, body, headers)[0]
+        return self._exchange(method, path, body, _once(method, key))[0]
+
+    def send(self, path: str, content: bytes, kind: str, *, key: str | None = None) -> Any:
+        """Post something that is no JSON, and give the answer's JSON.
+
+        Args:
+            path: path with its query.
+            content: what is sent.
+            kind: its media type.
+            key: idempotency key; a new one by default.
+
+        Raises:
+            RunnerError: the runner does not answer or refuses.
+        """
+        status, _, raw = self._answer("POST", path, content, {"Content-Type": kind, **_once("POST", key)})
+        return self._read(status, raw)
+
+    def fetch(self, path: str) -> bytes:
+        """Read something that is no JSON.
+
+        Raises:
+            RunnerError: the runner does not answer or refuses.
+        """
+        status, _, raw = self._answer("GET", path, None, {})
+        if status >= _ERROR:
+            self._read(status, raw)
+        return raw
 
     def _pages(self, path: str, field: str, query: Mapping[str, Any]) -> Iterator[Any]:
         cursor: str | None = ""
@@ -186,17 +236,23 @@ class RunnerClient:
     ) -> tuple[Any, http.client.HTTPMessage]:
         content = None if body is None else json.dumps(body).encode()
         kind = {} if content is None else {"Content-Type": "application/json"}
+        status, found, raw = self._answer(method, path, content, {**headers, **kind})
+        return self._read(status, raw), found
+
+    def _answer(
+        self, method: str, path: str, content: bytes | None, headers: Mapping[str, str]
+    ) -> tuple[int, http.client.HTTPMessage, bytes]:
+        headers = {**self._headers, **headers}
         try:
             try:
-                status, found, raw = self._send(method, path, content, {**self._headers, **headers, **kind})
+                return self._send(method, path, content, headers)
             except (ConnectionResetError, http.client.RemoteDisconnected):
                 # Gone in the middle, as when the runner is started anew; its key keeps a POST from being done twice.
                 if method not in {"GET", "POST"}:
                     raise
-                status, found, raw = self._send(method, path, content, {**self._headers, **headers, **kind})
+                return self._send(method, path, content, headers)
         except (OSError, http.client.HTTPException) as error:
             raise RunnerError(f"{self.url} does not answer ({_cause(error)})") from error
-        return self._read(status, raw), found
 
     def _send(
         self, method: str, path: str, content: bytes | None, headers: Mapping[str, str]
@@ -234,6 +290,10 @@ class RunnerClient:
 
 def _segment(text: str) -> str:
     return quote(text, safe="")
+
+
+def _once(method: str, key: str | None) -> dict[str, str]:
+    return {"Idempotency-Key": key or str(uuid.uuid4())} if method == "POST" else {}
 
 
 def _pipeline(name: str) -> str:

@@ -40,6 +40,7 @@ from quarterdeck_runner.routes import (
     health,
     heartbeats,
     known_models,
+    language,
     pipelines,
     prompts,
     runs,
@@ -86,8 +87,8 @@ def create_app(settings: Settings, tokens: Tokens | None = None) -> FastAPI:
     problems.install(app)
     openapi.install(app)
     for module in (
-        health, pipelines, dry_runs, runs, providers_routes, known_models, heartbeats, batch_routes, prompts, calls,
-        experiments,
+        health, language, pipelines, dry_runs, runs, providers_routes, known_models, heartbeats, batch_routes, prompts,
+        calls, experiments,
     ):  # fmt: skip
         app.include_router(module.router)
     hosts = hosts_of(settings.host, settings.allowed_hosts)

@@ -25,7 +25,7 @@ BODY: Final = "quarterdeck.body"
 
 _OPEN: Final = frozenset({"/healthz", "/readyz", "/docs", "/openapi.json"})
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
-_READ_BY_POST: Final = frozenset({"/v1/pipelines/validate"})
+_READ_BY_POST: Final = frozenset({"/v1/pipelines/validate", "/v1/language/format"})
 _ADMIN: Final = ("/v1/providers", "/v1/pipelines")
 _MAX_DEPTH: Final = 64
 _AT_ONCE: Final = 64 << 10

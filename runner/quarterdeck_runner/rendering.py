@@ -55,7 +55,10 @@ class RenderedStep:
 
 
 def rendered_steps(
-    pipeline: Pipeline, inputs: Mapping[str, Any], results: Mapping[str, Any] | None = None
+    pipeline: Pipeline,
+    inputs: Mapping[str, Any],
+    results: Mapping[str, Any] | None = None,
+    env: Mapping[str, str] | None = None,
 ) -> list[RenderedStep]:
     """Render every prompt of a pipeline; nobody is asked and nothing is written.
 
@@ -63,8 +66,9 @@ def rendered_steps(
         pipeline: the pipeline.
         inputs: complete and checked.
         results: answers of steps, as far as they are known; a placeholder stands for the others.
+        env: what the run sets of the pipeline's environment.
     """
-    scope, folder = Scope(pipeline, _NO_RUN, time.time_ns(), inputs), pipeline.file.parent
+    scope, folder = Scope(pipeline, _NO_RUN, time.time_ns(), inputs, env=env), pipeline.file.parent
     renderer = _Renderer(scope, Folders(folder, folder), results or {})
     return [renderer.step(step) for step in pipeline.steps]
 

@@ -8,7 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
-from support.runner import Runner, eventually
+from quarterdeck.runner_client import RunnerClient, RunnerError
+from support.runner import PATIENCE, Runner, eventually
 
 ASK = """
 workflow:
@@ -263,3 +264,29 @@ def test_batches_are_listed_newest_first(runner: Runner) -> None:
     listed = runner.http.get("/v1/batches", params={"limit": 2}).json()["batches"]
     assert [f"/v1/batches/{batch['id']}" for batch in listed] == paths[::-1]
     assert runner.http.get("/v1/batches/nope").status_code == 404
+
+
+def test_a_program_checks_starts_follows_and_reads_a_batch(runner: Runner) -> None:
+    batches = RunnerClient(str(runner.http.base_url), timeout_s=PATIENCE).batches
+    name = runner.pipeline(ASK)
+    rows = "word,mark\none,\ntwo,[[error:400]]\n"
+    assert (found := batches.check(name, rows, "csv"))["items"] == 2
+    assert found["max_cost_usd"]
+    with pytest.raises(RunnerError, match="line 2: 'wrod'"):
+        batches.start(name, '{"word": "a"}\n{"wrod": "b"}\n', "jsonl")
+    batch = batches.start(name, rows, "csv", concurrency=2, max_cost_usd=1.0, name="from a program")
+    done = eventually(lambda: (now := batches.get(batch["id"]))["status"] == "completed" and now)
+    assert (done["name"], done["items"]["failed"], done["actions"]) == ("from a program", 1, ["rerun"])
+    assert done["id"] in {each["id"] for each in batches.newest()}
+    page = batches.items(batch["id"], "failed")
+    assert ([each["line"] for each in page["items"]], page["next_cursor"]) == ([3], None)
+    assert batches.items(batch["id"], limit=1)["next_cursor"] == "1"
+    assert [json.loads(line)["number"] for line in batches.results(batch["id"], "jsonl").splitlines()] == [1, 2]
+    assert batches.results(batch["id"], "csv").startswith(b"number,line,status")
+    batches.steer(batch["id"], "rerun")
+    eventually(
+        lambda: batches.items(batch["id"], "failed")["items"] and batches.get(batch["id"])["status"] == "completed"
+    )
+    assert [each["attempts"] for each in batches.items(batch["id"])["items"]] == [1, 2]
+    with pytest.raises(RunnerError, match="no batch"):
+        batches.results("none", "csv")

@@ -173,19 +173,29 @@ def test_a_dry_run_tells_prompts_and_cost_and_asks_nobody(runner: Runner, stand_
     name = runner.pipeline("""
 workflow:
   name: dry
+  env: {REGION: eu}
   inputs: {topic: {type: string}}
   steps:
-    - {name: draft, type: claude, token_budget: {max_output_tokens: 100}, prompt: "dry-me {{ inputs.topic }}"}
+    - name: draft
+      type: claude
+      token_budget: {max_output_tokens: 100}
+      prompt: "dry-me {{ inputs.topic }} {{ env.REGION }}"
     - {name: skip, type: claude, prompt: "dry-me never", condition: "inputs.topic == 'x'"}
     - {name: judge, type: gemini, token_budget: {max_output_tokens: 50}, prompt: "dry-me {{ draft }}"}
 """)
-    body = {"pipeline": name, "inputs": {"topic": "tides"}, "provider": "claude", "model": "haiku"}
+    body = {
+        "pipeline": name,
+        "inputs": {"topic": "tides"},
+        "provider": "claude",
+        "model": "haiku",
+        "env": {"REGION": "us"},
+    }
     before = len(runner.http.get("/v1/runs").json()["runs"])
     answer = runner.http.post("/v1/runs/dry-run", json=body)
     assert answer.status_code == 200, answer.text
     told = answer.json()
     assert [(step["step"], step["skipped"], [call["prompt"] for call in step["calls"]]) for step in told["steps"]] == [
-        ("draft", False, ["dry-me tides"]),
+        ("draft", False, ["dry-me tides us"]),
         ("skip", True, []),
         ("judge", False, ["dry-me «answer of step draft»"]),
     ]

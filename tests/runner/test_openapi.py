@@ -27,6 +27,19 @@ TYPES = {
     "KeyStoreModel": runner_types.KeyStoreState,
     "ProviderList": runner_types.ProviderList,
     "KeyVerdict": runner_types.KeyVerdict,
+    "KnownModel": runner_types.KnownModel,
+    "Language": runner_types.Language,
+    "DryRun": runner_types.DryRun,
+    "StepModel": runner_types.RenderedStep,
+    "CallModel": runner_types.RenderedCall,
+    "PartModel": runner_types.PromptPart,
+    "PredictionModel": runner_types.Prediction,
+    "EstimateModel": runner_types.Estimate,
+    "BatchModel": runner_types.Batch,
+    "Items": runner_types.BatchItems,
+    "Checked": runner_types.BatchCheck,
+    "ItemModel": runner_types.BatchItem,
+    "ItemPage": runner_types.BatchItemPage,
 }
 
 
@@ -72,7 +85,7 @@ def test_posts_take_idempotency_keys() -> None:
         if any(each["name"] == "Idempotency-Key" for each in operation.get("parameters", []))
     }
     posts = {name for name in OPERATIONS if name.startswith("POST /v1/")}
-    assert taking == posts - {"POST /v1/heartbeats", "POST /v1/pipelines/validate"}
+    assert taking == posts - {"POST /v1/heartbeats", "POST /v1/pipelines/validate", "POST /v1/language/format"}
 
 
 @pytest.mark.parametrize("name", [name for name in OPERATIONS if name in {"GET /v1/runs", "GET /v1/pipelines"}])

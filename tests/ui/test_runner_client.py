@@ -17,6 +17,7 @@ from quarterdeck_ui.access.door import Access
 from quarterdeck_ui.hub import Hub
 from quarterdeck_ui.poller import Poller
 from quarterdeck_ui.queries import Store
+from quarterdeck_ui.saved import Saved
 from quarterdeck_ui.settings import Settings
 from support.servers import serve
 from support.waiting import eventually
@@ -48,6 +49,12 @@ BROKEN = {
 }
 
 SETTINGS = Settings()
+
+
+def served(runner: RunnerClient) -> None:
+    """Give the page a runner; ClickHouse and the collector are away."""
+    store, saved = Store("http://127.0.0.1:1", "quarterdeck"), Saved("http://127.0.0.1:1")
+    services.use(services.Services(SETTINGS, store, runner, saved, Access(SETTINGS)))
 
 
 @pytest.fixture
@@ -116,7 +123,7 @@ async def test_what_the_runner_would_do_with_a_run_that_failed_is_asked_once_it_
 
 
 def test_a_retry_shows_the_new_run(runner: RunnerClient, asked: list[Any]) -> None:
-    services.use(services.Services(SETTINGS, runner, Access(SETTINGS)))
+    served(runner)
     app = AppTest.from_function(retrying, default_timeout=120).run()
     assert not app.exception
     assert (asked, app.session_state["select"]) == (["retry"], "r1")
@@ -141,7 +148,7 @@ def test_a_runner_that_is_away_is_named() -> None:
 
 
 def test_only_known_actions_reach_the_runner(runner: RunnerClient, asked: list[Any]) -> None:
-    services.use(services.Services(SETTINGS, runner, Access(SETTINGS)))
+    served(runner)
     assert deck.steer("r1", "../../pipelines") == "a run cannot be asked to ../../pipelines"
     assert deck.steer("../r1", "pause") == "that is no id of a run"
     assert deck.steer("r1", "resume") == "resume did not work: the run is not paused"
@@ -155,7 +162,7 @@ def page() -> None:
 
 
 def test_the_dialog_starts_a_run_with_its_inputs(runner: RunnerClient, asked: list[Any]) -> None:
-    services.use(services.Services(SETTINGS, runner, Access(SETTINGS)))
+    served(runner)
     app = AppTest.from_function(page, default_timeout=120).run()
     assert not app.exception
     assert [caption.value for caption in app.caption] == ["Write a brief.", "plan → write"]
@@ -167,7 +174,7 @@ def test_the_dialog_starts_a_run_with_its_inputs(runner: RunnerClient, asked: li
 
 
 def test_the_dialog_refuses_an_empty_required_input(runner: RunnerClient, asked: list[Any]) -> None:
-    services.use(services.Services(SETTINGS, runner, Access(SETTINGS)))
+    served(runner)
     app = AppTest.from_function(page, default_timeout=120).run()
     app.text_input[0].set_value("")
     app.button[0].click().run()
@@ -176,7 +183,7 @@ def test_the_dialog_refuses_an_empty_required_input(runner: RunnerClient, asked:
 
 
 def test_the_dialog_shows_what_is_wrong_with_a_pipeline_that_cannot_run(runner: RunnerClient) -> None:
-    services.use(services.Services(SETTINGS, runner, Access(SETTINGS)))
+    served(runner)
     app = AppTest.from_function(page, default_timeout=120).run()
     assert app.selectbox[0].options == ["brief", "broken (cannot run as it is)"]
     app.selectbox[0].select("broken").run()
@@ -186,6 +193,6 @@ def test_the_dialog_shows_what_is_wrong_with_a_pipeline_that_cannot_run(runner: 
 
 
 def test_the_dialog_says_that_the_runner_is_away() -> None:
-    services.use(services.Services(SETTINGS, RunnerClient("http://127.0.0.1:1"), Access(SETTINGS)))
+    served(RunnerClient("http://127.0.0.1:1"))
     app = AppTest.from_function(page, default_timeout=120).run()
     assert app.error[0].value.startswith("Runs cannot be started now: the runner at http://127.0.0.1:1 does not answer")

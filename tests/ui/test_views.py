@@ -6,11 +6,12 @@ from typing import Any
 import pytest
 
 from quarterdeck import semconv as s
+from quarterdeck.runner_types import Input
 from quarterdeck_ui import runs_view, span_view, trace_view
+from quarterdeck_ui.inputs_form import inputs_of
 from quarterdeck_ui.live_state import Chunk, LiveCall, LiveRun, LiveStep
 from quarterdeck_ui.queries import Payload, RunRow, Span, Usual
 from quarterdeck_ui.runs_view import Progress
-from quarterdeck_ui.start_dialog import inputs_of
 
 SECOND = 1_000_000_000
 NOW = 1000 * SECOND
@@ -178,7 +179,10 @@ def test_the_inspector_shows_what_was_captured() -> None:
     )
 
 
-FIELDS = {"inputs": [{"name": "topic", "required": True}, {"name": "extra", "type": "json"}]}
+FIELDS: list[Input] = [
+    {"name": "topic", "type": "string", "required": True, "default": None, "description": ""},
+    {"name": "extra", "type": "object", "required": False, "default": None, "description": ""},
+]
 
 
 def test_empty_optional_inputs_are_left_out_and_json_is_parsed() -> None:

@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route, WebSocketRoute
 
 from quarterdeck.runner_client import RunnerClient
-from quarterdeck_ui import assets, chart_runs, leaving, log_export, run_export, services, span_routes
+from quarterdeck_ui import assets, chart_runs, language_route, leaving, log_export, run_export, services, span_routes
 from quarterdeck_ui.access.door import Access, Door
 from quarterdeck_ui.access.login import Login
 from quarterdeck_ui.feed import Feed
@@ -90,6 +90,7 @@ def application(settings: Settings) -> Any:
             *run_export.routes(hub, store),
             *chart_runs.routes(store),
             *span_routes.routes(store, settings.endpoint, token),
+            *language_route.routes(runner),
             Route("/healthz", _healthz),
             Route("/readyz", _readyz(hub)),
             assets.route(),

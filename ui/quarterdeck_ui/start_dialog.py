@@ -1,17 +1,13 @@
 """Start a run: choose a pipeline of the runner's catalogue and fill in its inputs."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 import streamlit as st
 
 from quarterdeck.runner_client import RunnerError
-from quarterdeck_ui import services
+from quarterdeck_ui import inputs_form, services
 from quarterdeck_ui.access import identity
-
-_ONE_LINE = 80
-"""Characters that fit on one line of the dialog."""
 
 
 @st.dialog("Start a run", width="medium")
@@ -52,60 +48,19 @@ def _form(pipeline: Mapping[str, Any]) -> None:
         st.caption(pipeline["description"])
     st.caption(" → ".join(str(step["name"]) for step in pipeline.get("steps", [])))
     with st.form(f"start-{pipeline['name']}", border=False):
-        raw = {field["name"]: _widget(field) for field in pipeline.get("inputs", [])}
+        raw = inputs_form.draw(pipeline.get("inputs", []))
         if st.form_submit_button("Start run", type="primary", icon=":material/play_arrow:", key="start-submit"):
             _start(pipeline, raw)
-
-
-def _widget(field: Mapping[str, Any]) -> Any:
-    label = str(field["name"]) + (" *" if field.get("required") else "")
-    hint, default = field.get("description") or None, field.get("default")
-    match field.get("type"):
-        case "boolean" | "bool":
-            return st.checkbox(label, value=bool(default), help=hint)
-        case "integer" | "int":
-            return st.number_input(label, value=default if isinstance(default, int) else None, step=1, help=hint)
-        case "number" | "float":
-            return st.number_input(label, value=float(default) if default is not None else None, help=hint)
-        case "object" | "array" | "list" | "json":
-            return st.text_area(label, value="" if default is None else json.dumps(default, indent=2), help=hint)
-        case _:
-            text = "" if default is None else str(default)
-            draw = st.text_area if len(text) > _ONE_LINE or "\n" in text else st.text_input
-            return draw(label, value=text, help=hint)
 
 
 def _start(pipeline: Mapping[str, Any], raw: Mapping[str, Any]) -> None:
     if not identity.may_steer():
         return
     try:
-        run_id = services.current().runner.start(str(pipeline["name"]), inputs_of(pipeline, raw))["id"]
+        inputs = inputs_form.inputs_of(pipeline.get("inputs", []), raw)
+        run_id = services.current().runner.start(str(pipeline["name"]), inputs)["id"]
     except (RunnerError, ValueError) as error:
         st.error(str(error))
         return
     st.session_state["select"] = run_id
     st.rerun()
-
-
-def inputs_of(pipeline: Mapping[str, Any], raw: Mapping[str, Any]) -> dict[str, Any]:
-    """What the form holds as inputs of a run; an empty optional field is left out.
-
-    Raises:
-        ValueError: a required field is empty, or one that must be JSON is not.
-    """
-    inputs: dict[str, Any] = {}
-    for field in pipeline.get("inputs", []):
-        name, value = field["name"], raw.get(field["name"])
-        if value is None or value == "":
-            if field.get("required"):
-                raise ValueError(f"{name} needs a value")
-            continue
-        inputs[name] = _parsed(name, value) if field.get("type") in {"object", "array", "list", "json"} else value
-    return inputs
-
-
-def _parsed(name: str, text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError as error:
-        raise ValueError(f"{name} must be JSON: {error}") from error

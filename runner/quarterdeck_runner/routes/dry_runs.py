@@ -35,7 +35,7 @@ async def dry_run(start: Annotated[Start, Body()], runner: Runner) -> DryRun:
     """Render the prompts of a run and predict its tokens and its cost; nobody is asked and nothing is written."""
     wanted = await asked_for(start, runner)
     pipeline = wanted.entry.pipeline
-    rendered = await asyncio.to_thread(rendered_steps, pipeline, wanted.inputs, {})
+    rendered = await asyncio.to_thread(rendered_steps, pipeline, wanted.inputs, {}, wanted.options.env)
     override = Override(wanted.options)
     steps = [_redirected(step, override) for step in rendered]
     calls = [await prediction_of(step.name, call, runner, ask=False) for step in steps for call in step.calls]

@@ -61,6 +61,9 @@ class PipelineModel(BaseModel):
     file: str = Field(examples=["release_notes.yaml"])
     inputs: list[Input]
     input_schema: dict[str, Any] = Field(description="JSON Schema of the inputs.")
+    env: dict[str, str] = Field(
+        description="Variables of the environment that it declares, and their defaults.", examples=[{"REGION": "eu"}]
+    )
     steps: list[StepSummary]
     diagnostics: list[DiagnosticModel]
     runnable: bool = Field(description="Whether there is no error.")
@@ -262,6 +265,7 @@ def _model(entry: Entry) -> PipelineModel:
         name=pipeline.name,
         kind=entry.kind,  # type: ignore[arg-type]  # the catalogue knows these two
         input_schema=schema_of(pipeline, entry.kind),
+        env=dict(pipeline.env),
         description=pipeline.description,
         version=pipeline.version,
         file=pipeline.file.name,

@@ -4,7 +4,7 @@ const load = async (name) => {
   sheet.replaceSync(await (await fetch(new URL(name, import.meta.url))).text());
   return sheet;
 };
-const sheets = await Promise.all(["./theme.css", "./deck.css", "./logs.css", "./bar.css", "./runs.css", "./detail.css", "./charts.css", "./alerts.css", "./menu.css", "./rail.css"].map(load));
+const sheets = await Promise.all(["./theme.css", "./deck.css", "./logs.css", "./bar.css", "./runs.css", "./detail.css", "./charts.css", "./alerts.css", "./menu.css", "./rail.css", "./editor.css"].map(load));
 
 export function adopt(root) {
   const target = root instanceof ShadowRoot ? root : document;

@@ -34,6 +34,7 @@ from quarterdeck_ui.queries.raw import StepPayload, raw_span, step_payloads
 from quarterdeck_ui.queries.runs import RunRow, recent_runs, run_by_id
 from quarterdeck_ui.queries.store import Store, StoreError
 from quarterdeck_ui.queries.traces import Payload, Span, call_of_step, span_payload, spans_of_run
+from quarterdeck_ui.queries.versions import PipelineVersion, config_of, pipeline_versions
 
 __all__ = [
     "BEHIND",
@@ -58,6 +59,7 @@ __all__ = [
     "Outcome",
     "Payload",
     "Performance",
+    "PipelineVersion",
     "Place",
     "RunBehind",
     "RunRow",
@@ -79,6 +81,7 @@ __all__ = [
     "bootstrap_events",
     "call_of_step",
     "completed_runs",
+    "config_of",
     "error_groups",
     "error_of_run",
     "errors_of_group",
@@ -89,6 +92,7 @@ __all__ = [
     "log_looks",
     "oldest_run",
     "performance",
+    "pipeline_versions",
     "places",
     "raw_span",
     "recent_calls",
