@@ -112,6 +112,7 @@ def test_the_wheel_holds_the_data_files_of_every_part(wheel: Path) -> None:
         ("quarterdeck_ui/queries/", ".sql"),
         ("quarterdeck_console/questions/", ".sql"),
         ("quarterdeck_console/agents/sql/", ".sql"),
+        ("quarterdeck_ui/pages/", ".sql"),
         ("quarterdeck_ui/", ".js"),
         ("quarterdeck_runner/", "schema.json"),
         ("quarterdeck_runner/demo/examples/pipelines/", ".yaml"),

@@ -43,6 +43,16 @@ def _charts(seconds: float) -> Way:
     return lambda asker, _: queries.performance(asker.store, chart_range(Scope(seconds), time.time_ns()))
 
 
+def _of_all(front: Callable[..., Any], *more: Any) -> Way:
+    """A front door of the analytics, asked about the ten days that the history has."""
+
+    def ask(asker: Asker, _: Sample) -> Any:
+        now = time.time_ns()
+        return front(asker.store, queries.ChartRange(now - 10 * queries.DAY_S * 10**9, now), *more)
+
+    return ask
+
+
 def _behind(asker: Asker, _: Sample) -> Any:
     now = time.time_ns()
     return queries.runs_behind(asker.store, queries.ChartRange(now - 60 * _NS, now), "latency")
@@ -167,14 +177,19 @@ LOGS: Final = (
     Question("logs, a pattern", _logs(pattern=r"attempt=3 took 8\d+ ms")),
     Question("logs, a rare text", _logs(text="zyxneedle")),
 )
-ONE_RUN: Final = (
-    Question("spans of a run", _front(queries.spans_of_run, "run", "start_ns", "end_ns"), TRACE_MS, _own("raw_trace")),
-    Question("call of a step", lambda asker, sample: queries.call_of_step(asker.store, sample.run, "summarize", 0)),
-    Question("payload of a span", _front(queries.span_payload, "run", "span"), baseline=_own("raw_span")),
-    Question("a run as a document", _step_payloads),
-    Question("a span as it is stored", _front(queries.raw_span, "run", "span")),
+ONE_RUN: Final = ()
+ANALYTICS: Final = (
+    Question("calls by step and day", _of_all(queries.measures, "step", queries.DAY_S)),
+    Question("runs by pipeline and day", _of_all(queries.run_measures, "pipeline", queries.DAY_S)),
+    Question("busy hours", _of_all(queries.busy_hours)),
+    Question("models on equal work", _of_all(queries.equal_work)),
+    Question("calls made again", _of_all(queries.repeated_attempts)),
+    Question("times of steps", _of_all(queries.step_times)),
+    Question("versions", _of_all(queries.version_runs)),
+    Question("flaws of answers", _of_all(queries.quiet_flaws)),
+    Question("hours that fail", _of_all(queries.failing_hours)),
 )
-PAGES: Final = (*RUNS, *HISTORY, *CHARTS, *LOGS, *ONE_RUN)
+PAGES: Final = (*RUNS, *HISTORY, *CHARTS, *LOGS, *ONE_RUN, *ANALYTICS)
 """What the dashboard runs, through its own front doors."""
 
 BY_HAND: Final = (

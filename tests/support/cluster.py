@@ -265,7 +265,7 @@ QUESTIONS = {
     **{
         file.name: file.read_text()
         for file in resources.files("quarterdeck_ui.queries").iterdir()
-        if file.name.endswith(".sql")
+        if file.name.endswith(".sql") and file.name != "columns.sql"  # a cluster has other tables
     },
 }
 
@@ -305,9 +305,11 @@ def _answers(store: EmbeddedStore, start: int) -> dict[str, list[dict[str, Any]]
         "each": "3",
         "sums": "llm_1m",
         **dict.fromkeys(("levels", "statuses", "words"), "[]"),
-        **dict.fromkeys(
-            ("pipeline", "step", "text", "pattern", "environment", "service", "model", "needle", "rule"), ""
-        ),
+        **dict.fromkeys(("pipeline", "step", "model", "provider", "environment", "service"), ""),
+        **dict.fromkeys(("text", "pattern", "needle", "rule"), ""),
+        "dimension": "step",
+        "grain": "60",
+        "tag": "service.name",
         **dict.fromkeys(("cost_from", "cost_to", "seconds_from", "seconds_to"), "-1"),
         "heartbeat": semconv.EVENT_HEARTBEAT,
         "group": group,

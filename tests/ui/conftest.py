@@ -8,6 +8,9 @@ from playwright.sync_api import Browser
 from quarterdeck_ui.queries import Store
 from support.browser import chromium
 from support.collectors import CollectorProcess, collector
+from support.past.fixtures import clean, planted
+
+__all__ = ["clean", "planted"]
 
 
 @pytest.fixture(scope="session")

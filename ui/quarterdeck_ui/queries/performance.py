@@ -2,7 +2,7 @@ import math
 from collections import defaultdict
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Final
+from typing import Any, Final
 
 from quarterdeck_ui.queries.store import Row, Store
 
@@ -38,6 +38,11 @@ class ChartRange:
         """Width of one point, seconds."""
         length = (self.until_ns - self.since_ns) / _NS
         return next((width for width in _WIDTHS if length / width <= _POINTS), _WIDTHS[-1])
+
+    def parameters(self) -> dict[str, Any]:
+        """Values of the places that every question about a range has."""
+        places = {"environment": self.environment, "service": self.service}
+        return {"since": self.since_ns, "until": self.until_ns, **places}
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +102,8 @@ def performance(store: Store, asked: ChartRange) -> Performance:
         ending, more["sums"] = "_long", "llm_1h" if bucket >= _FROM_HOURS else "llm_1m"
     calls, latency = store.ask_together(
         [f"calls_by_model{ending}", f"latency{ending}"],
-        since=asked.since_ns,
-        until=asked.until_ns,
         bucket=bucket,
-        environment=asked.environment,
-        service=asked.service,
+        **asked.parameters(),
         **more,
     )
     models = tuple(_model(row) for row in calls)

@@ -1,18 +1,37 @@
 """ClickHouse as the dashboard sees it: named questions, rows back, one kind of failure."""
 
 import functools
+import re
+import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from importlib import resources
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
 
 import clickhouse_connect
+from clickhouse_connect.common import set_setting
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 Row = dict[str, Any]
 
 _BESIDE = ThreadPoolExecutor(4, "question")
+
+_READ_SECONDS: Final = 20
+_COMMENT: Final = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
+_READS: Final = re.compile(r"[\s(]*(?:SELECT|WITH|SHOW|DESC|DESCRIBE|EXPLAIN|EXISTS)\b", re.IGNORECASE)
+_EXCEPTION: Final = re.compile(r"DB::Exception: (.*?)(?:\(version [\d.]+|\(for url |\bStack trace:|$)", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """What a reader's own query gave; ``cut`` says that there is more, ``seconds`` how long it took."""
+
+    columns: tuple[str, ...]
+    rows: list[tuple[Any, ...]]
+    cut: bool
+    seconds: float
 
 
 class StoreError(Exception):
@@ -71,6 +90,28 @@ class Store:
         others = [_BESIDE.submit(self.ask, question, **parameters) for question in questions[1:]]
         return [self.ask(questions[0], **parameters), *(other.result() for other in others)]
 
+    def read(self, text: str, most: int) -> Table:
+        """Run a query that a reader wrote: reading only, for a limited time.
+
+        Args:
+            text: One statement that reads.
+            most: Rows that are given.
+
+        Raises:
+            StoreError: It does not read, or ClickHouse refused it; the message is ClickHouse's own.
+        """
+        if not _READS.match(_COMMENT.sub(" ", text)):
+            raise StoreError("Only queries that read: SELECT, WITH, SHOW, DESCRIBE, EXPLAIN or EXISTS.")
+        began = time.monotonic()
+        limits = {"readonly": 1, "max_execution_time": _READ_SECONDS, "limit": most + 1}
+        try:
+            result = self._connected().query(text.strip().rstrip(";"), settings=limits)
+        except (ClickHouseError, OSError) as error:
+            self._client = None
+            raise StoreError(_said(error, self.place)) from error
+        rows = [tuple(row) for row in result.result_rows]
+        return Table(tuple(result.column_names), rows[:most], len(rows) > most, time.monotonic() - began)
+
     def close(self) -> None:
         """Close the connections; another question opens new ones."""
         client, self._client = self._client, None
@@ -79,6 +120,8 @@ class Store:
 
     def _connected(self) -> Any:
         if self._client is None:
+            # a user who may only read may not change settings either, and needs no limits of ours
+            set_setting("invalid_setting_action", "drop")
             self._client = clickhouse_connect.get_client(
                 dsn=self._url,
                 database=self._database,
@@ -99,6 +142,12 @@ def sql(question: str) -> str:
 
 def _bindable(parameters: Mapping[str, Any]) -> dict[str, Any]:
     return {name: list(value) if isinstance(value, tuple) else value for name, value in parameters.items()}
+
+
+def _said(error: Exception, place: str) -> str:
+    """What ClickHouse said of a query, without its own address, codes of versions and stack."""
+    found = _EXCEPTION.search(str(error))
+    return found[1].strip()[:1000] if found else _reason(error, place)
 
 
 def _reason(error: Exception, place: str) -> str:

@@ -1,0 +1,1 @@
+"""Analytics: what happened over a range of time, what it cost, and what stands out."""

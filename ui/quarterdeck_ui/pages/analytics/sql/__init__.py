@@ -1,0 +1,1 @@
+"""A reader's own queries: reading only, limited, with examples."""

@@ -1,0 +1,34 @@
+-- Model calls of a range, from the sums by minute or hour: by a dimension, and by time where a bucket has a length.
+SELECT
+    if({bucket:UInt32} = 0, 0, toUnixTimestamp(toStartOfInterval(m.Time, toIntervalSecond(greatest({bucket:UInt32}, 1))))) AS Bucket,
+    multiIf(
+        {dimension:String} = 'pipeline', toString(m.PipelineName),
+        {dimension:String} = 'step', concat(m.PipelineName, ' / ', m.StepName),
+        {dimension:String} = 'provider', toString(m.Provider),
+        {dimension:String} = 'model', toString(m.Model),
+        {dimension:String} = 'service', toString(m.ServiceName),
+        {dimension:String} = 'environment', toString(m.Environment),
+        ''
+    ) AS Part,
+    sum(m.Calls) AS Calls,
+    sum(m.Errors) AS Errors,
+    sum(m.InputTokens) AS TokensIn,
+    sum(m.OutputTokens) AS TokensOut,
+    sum(m.CacheReadTokens) AS CacheRead,
+    sum(m.Cost) AS CostUsd,
+    sum(m.UnpricedCalls) AS Unpriced,
+    sum(m.Duration) / 1e9 AS Seconds,
+    quantilesBFloat16Merge(0.5, 0.95, 0.99)(m.DurationQuantiles) AS Took,
+    quantilesBFloat16Merge(0.5, 0.95, 0.99)(m.FirstChunkQuantiles) AS First
+FROM {sums:Identifier} AS m
+WHERE m.Time >= toStartOfInterval(fromUnixTimestamp64Nano({since:Int64}), toIntervalSecond({grain:UInt32}))
+    AND m.Time < fromUnixTimestamp64Nano({until:Int64})
+    AND ({environment:String} = '' OR m.Environment = {environment:String})
+    AND ({service:String} = '' OR m.ServiceName = {service:String})
+    AND ({pipeline:String} = '' OR m.PipelineName = {pipeline:String})
+    AND ({step:String} = '' OR m.StepName = {step:String})
+    AND ({provider:String} = '' OR m.Provider = {provider:String})
+    AND ({model:String} = '' OR m.Model = {model:String})
+GROUP BY Bucket, Part
+ORDER BY Bucket, CostUsd DESC, Part
+LIMIT {limit:UInt32}
