@@ -9,7 +9,6 @@ import pytest
 from quarterdeck_ui.queries import ErrorGroup, ErrorScope, Store, error_groups
 from quarterdeck_ui.queries.errors import INTERVALS
 from support.past.facts import SITES
-from support.past.fixtures import clean, planted  # noqa: F401 - fixtures
 from support.past.serve import Served
 
 DAY_S = 86_400

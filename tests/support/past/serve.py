@@ -33,6 +33,7 @@ def served(folder: Path, *facts: Fact, calls: int = SUITE_CALLS, days: int = DAY
     """
     until = int(time.time())
     told = ["--calls", str(calls), "--days", str(days), "--until", str(until), "--plant", *facts]
-    subprocess.run([sys.executable, "-m", "support.past", str(folder), *told], check=True, timeout=300)
+    command = [sys.executable, "-m", "support.past", str(folder), *told]
+    subprocess.run(command, check=True, timeout=300, cwd=Path(__file__).parents[2])
     with collector(folder) as running:
         yield Served(running, Past.before(until, days, facts))
