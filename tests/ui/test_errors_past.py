@@ -24,12 +24,12 @@ def groups_of(history: Served, since_s: float, until_s: float) -> Iterator[dict[
 
 
 @pytest.fixture
-def whole(planted: Served) -> Iterator[dict[str, ErrorGroup]]:  # noqa: F811 - the fixture
+def whole(planted: Served) -> Iterator[dict[str, ErrorGroup]]:
     with groups_of(planted, planted.past.began, time.time()) as found:
         yield found
 
 
-def test_the_storm_is_a_peak_in_the_trend_of_its_hour(planted: Served) -> None:  # noqa: F811 - the fixture
+def test_the_storm_is_a_peak_in_the_trend_of_its_hour(planted: Served) -> None:
     begin, _ = planted.past.span_of("storm")
     midnight = begin // DAY_S * DAY_S
     with groups_of(planted, midnight, midnight + DAY_S) as day:
@@ -39,7 +39,7 @@ def test_the_storm_is_a_peak_in_the_trend_of_its_hour(planted: Served) -> None: 
 
 
 def test_runs_that_completed_with_nothing_are_a_group_of_the_pipeline_since_the_day(
-    planted: Served,  # noqa: F811 - the fixture
+    planted: Served,
     whole: dict[str, ErrorGroup],
 ) -> None:
     silent, (begin, end) = whole["silent"], planted.past.span_of("silent")
@@ -49,7 +49,7 @@ def test_runs_that_completed_with_nothing_are_a_group_of_the_pipeline_since_the_
     assert silent.errors == silent.runs > 1
 
 
-def test_a_clean_history_has_neither(clean: Served) -> None:  # noqa: F811 - the fixture
+def test_a_clean_history_has_neither(clean: Served) -> None:
     with groups_of(clean, clean.past.began, time.time()) as found:
         assert "silent" not in found
         for group in found.values():
