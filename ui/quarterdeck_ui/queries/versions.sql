@@ -9,8 +9,8 @@ SELECT
     sum(RunCost) AS CostUsd,
     sum(RunUnpriced) AS Unpriced,
     quantileIf(0.5)(Took, RunEnded = 1) AS MedianNs,
-    argMax(RunId, Begin) AS NewestRun,
-    argMax(Finish, Begin) AS NewestEndNs
+    argMax(RunId, (Begin, RunId)) AS NewestRun,
+    argMax(Finish, (Begin, RunId)) AS NewestEndNs
 FROM (
     SELECT
         RunId,
