@@ -1,6 +1,7 @@
 // The waterfall of the selected run: what ran inside what, and how long it took.
 import { attr, copy, el, icon, keyed, text } from "./dom.js";
 import { OPEN, count, duration, moment, money, percent } from "./format.js";
+import { keep, keepScroll, kept } from "./keep.js";
 import { errorsOf } from "./links.js";
 import { ancestors, attempts, criticalPath, family, flat, foldingDepth, unfolded } from "./spans.js";
 import { now, on, select, state } from "./store.js";
@@ -41,10 +42,26 @@ export function timeline(panel, actions) {
   flow.addEventListener("wheel", () => { riding = ""; }, { passive: true });
   flow.addEventListener("pointerdown", () => { riding = ""; });
 
+  const place = keepScroll("timeline", list, () => state.run);
+  const leaving = () => keep("timeline", { run: state.run, riding: riding === state.run, every, folds: [...chosenFolds], marking });
+  window.addEventListener("pagehide", leaving);
+
+  // Another run is on screen: after a reload as it was left.
+  function turn(run) {
+    if (list.__run === run.id) return;
+    const before = list.__run === undefined ? kept("timeline", {}) : {};
+    const same = before.run === run.id ? before : { riding: true, every: "", folds: [], marking };
+    list.__run = run.id;
+    list.scrollTop = rows = 0;
+    riding = same.riding && OPEN.has(run.status) ? run.id : "";
+    chosenFolds = new Map(same.folds);
+    ({ every, marking } = same);
+  }
+
   // An open run that grows keeps its newest row in view until the reader takes over.
   function ride(run, count) {
-    if (list.__run !== run.id) { list.__run = run.id; rows = 0; list.scrollTop = 0; riding = OPEN.has(run.status) ? run.id : ""; chosenFolds = new Map(); every = ""; }
     if (count !== rows && riding === run.id) list.scrollTop = list.scrollHeight;
+    else if (riding !== run.id) place.back();
     rows = count;
   }
 
@@ -194,8 +211,9 @@ export function timeline(panel, actions) {
     const missing = state.run && state.detail?.found === false;
     about.hidden = flow.hidden = !run || missing;
     empty.hidden = Boolean(run) && !missing;
-    if (!run || missing) return blank(missing);
+    if (!run || missing) { for (const button of [hot, ...folds]) button.hidden = true; return blank(missing); }
     describe(run);
+    turn(run);
     const { children, ordered, parents, retried } = learnt();
     const [from, span] = bounds(ordered, run);
     scale(span);
@@ -264,5 +282,5 @@ export function timeline(panel, actions) {
   draw();
   const watcher = new ResizeObserver(() => { rows = -1; draw(); });
   watcher.observe(list);
-  return { stop: () => { watcher.disconnect(); bars.stop(); clearInterval(frame); offs.forEach((off) => off()); } };
+  return { stop: () => { watcher.disconnect(); window.removeEventListener("pagehide", leaving); place.stop(); bars.stop(); clearInterval(frame); offs.forEach((off) => off()); } };
 }
