@@ -153,7 +153,7 @@ export function charts(panel) {
     text(remark, told.note);
     attr(remark, "title", told.note);
     const shown = (told.series ?? []).filter((s) => s.points.length);
-    keyed(keys, shown.length > 1 ? shown : [], (s) => s.name, (s) => el("span", {}, el("i"), s.name), (key, s) => { key.firstChild.style.background = s.colour; });
+    keyed(keys, shown.length > 1 ? shown : [], (s) => s.name, (s) => el("span", { title: s.name }, el("i"), s.name), (key, s) => { key.firstChild.style.background = s.colour; });
     attr(node.lastChild, "aria-label", `${chart.title}: ${told.headline}, ${told.note}. Left and right read values, Enter shows the runs behind them.`);
     paint(node.lastChild, chart, told, chart.kind === "bars" ? stacked(shown) : shown, span);
   }

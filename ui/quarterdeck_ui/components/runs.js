@@ -21,7 +21,7 @@ export function runs(panel, actions) {
   const filter = el("input", { type: "search", class: "filter", placeholder: "Filter runs", "aria-label": "Filter runs", title: "Filter runs (Ctrl+F)", "data-qd": "filter", spellcheck: "false", autocomplete: "off" });
   const filterbox = el("label", { class: "searchbox" }, icon("search", 12), filter);
   const tally = el("span", { class: "tally" });
-  const mode = el("button", { type: "button", class: "tiny mode", "data-qd": "history", title: "Search runs of any age by text, status, pipeline, model, cost, duration and date", onclick: () => toHistory(!history.state.on) }, icon("history", 12), el("span", {}, "History"));
+  const mode = el("button", { type: "button", class: "tiny mode", "data-qd": "history", "aria-label": "History", title: "Search runs of any age by text, status, pipeline, model, cost, duration and date", onclick: () => toHistory(!history.state.on) }, icon("history", 12), el("span", {}, "History"));
   panel.tools.append(tally, filterbox, mode);
   const columns = Object.entries(HEADS).map(([name, [kind, word]]) => el("span", { class: kind, role: "columnheader" }, el("button", { type: "button", class: "sort", "data-sort": name, title: `Sort by ${word.toLowerCase()}`, onclick: () => order(turned(sort, name)) }, word)));
   const head = el("div", { class: "run head", role: "row", "aria-rowindex": "1" }, ...columns, el("span", { class: "c-act", role: "columnheader" }, el("span", { class: "unseen" }, "Actions")));

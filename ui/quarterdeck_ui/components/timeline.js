@@ -10,6 +10,7 @@ import { virtualList } from "./virtual.js";
 const STEPS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 15e3, 3e4, 6e4, 12e4, 3e5, 6e5, 12e5, 36e5, 72e5, 144e5, 432e5];
 
 const ROW_HEIGHT = 27;
+const TICK_PX = 52; // of a label on the axis
 
 export function timeline(panel, actions) {
   const following = el("span", { class: "tally", role: "status" });
@@ -98,7 +99,8 @@ export function timeline(panel, actions) {
   }
 
   function scale(span) {
-    const step = STEPS.find((each) => span / each <= 5) ?? 864e5;
+    const most = Math.max(1, Math.min(5, Math.floor(axis.clientWidth / TICK_PX)));
+    const step = STEPS.find((each) => span / each <= most) ?? 864e5;
     const ticks = [];
     for (let at = 0; at <= span * 0.96; at += step) ticks.push(at);
     keyed(axis, ticks, (at) => at, (at) => el("span", {}, at ? duration(at).replace(".0 s", " s").replace(/ 00[sm]$/, "") : "0"), (node, at) => { node.style.left = `${(at / span) * 100}%`; });
