@@ -56,7 +56,7 @@ export function charts(panel) {
     plot.addEventListener("pointerdown", (event) => {
       const at = place(plot, event);
       if (event.button !== 0 || at === null) return;
-      brush = { chart, x: event.clientX, from: at, until: at, moved: false, read: isRead(plot, chart, event) ? hover.at : null };
+      brush = { chart, x: event.clientX, from: at, until: at, moved: false, read: read(plot, chart, event, at) };
       plot.setPointerCapture(event.pointerId);
     });
     plot.addEventListener("pointermove", (event) => {
@@ -94,10 +94,11 @@ export function charts(panel) {
     });
   }
 
-  // Whether what is pointed at is on screen already.
-  function isRead(plot, chart, event) {
-    if (hover?.chart !== chart) return false;
-    return Math.abs(plot.scales.x(hover.at) - (event.clientX - plot.getBoundingClientRect().left)) <= (event.pointerType === "mouse" ? 1 : FINGER_PX);
+  // What a press opens: what a mouse points at, or what a finger or pen has read before.
+  function read(plot, chart, event, at) {
+    if (event.pointerType === "mouse") return at;
+    const near = hover?.chart === chart && Math.abs(plot.scales.x(hover.at) - plot.scales.x(at)) <= FINGER_PX;
+    return near ? hover.at : null;
   }
 
   // The value that a finger means.

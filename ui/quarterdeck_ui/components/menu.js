@@ -3,6 +3,7 @@ import { el, icon, text } from "./dom.js";
 
 const PRESS_MS = 550;
 const STAY_PX = 10;
+const CLICK_MS = 400; // until then the click of a finger has come
 
 let shut = () => {};
 
@@ -91,7 +92,13 @@ function longPress(area, open) {
     timer = setTimeout(() => { opened = open(target, begun); }, PRESS_MS);
   });
   area.addEventListener("pointermove", (event) => { if (begun && Math.hypot(event.clientX - begun.x, event.clientY - begun.y) > STAY_PX) stop(); });
-  const swallow = (event) => { stop(); if (opened) { event.preventDefault(); event.stopPropagation(); } };
+  const swallow = (event) => {
+    stop();
+    if (!opened) return;
+    event.preventDefault();
+    event.stopPropagation();
+    setTimeout(() => { opened = false; }, CLICK_MS);
+  };
   for (const end of ["pointerup", "click"]) area.addEventListener(end, swallow, true);
   area.addEventListener("pointercancel", stop);
   return { opened: () => opened, open() { opened = Boolean(begun) || opened; stop(); } };
