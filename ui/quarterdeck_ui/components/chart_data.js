@@ -3,15 +3,14 @@ import { count, money, percent, seconds } from "./format.js";
 
 export const LINES = { p50: ["var(--series-1)", ""], p95: ["var(--series-3)", "5 3"], p99: ["var(--series-5)", "1.5 2.5"] };
 
-// measure: what an alert about it watches.
 export const CHARTS = [
-  { key: "tokens", title: "Tokens", kind: "bars", size: "wide", unit: count, by: "tokens", measure: "tokens" },
-  { key: "latency", title: "Response time", kind: "lines", size: "wide", unit: seconds, by: "latency", measure: "latency_p95" },
-  { key: "distribution", title: "Distribution", kind: "histogram", unit: count, by: "latency", measure: "latency_p95" },
-  { key: "first", title: "First token", kind: "lines", unit: seconds, by: "first", measure: "first_token_p95" },
-  { key: "cost", title: "Cost", kind: "bars", unit: money, by: "cost", measure: "cost" },
-  { key: "errors", title: "Errors", kind: "bars", unit: percent, least: 0.1, by: "errors", measure: "error_rate" },
-  { key: "throughput", title: "Throughput", kind: "bars", unit: count, by: "calls", measure: "calls" },
+  { key: "tokens", title: "Tokens", kind: "bars", size: "wide", unit: count, by: "tokens" },
+  { key: "latency", title: "Response time", kind: "lines", size: "wide", unit: seconds, by: "latency" },
+  { key: "distribution", title: "Distribution", kind: "histogram", unit: count, by: "latency" },
+  { key: "first", title: "First token", kind: "lines", unit: seconds, by: "first" },
+  { key: "cost", title: "Cost", kind: "bars", unit: money, by: "cost" },
+  { key: "errors", title: "Errors", kind: "bars", unit: percent, least: 0.1, by: "errors" },
+  { key: "throughput", title: "Throughput", kind: "bars", unit: count, by: "calls" },
 ];
 
 const MODELS = 6; // of their own colour; the others share one

@@ -32,10 +32,7 @@ export function charts(panel) {
     { label: "Export data (CSV)", act: () => save(`quarterdeck-${chart.key}.csv`, csv(table(chart, drawn.figures[chart.key])), "text/csv") },
     { label: "Export data (JSON)", act: () => save(`quarterdeck-${chart.key}.json`, JSON.stringify(asRecords(table(chart, drawn.figures[chart.key])), null, 2), "application/json") },
     { label: "Copy data", act: () => writeClipboard(csv(table(chart, drawn.figures[chart.key]))) },
-    { label: "Create alert …", act: () => window.location.assign(newAlert(chart)) },
   ];
-  // A form for a rule about what the chart shows, of the environment and service that the screen is limited to.
-  const newAlert = ({ measure }) => `/?${new URLSearchParams({ view: "alerts", new: "1", measure, ...Object.fromEntries(Object.entries({ env: state.filter.environment, service: state.filter.service }).filter(([, value]) => value)) })}`;
   contextMenu(over, grid, (target) => {
     const node = target.closest(".chart");
     return node && { element: node, items: items(CHARTS.find((each) => each.key === node.dataset.chart)) };
