@@ -128,7 +128,9 @@ def test_a_reload_keeps_places_and_folds(browser: Browser, deck: Dashboard, home
     with opened(browser, deck.url) as watched:
         page = watched.page
         page.locator(f'[data-run="{run.id}"]').click()
-        page.locator('.barrow[data-kind="step"] .knob').first.click()
+        folded = page.locator(".barrow", has_text="step-0")
+        folded.locator(".knob").click()
+        expect(folded).to_have_attribute("aria-expanded", "false")
         call_row = page.locator('.barrow[data-kind="call"]').nth(2)
         call_row.click()
         expect(call_row).to_have_attribute("aria-selected", "true")
@@ -142,7 +144,7 @@ def test_a_reload_keeps_places_and_folds(browser: Browser, deck: Dashboard, home
         page.wait_for_function(SCROLLED, arg=places)
         expect(page.get_by_role("button", name="Critical path")).to_have_attribute("aria-pressed", "true")
         page.locator("[data-qd=timeline]").evaluate("node => { node.scrollTop = 0 }")
-        expect(page.locator(".barrow").first).to_have_attribute("aria-expanded", "false")
+        expect(folded).to_have_attribute("aria-expanded", "false")
 
 
 def test_charts_are_read_brushed_opened_and_exported(browser: Browser, deck: Dashboard, home: CollectorProcess) -> None:
