@@ -6,7 +6,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    ConsoleMessage,
+    Page,
+    Request,
+    ViewportSize,
+    expect,
+    sync_playwright,
+)
 
 DESKTOP, TABLET, PHONE = (1440, 900), (1024, 768), (390, 844)
 PATIENCE = 60_000
@@ -34,6 +42,28 @@ class Watched:
     foreign_requests: list[str] = field(default_factory=list)
 
 
+class Finger:
+    """Touches a page: puts itself down, moves and leaves."""
+
+    def __init__(self, page: Page) -> None:
+        self._cdp = page.context.new_cdp_session(page)
+
+    def down(self, x: float, y: float) -> None:
+        """Touch the page there."""
+        self._send("touchStart", (x, y))
+
+    def move(self, x: float, y: float) -> None:
+        """Stay down and go there."""
+        self._send("touchMove", (x, y))
+
+    def up(self) -> None:
+        """Leave."""
+        self._send("touchEnd")
+
+    def _send(self, kind: str, *points: tuple[float, float]) -> None:
+        self._cdp.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x, "y": y} for x, y in points]})
+
+
 @contextmanager
 def chromium() -> Iterator[Browser]:
     """Start the machine's Chromium, else the one that Playwright installed."""
@@ -47,9 +77,10 @@ def chromium() -> Iterator[Browser]:
             browser.close()
 
 
-def open_page(browser: Browser, url: str, size: tuple[int, int] = DESKTOP) -> Watched:
+def open_page(browser: Browser, url: str, size: tuple[int, int] = DESKTOP, *, touch: bool = False) -> Watched:
     """Open ``url`` in a fresh context; requests that would leave this machine fail and are noted."""
-    context = browser.new_context(viewport={"width": size[0], "height": size[1]}, reduced_motion="no-preference")
+    viewport: ViewportSize = {"width": size[0], "height": size[1]}
+    context = browser.new_context(viewport=viewport, reduced_motion="no-preference", has_touch=touch, is_mobile=touch)
     context.set_default_timeout(PATIENCE)
     watched = Watched(context.new_page())
 

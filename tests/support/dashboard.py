@@ -65,9 +65,9 @@ def dashboard(folder: Path, otlp: str, clickhouse: str, *more: str) -> Iterator[
 
 
 @contextlib.contextmanager
-def opened(browser: Browser, url: str, size: tuple[int, int] = DESKTOP) -> Iterator[Watched]:
+def opened(browser: Browser, url: str, size: tuple[int, int] = DESKTOP, *, touch: bool = False) -> Iterator[Watched]:
     """A page on which nothing may go wrong unseen."""
-    watched = open_page(browser, url, size)
+    watched = open_page(browser, url, size, touch=touch)
     try:
         expect(watched.page.locator("header.bar")).to_be_visible()
         yield watched

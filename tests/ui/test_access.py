@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 from playwright.sync_api import Browser, expect
-from websockets.exceptions import InvalidStatus
+from websockets.exceptions import ConnectionClosedError, InvalidStatus
 from websockets.sync.client import connect
 
 from quarterdeck_ui.access import user_command
@@ -109,8 +109,13 @@ def test_who_is_removed_or_changes_the_password_is_out_at_once(locked: Locked) -
         return httpx.get(running.url, headers=headers, verify=PLAIN).status_code
 
     assert status() == 200
-    people.add("tom", Role.VIEWER, PASSWORD + "!")
-    assert status() == 303
+    address = f"{running.url.replace('http', 'ws')}/deck/live"
+    with connect(address, additional_headers={"cookie": headers["cookie"]}) as screen:
+        screen.recv(timeout=20)
+        people.add("tom", Role.VIEWER, PASSWORD + "!")
+        assert status() == 303
+        with pytest.raises(ConnectionClosedError, match="log in again"):  # what is open already, too
+            list(screen)
     forged = {"cookie": headers["cookie"][:-2] + "xx"}
     assert httpx.get(running.url, headers=PAGE | forged, verify=PLAIN).status_code == 303
 
@@ -157,4 +162,4 @@ def test_an_open_door_is_refused_at_the_start() -> None:
         check=False,
     )
     assert found.returncode == 2
-    assert "let people log in (--ui-login password or proxy)" in found.stderr
+    assert "let people log in (--ui-login password, oidc or proxy)" in found.stderr

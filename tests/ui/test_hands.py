@@ -6,17 +6,23 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from quarterdeck_ui import assets
 from support import otlp
 from support.accessibility import findings
-from support.browser import DESKTOP, PHONE
+from support.browser import DESKTOP, PHONE, TABLET, Finger
 from support.collectors import CollectorProcess, collector
 from support.dashboard import Dashboard, dashboard, opened
 from support.scenario import Run
 
 COLOUR = re.compile(r"#[0-9a-fA-F]{3,8}\b|\b(?:rgb|hsl)a?\(")
+
+SCROLLED = """places => {
+  const inside = (root, name) => root.querySelector(`[data-qd=${name}]`) ?? [...root.querySelectorAll("*")]
+    .filter((each) => each.shadowRoot).map((each) => inside(each.shadowRoot, name)).find(Boolean);
+  return Object.entries(places).every(([name, top]) => inside(document, name)?.scrollTop === top);
+}"""
 
 
 @pytest.fixture(scope="module")
@@ -97,10 +103,48 @@ def test_keys_and_menus_reach_runs_and_steps_and_a_reload_loses_nothing(
             choose(page, "View raw data")
         assert "hands-wanted" in raw.value.inner_text("body")
         raw.value.close()
+        call = page.locator('.barrow[data-kind="call"]').get_attribute("data-span")
+        page.get_by_role("button", name="Actions of the step").click()
+        choose(page, "Open in debugger")
+        expect(page).to_have_url(f"{deck.url}/?view=debugger&run={wanted.id}&span={call}")
+        expect(page.get_by_text("is it hands-wanted?").first).to_be_visible()
+        page.go_back()
 
         page.reload()
         expect(page.locator("[data-qd=filter]")).to_have_value("hands-wanted")
         expect(page.locator(f'[data-run="{wanted.id}"]')).to_have_attribute("aria-selected", "true")
+
+
+def test_a_reload_keeps_places_and_folds(browser: Browser, deck: Dashboard, home: CollectorProcess) -> None:
+    for number in range(12):
+        Run(home.otlp, f"hands-filler-{number}", quiet=True, ago=5).end()
+    run = Run(home.otlp, "hands-long", quiet=True, ago=15)
+    for number in range(16):
+        step = run.step(f"step-{number}", number + 1)
+        call = run.call(step, "claude-haiku-4-5", "\n\n".join(f"line {n}" for n in range(60)))
+        run.end_call(call, "so be it", (50, 20))
+        run.end_step(step)
+    run.end()
+    with opened(browser, deck.url) as watched:
+        page = watched.page
+        page.locator(f'[data-run="{run.id}"]').click()
+        folded = page.locator(".barrow", has_text="step-0")
+        folded.locator(".knob").click()
+        expect(folded).to_have_attribute("aria-expanded", "false")
+        call_row = page.locator('.barrow[data-kind="call"]').nth(2)
+        call_row.click()
+        expect(call_row).to_have_attribute("aria-selected", "true")
+        page.get_by_role("button", name="Critical path").click()
+        places = {"inspector": 400, "timeline": 270, "runs": 150}
+
+        for name, top in places.items():
+            page.locator(f"[data-qd={name}]").evaluate("(node, top) => { node.scrollTop = top }", top)
+        page.wait_for_function(SCROLLED, arg=places)
+        page.reload()
+        page.wait_for_function(SCROLLED, arg=places)
+        expect(page.get_by_role("button", name="Critical path")).to_have_attribute("aria-pressed", "true")
+        page.locator("[data-qd=timeline]").evaluate("node => { node.scrollTop = 0 }")
+        expect(folded).to_have_attribute("aria-expanded", "false")
 
 
 def test_charts_are_read_brushed_opened_and_exported(browser: Browser, deck: Dashboard, home: CollectorProcess) -> None:
@@ -139,6 +183,43 @@ def test_charts_are_read_brushed_opened_and_exported(browser: Browser, deck: Das
         page.keyboard.press("Enter")
         page.locator(f'[data-behind="{run.id}"]').click()
         expect(page).to_have_url(re.compile(f"run={run.id}&span="))
+
+
+def test_a_finger_reads_brushes_and_opens_menus(browser: Browser, deck: Dashboard, home: CollectorProcess) -> None:
+    run = told(home, "hands-touched", 70)
+    with opened(browser, deck.url, TABLET, touch=True) as watched:
+        page, finger = watched.page, Finger(watched.page)
+        row, plot = page.locator(f'[data-run="{run.id}"]'), page.locator('[data-chart="tokens"] .plot')
+        row.scroll_into_view_if_needed()
+
+        def middle(of: Locator) -> tuple[float, float]:
+            box = of.bounding_box()
+            assert box
+            return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+        finger.down(*middle(row))
+        expect(page.get_by_role("menuitem", name="View logs")).to_be_visible()
+        finger.up()
+        page.get_by_role("menuitem", name="Copy run id").tap()
+        expect(page.locator("[data-qd=saying]")).to_have_text("Copied the run id.")
+        assert "run=" not in page.url, "a long press does not select"
+
+        value = middle(plot.locator("rect").last)
+        page.touchscreen.tap(*value)
+        expect(plot.locator(".tip")).to_contain_text("tap again: runs behind")
+        expect(page.get_by_role("dialog")).to_have_count(0)
+        page.touchscreen.tap(*value)
+        expect(page.locator("[data-behind]").first).to_be_visible()
+        page.keyboard.press("Escape")
+
+        box = plot.bounding_box()
+        assert box
+        finger.down(box["x"] + 45, value[1])
+        for share in range(1, 11):
+            finger.move(box["x"] + 45 + (box["width"] - 55) * share / 10, value[1])
+        expect(plot.locator(".brush")).to_be_visible()
+        finger.up()
+        expect(page).to_have_url(re.compile(r"from=.*&to="))
 
 
 @pytest.mark.parametrize("theme", ["dark", "light"])

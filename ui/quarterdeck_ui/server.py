@@ -15,8 +15,8 @@ from starlette.routing import Route, WebSocketRoute
 
 from quarterdeck.runner_client import RunnerClient
 from quarterdeck_ui import assets, chart_runs, language_route, leaving, log_export, run_export, services, span_routes
-from quarterdeck_ui.access.door import Access, Door
-from quarterdeck_ui.access.login import Login
+from quarterdeck_ui.access.door import Door
+from quarterdeck_ui.access.entrance import entrance
 from quarterdeck_ui.feed import Feed
 from quarterdeck_ui.hub import Hub
 from quarterdeck_ui.log_feed import LogFeed
@@ -68,7 +68,7 @@ def application(settings: Settings) -> Any:
     token = os.environ.get("QUARTERDECK_TOKEN", "")
     runner = RunnerClient(settings.runner_url, token)
     saved = Saved(settings.endpoint, token)
-    hub, access = Hub(), Access(settings)
+    hub, (access, ways_in) = Hub(), entrance(settings)
     poller = Poller(hub, store, runner, settings.endpoint)
 
     @contextlib.asynccontextmanager
@@ -95,7 +95,7 @@ def application(settings: Settings) -> Any:
             Route("/readyz", _readyz(hub)),
             assets.route(),
             Route("/logs", _logs),
-            *(Login(access).routes() if access.sessions else []),
+            *ways_in,
         ],
         middleware=[Middleware(Door, access=access)],
         on_script_error=_script_failed,

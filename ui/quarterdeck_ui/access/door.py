@@ -1,23 +1,27 @@
 """Looks at every request and WebSocket before anything else does: by which name it comes, and from whom."""
 
 import ipaddress
+import time
 from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import quote
 
 from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from quarterdeck.serving import is_loopback
-from quarterdeck_ui.access.people import PasswordFile, PeopleError, Person, Role
+from quarterdeck_ui.access.members import EVERYBODY, Members, listed
+from quarterdeck_ui.access.people import PeopleError, Person, Role
 from quarterdeck_ui.access.sessions import Sessions
 from quarterdeck_ui.settings import Settings
 
 LOGIN: Final = "/login"
-OPEN: Final = frozenset({"/healthz", "/readyz", LOGIN})
+OPEN: Final = frozenset({"/healthz", "/readyz", LOGIN, f"{LOGIN}/callback"})
 """Paths that need no person: probes ask without one."""
 
+_LOOK_AGAIN_S: Final = 5.0
+_POLICY_VIOLATION: Final = 1008
 _ANYBODY: Final = Person("", Role.OPERATOR)
 
 
@@ -26,13 +30,13 @@ class Access:
 
     Args:
         settings: Which way people log in.
+        sessions: Knows them by their cookies, if they get any.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, sessions: Sessions | None = None) -> None:
         self.settings = settings
-        self.people = PasswordFile(settings.users_file)
-        self.sessions = Sessions(self.people, settings.secret_file) if settings.ui_login == "password" else None
-        self._operators = {name for name in settings.ui_operators.replace(",", " ").split() if name}
+        self.sessions = sessions
+        self._of_proxy = Members(listed(settings.ui_operators), {EVERYBODY})
         self._proxies = [ipaddress.ip_network(each) for each in settings.ui_trusted_proxies.replace(",", " ").split()]
 
     def person(self, headers: Mapping[str, str]) -> Person | None:
@@ -49,8 +53,8 @@ class Access:
         if self.settings.ui_login == "proxy":
             wanted = self.settings.ui_user_header.lower()
             name = next((value for key, value in headers.items() if key.lower() == wanted), "").strip()
-            may_steer = name in self._operators or "*" in self._operators
-            return Person(name, Role.OPERATOR if may_steer else Role.VIEWER) if name else None
+            role = self._of_proxy.role(self._of_proxy.entries(name))
+            return Person(name, role) if name and role else None
         return _ANYBODY
 
     def is_proxy(self, address: str) -> bool:
@@ -89,11 +93,26 @@ class Door:
             return
         refusal = self._refusal(scope)
         if refusal is None:
-            await self._app(scope, receive, send)
+            await self._app(scope, receive, send if scope["type"] == "http" else self._watched(scope, send))
         elif scope["type"] == "http":
             await refusal(scope, receive, send)
         else:
-            await send({"type": "websocket.close", "code": 1008, "reason": "log in first"})
+            await send({"type": "websocket.close", "code": _POLICY_VIOLATION, "reason": "log in first"})
+
+    def _watched(self, scope: Scope, send: Send) -> Send:
+        """A WebSocket stays open for hours: who is let in no more meanwhile is told nothing more."""
+        looked = time.monotonic()
+
+        async def watched(message: Message) -> None:
+            nonlocal looked
+            if message["type"] == "websocket.send" and time.monotonic() - looked > _LOOK_AGAIN_S:
+                looked = time.monotonic()
+                if self._refusal(scope) is not None:
+                    await send({"type": "websocket.close", "code": _POLICY_VIOLATION, "reason": "log in again"})
+                    raise OSError("let in no more")  # as for a client that has gone
+            await send(message)
+
+        return watched
 
     def _refusal(self, scope: Scope) -> Response | None:
         headers, access = Headers(scope=scope), self._access

@@ -60,7 +60,7 @@ export function charts(data) {
     latency: { series: [line("p99", "p99"), line("p95", "p95"), line("p50", "p50")], headline: seconds(o.p50), note: `p95 ${seconds(o.p95)}, p99 ${seconds(o.p99)}` },
     distribution: { bins: data.histogram, headline: seconds(o.p50), note: "median" },
     first: { series: [line("p95", "first_p95"), line("p50", "first_p50")], headline: seconds(o.first_p50), note: `p95 ${seconds(o.first_p95)}` },
-    cost: { series: byModel(data.models, (p) => p.cost * per), headline: money(spent), note: calls ? `${money(spent / calls)} a call` : "" },
+    cost: { series: byModel(data.models, (p) => p.cost * per), headline: money(spent), note: calls ? `${money(spent / calls)}/call` : "" },
     errors: { series: [{ name: "errors", colour: "var(--bad)", points: all.map(([at, b]) => [at, b.errors / b.calls]) }], headline: percent(calls ? errors / calls : 0), note: `${errors} of ${count(calls)}` },
     throughput: { series: [{ name: "calls", colour: "var(--series-6)", points: all.map(([at, b]) => [at, b.calls * per]) }], headline: perMinute(calls / minutes), note: "calls" },
   };

@@ -10,6 +10,7 @@ import { RANGES, between } from "./scope.js";
 import { now, on, rescope, state } from "./store.js";
 
 const DRAG_PX = 6; // less is a click
+const FINGER_PX = 24; // as far as a finger misses
 const MIN_BRUSH = 2; // intervals
 
 export function charts(panel) {
@@ -23,6 +24,7 @@ export function charts(panel) {
   const over = { append: (node) => deck().append(node), getRootNode: () => panel.root.getRootNode(), getBoundingClientRect: () => deck().getBoundingClientRect() };
   let hover = null; // {chart, at}: time in seconds, or place on the axis of the histogram
   let brush = null; // {chart, x, from, until}
+  let tapped = null; // as hover
   let drawn = {};
 
   const items = (chart) => [
@@ -51,25 +53,35 @@ export function charts(panel) {
     plot.addEventListener("pointerdown", (event) => {
       const at = place(plot, event);
       if (event.button !== 0 || at === null) return;
-      brush = { chart, x: event.clientX, from: at, until: at, moved: false };
-      if (event.pointerType !== "touch") plot.setPointerCapture(event.pointerId);
+      brush = { chart, x: event.clientX, from: at, until: at, moved: false, read: read(plot, chart, event, at) };
+      plot.setPointerCapture(event.pointerId);
     });
     plot.addEventListener("pointermove", (event) => {
-      hover = { chart, at: place(plot, event) };
-      if (brush && chart.kind !== "histogram" && event.pointerType !== "touch") Object.assign(brush, { until: hover.at, moved: brush.moved || Math.abs(event.clientX - brush.x) > DRAG_PX });
+      if (event.pointerType !== "touch" || brush) hover = { chart, at: place(plot, event), by: event.pointerType };
+      if (brush && chart.kind !== "histogram") Object.assign(brush, { until: hover.at, moved: brush.moved || Math.abs(event.clientX - brush.x) > DRAG_PX });
       draw();
     });
     plot.addEventListener("pointerup", (event) => {
       const done = brush;
-      brush = null;
+      brush = tapped = null;
       if (!done) return;
       const at = place(plot, event);
-      if (done.moved) zoom(done.from, at);
-      else { hover = { chart, at }; openBehind(chart, at); }
+      if (done.moved) { hover = null; zoom(done.from, at); }
+      // A finger has no way to point without pressing: its first tap reads, the next one opens.
+      else if (done.read === null) hover = { chart, at: touched(plot, chart, at), by: event.pointerType };
+      else tapped = { chart, at: done.read, by: event.pointerType };
       draw();
     });
-    for (const end of ["pointercancel", "lostpointercapture"]) plot.addEventListener(end, () => { if (brush) { brush = null; draw(); } });
-    plot.addEventListener("pointerleave", () => { if (!brush) { hover = null; draw(); } });
+    plot.addEventListener("click", () => { // not before: the click of a finger would reach the dialog, and shut it
+      if (!tapped) return;
+      hover = tapped;
+      openBehind(chart, tapped.at);
+      tapped = null;
+      draw();
+    });
+    plot.addEventListener("pointercancel", () => { brush = hover = null; draw(); }); // the finger scrolls, or opens a menu
+    plot.addEventListener("lostpointercapture", () => { if (brush) { brush = null; draw(); } });
+    plot.addEventListener("pointerleave", (event) => { if (!brush && event.pointerType === "mouse") { hover = null; draw(); } });
     plot.addEventListener("blur", () => { hover = null; draw(); });
     plot.addEventListener("keydown", (event) => {
       const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
@@ -79,11 +91,31 @@ export function charts(panel) {
     });
   }
 
-  // To the next point that has a value.
-  function move(chart, step) {
+  // What a press opens: what a mouse points at, or what a finger or pen has read before.
+  function read(plot, chart, event, at) {
+    if (event.pointerType === "mouse") return at;
+    const near = hover?.chart === chart && Math.abs(plot.scales.x(hover.at) - plot.scales.x(at)) <= FINGER_PX;
+    return near ? hover.at : null;
+  }
+
+  // The value that a finger means.
+  function touched(plot, chart, at) {
+    const off = (each) => Math.abs(plot.scales.x(each) - plot.scales.x(at));
+    const nearest = points(chart).reduce((best, each) => (off(each) < off(best) ? each : best), Infinity);
+    return off(nearest) <= FINGER_PX ? nearest : at;
+  }
+
+  // Places that have a value.
+  function points(chart) {
     const told = drawn.figures[chart.key];
-    const half = chart.kind === "histogram" ? 0 : state.performance.bucket / 2;
-    const places = chart.kind === "histogram" ? told.bins.map(([low, high]) => (Math.log2(low) + Math.log2(high)) / 2) : [...new Set(told.series.flatMap((s) => s.points.map(([at]) => at + half)))].sort((a, b) => a - b);
+    if (chart.kind === "histogram") return told.bins.map(([low, high]) => (Math.log2(low) + Math.log2(high)) / 2);
+    const half = state.performance.bucket / 2;
+    return [...new Set(told.series.flatMap((s) => s.points.map(([at]) => at + half)))].sort((a, b) => a - b);
+  }
+
+  // To the next of them.
+  function move(chart, step) {
+    const places = points(chart);
     if (!places.length) return;
     const here = hover?.chart === chart ? hover.at : null;
     const next = here === null ? places.at(-1) : step > 0 ? places.find((each) => each > here + 1e-6) ?? places.at(-1) : places.findLast((each) => each < here - 1e-6) ?? places[0];
@@ -119,7 +151,7 @@ export function charts(panel) {
     text(remark, told.note);
     attr(remark, "title", told.note);
     const shown = (told.series ?? []).filter((s) => s.points.length);
-    keyed(keys, shown.length > 1 ? shown : [], (s) => s.name, (s) => el("span", {}, el("i"), s.name), (key, s) => { key.firstChild.style.background = s.colour; });
+    keyed(keys, shown.length > 1 ? shown : [], (s) => s.name, (s) => el("span", { title: s.name }, el("i"), s.name), (key, s) => { key.firstChild.style.background = s.colour; });
     attr(node.lastChild, "aria-label", `${chart.title}: ${told.headline}, ${told.note}. Left and right read values, Enter shows the runs behind them.`);
     paint(node.lastChild, chart, told, chart.kind === "bars" ? stacked(shown) : shown, span);
   }
@@ -146,16 +178,18 @@ export function charts(panel) {
     plot.replaceChildren(picture, ...(pointed === null ? [] : tip(chart, told, all, s, picture, pointed, drag)));
   }
 
+  const behind = () => (hover.by === "touch" || hover.by === "pen" ? "tap again: runs behind" : "click: runs behind");
+
   function tip(chart, told, all, s, picture, pointed, drag) {
     if (drag) return [reading(picture, s, s.x(drag.until), `${clock(Math.min(drag.from, drag.until) * 1000)} – ${clock(Math.max(drag.from, drag.until) * 1000)}`, [], "let go to show this range")];
     if (chart.kind === "histogram") {
       const bin = told.bins.find(([low, high]) => Math.log2(low) <= pointed && pointed < Math.log2(high));
-      return bin ? [reading(picture, s, s.x(pointed), `${seconds(bin[0])} – ${seconds(bin[1])}`, [["var(--series-1)", "calls", chart.unit(bin[2])]], "click: runs behind")] : [];
+      return bin ? [reading(picture, s, s.x(pointed), `${seconds(bin[0])} – ${seconds(bin[1])}`, [["var(--series-1)", "calls", chart.unit(bin[2])]], behind())] : [];
     }
     const { bucket } = state.performance;
     const at = Math.floor(pointed / bucket) * bucket;
     const rows = rowsAt(all, at).filter(([, p]) => chart.kind === "lines" || p[1] > 0);
-    return rows.length ? [reading(picture, s, s.x(at + bucket / 2), moment(at * 1000, now()), rows.map(([each, p]) => [each.colour, each.name, chart.unit(p[1])]), "click: runs behind")] : [];
+    return rows.length ? [reading(picture, s, s.x(at + bucket / 2), moment(at * 1000, now()), rows.map(([each, p]) => [each.colour, each.name, chart.unit(p[1])]), behind())] : [];
   }
 
   function draw() {

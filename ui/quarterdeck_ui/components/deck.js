@@ -23,7 +23,7 @@ const KEYS = [
   [["Ctrl", "P"], "Go to a pipeline or run"],
   [["Ctrl", "F"], "Filter the list of runs, or search in the history"],
   [["Ctrl", "L"], "Logs, of the selected run if there is one"],
-  [["F5"], "Load the page again: run, call, range, filters and view stay"],
+  [["F5"], "Load the page again: run, call, range, filters, view, folds and places stay"],
   [["↑", "↓"], "In a list: move and select"],
   [["←", "→"], "In a chart: read values; Enter shows the runs behind them"],
   [["Shift", "F10"], "Menu of what has the focus; a right-click does the same, with Shift the browser's own"],
@@ -67,7 +67,7 @@ function build(host) {
   const filter = panels.runs.root.querySelector("[data-qd=filter]");
   const filterBy = (words) => { filter.value = words; filter.dispatchEvent(new Event("input")); };
   if (kept("filter", "")) filterBy(kept("filter", ""));
-  const leaving = () => { keep("filter", filter.value); keep("view", { name: root.dataset.view, run: state.chosen, span: state.span }); };
+  const leaving = () => { keep("reading", state.reading && !state.chosen && state.shown ? { run: state.run, span: state.shown.id } : null); keep("filter", filter.value); keep("view", { name: root.dataset.view, run: state.chosen, span: state.span }); };
   window.addEventListener("pagehide", leaving);
   const say = saying(root);
   deckMenus(root, panels, say);
@@ -114,6 +114,15 @@ function pauseOrResume(event, actions) {
   actions.steer(run.id, action);
 }
 
+// Who was reading in a run that was only followed stays there when the page is loaded again.
+function readOn() {
+  const read = performance.getEntriesByType("navigation")[0]?.type === "reload" ? kept("reading", null) : null;
+  const url = new URL(window.location.href);
+  if (!read || url.searchParams.has("run")) return;
+  for (const [name, value] of Object.entries(read)) url.searchParams.set(name, value);
+  window.history.replaceState(window.history.state, "", url);
+}
+
 export default function (component) {
   const place = component.parentElement;
   let host = mounted.get(place);
@@ -121,6 +130,7 @@ export default function (component) {
     adopt(place.getRootNode());
     host = { component };
     mounted.set(place, host);
+    readOn();
     open();
     host.built = build(host);
     place.append(host.built.root);

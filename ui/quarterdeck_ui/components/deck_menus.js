@@ -65,6 +65,7 @@ export function deckMenus(root, panels, say) {
     { label: "View error", ...unless(state.detail?.nodes.get(span)?.error), act: () => window.location.assign(errorsOf(run, span)) },
     { label: "View raw data", act: () => window.open(`/deck/span.json?${new URLSearchParams({ run, span })}`, "_blank", "noopener") },
     { label: "Copy link", act: attempt(() => copied(`${window.location.origin}/?${new URLSearchParams({ run, span })}`, "link")) },
+    { label: "Open in debugger", act: () => window.location.assign(`/?${new URLSearchParams({ view: "debugger", run, span: telling(span) })}`) },
   ];
 
   contextMenu(root, panels.runs.root, (target) => { const row = target.closest(".run[data-run]"); return row && { element: row, items: ofRun(row.dataset.run) }; }, "Actions of the run");

@@ -7,17 +7,17 @@ import { fits } from "./scope.js";
 import { scopeBar } from "./scope_bar.js";
 import { now, on, state } from "./store.js";
 
-function gauge(label, title) {
+function gauge(label, title, of = "") {
   const value = el("span", { class: "value" });
   const note = el("span", { class: "note" });
-  return { root: el("div", { class: "gauge", title }, el("span", { class: "label" }, label), el("span", { class: "reading" }, value, note)), value, note };
+  return { root: el("div", { class: "gauge", title }, el("span", { class: "label" }, label, el("span", { class: "day" }, of)), el("span", { class: "reading" }, value, note)), value, note };
 }
 
 export function header(actions) {
   const gauges = {
     active: gauge("Active", "Runs that are running, waiting or paused"),
-    tokens: gauge("Tokens today", "Input and output tokens of the model calls of today (UTC); those of calls in flight are estimated from their text"),
-    cost: gauge("Cost today", "USD of the model calls of today (UTC); in flight: of runs that are still open"),
+    tokens: gauge("Tokens", "Input and output tokens of the model calls of today (UTC); those of calls in flight are estimated from their text", " today"),
+    cost: gauge("Cost", "USD of the model calls of today (UTC); in flight: of runs that are still open", " today"),
     errors: gauge("Errors", "Share of failed model calls in the charts below"),
   };
   const system = health();

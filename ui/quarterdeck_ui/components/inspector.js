@@ -4,6 +4,7 @@ import { attr, copy, el, icon, keyed, text } from "./dom.js";
 import { OPEN } from "./format.js";
 import { finder } from "./find.js";
 import { prose } from "./highlight.js";
+import { keepScroll } from "./keep.js";
 import { asMarkdown, exchanged, messages, parsed, plainText, roleOf, streamed } from "./messages.js";
 import { about as factsOf, content, details, nothing, template, tokens, variables } from "./pages.js";
 import { saveMenu } from "./saving.js";
@@ -32,6 +33,7 @@ export function inspector(panel) {
   let plain = "";
   let touched = false; // scrolling by the reader, not by this page
   let away = false;
+  const place = keepScroll("inspector", page, () => (following && growing() ? "" : `${state.run}/${current}`));
 
   page.addEventListener("scroll", () => {
     following = page.scrollHeight - page.scrollTop - page.clientHeight < 24;
@@ -107,6 +109,7 @@ export function inspector(panel) {
     const signature = `${shown.id}/${tab}`;
     if (signature !== current) { current = signature; page.replaceChildren(); page.__keyed = new Map(); following = growing(); page.scrollTop = 0; jump.hidden = true; touched = away = false; busy(); }
     PAGES[tab](shown, about);
+    if (place.back()) following = false;
   }
 
   const PAGES = {
@@ -184,5 +187,5 @@ export function inspector(panel) {
   const watcher = new ResizeObserver(() => { if (following) page.scrollTop = page.scrollHeight; });
   watcher.observe(page);
   draw();
-  return { stop: () => { document.removeEventListener("selectionchange", busy); find.stop(); saving.stop(); watcher.disconnect(); offs.forEach((off) => off()); } };
+  return { stop: () => { document.removeEventListener("selectionchange", busy); find.stop(); place.stop(); saving.stop(); watcher.disconnect(); offs.forEach((off) => off()); } };
 }

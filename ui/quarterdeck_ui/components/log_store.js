@@ -1,5 +1,6 @@
 // What the log viewer knows: one WebSocket, the filter that lives in the URL, and the lines that fit it.
 import { compare } from "./log_list.js";
+import { loginAgain } from "./login.js";
 
 const MOST = 100_000;
 export const LEVELS = ["trace", "debug", "info", "warn", "error", "fatal"];
@@ -94,6 +95,7 @@ export function logStore(told) {
     };
     socket.onclose = () => {
       if (!alive) return;
+      if (state.connected === false) loginAgain();
       state.connected = false;
       told({});
       setTimeout(() => alive && connect(), (delay = Math.min(delay * 1.6, 5000)));

@@ -22,7 +22,7 @@ const KEYS = [
 ];
 const mounted = new WeakMap();
 
-const FIELDS = /([\w.-]+)=("[^"]*"|'[^']*'|\S+)|("(?:[^"\\]|\\.)*")|\b(\d[\d.,]*(?:ms|s|%|k|M)?)\b/g;
+const FIELDS = /([\w.-]+)=("[^"]*"|'[^']*'|\S+)|("(?:[^"\\]|\\.)*")|(?<![\w-])(\d[\d.,]*(?:ms|s|%|k|M)?)(?![\w-])/g;
 
 // A line with its fields coloured, and what was searched for marked.
 function body(source, needle) {

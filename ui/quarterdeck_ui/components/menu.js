@@ -1,6 +1,10 @@
 // Menus at the pointer or at a button: arrows, Home, End, first letters, Enter, Esc. Shift+right-click gives the browser's own.
 import { el, icon, text } from "./dom.js";
 
+const PRESS_MS = 550;
+const STAY_PX = 10;
+const CLICK_MS = 400; // until then the click of a finger has come
+
 let shut = () => {};
 
 // Open a menu below a button, or at {x, y}; items are {label, act, checked, disabled, why}. Only one is open.
@@ -56,16 +60,48 @@ function place(menu, root, at, from) {
 
 // Give what `pick` finds under a right-click (or the menu key, or a long press) a menu; pick returns the element and its items.
 export function contextMenu(root, area, pick, label) {
+  const open = (target, at) => {
+    const marked = (area.getRootNode().getSelection?.() ?? document.getSelection())?.type === "Range";
+    const found = marked ? null : pick(target);
+    if (!found?.items.length) return false;
+    const box = found.element.getBoundingClientRect();
+    openMenu(root, at ?? { x: box.left + 20, y: box.bottom }, found.items, { label });
+    return true;
+  };
+  const press = longPress(area, open);
   area.addEventListener("contextmenu", (event) => {
     if (event.shiftKey || event.target.closest("input, textarea, a")) return;
-    const marked = (area.getRootNode().getSelection?.() ?? document.getSelection())?.type === "Range";
-    const found = marked ? null : pick(event.target);
-    if (!found?.items.length) return;
-    event.preventDefault();
-    const box = found.element.getBoundingClientRect();
     const keyed = event.clientX === 0 && event.clientY === 0;
-    openMenu(root, keyed ? { x: box.left + 20, y: box.bottom } : { x: event.clientX, y: event.clientY }, found.items, { label });
+    if (press.opened() || open(event.target, keyed ? null : { x: event.clientX, y: event.clientY })) { press.open(); event.preventDefault(); }
   });
+}
+
+// Some browsers make a contextmenu event of a finger that stays, others do not: whichever comes first opens the menu.
+// What the finger does when it leaves is not meant for what lies below.
+function longPress(area, open) {
+  let timer = 0;
+  let begun = null; // where the finger came down
+  let opened = false;
+  const stop = () => { clearTimeout(timer); begun = null; };
+  area.addEventListener("pointerdown", (event) => {
+    stop();
+    opened = false;
+    const { target } = event;
+    if (event.pointerType === "mouse" || !event.isPrimary || target.closest("input, textarea, a, button, .prose")) return;
+    begun = { x: event.clientX, y: event.clientY };
+    timer = setTimeout(() => { opened = open(target, begun); }, PRESS_MS);
+  });
+  area.addEventListener("pointermove", (event) => { if (begun && Math.hypot(event.clientX - begun.x, event.clientY - begun.y) > STAY_PX) stop(); });
+  const swallow = (event) => {
+    stop();
+    if (!opened) return;
+    event.preventDefault();
+    event.stopPropagation();
+    setTimeout(() => { opened = false; }, CLICK_MS);
+  };
+  for (const end of ["pointerup", "click"]) area.addEventListener(end, swallow, true);
+  area.addEventListener("pointercancel", stop);
+  return { opened: () => opened, open() { opened = Boolean(begun) || opened; stop(); } };
 }
 
 // A visible button for the same menu: for touch, and for those who do not look for a right-click.

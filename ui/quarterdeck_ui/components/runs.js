@@ -3,6 +3,7 @@ import { attr, el, icon, text } from "./dom.js";
 import { OPEN, moment } from "./format.js";
 import { historyBar } from "./history_bar.js";
 import { historyStore, isBlank } from "./history_store.js";
+import { keepScroll } from "./keep.js";
 import { actionsOf, runRow, tick, updateRow } from "./run_row.js";
 import { found, matches, readSort, rows, turned, writeSort } from "./runs_order.js";
 import { LATEST } from "./scope.js";
@@ -20,7 +21,7 @@ export function runs(panel, actions) {
   const filter = el("input", { type: "search", class: "filter", placeholder: "Filter runs", "aria-label": "Filter runs", title: "Filter runs (Ctrl+F)", "data-qd": "filter", spellcheck: "false", autocomplete: "off" });
   const filterbox = el("label", { class: "searchbox" }, icon("search", 12), filter);
   const tally = el("span", { class: "tally" });
-  const mode = el("button", { type: "button", class: "tiny mode", "data-qd": "history", title: "Search runs of any age by text, status, pipeline, model, cost, duration and date", onclick: () => toHistory(!history.state.on) }, icon("history", 12), el("span", {}, "History"));
+  const mode = el("button", { type: "button", class: "tiny mode", "data-qd": "history", "aria-label": "History", title: "Search runs of any age by text, status, pipeline, model, cost, duration and date", onclick: () => toHistory(!history.state.on) }, icon("history", 12), el("span", {}, "History"));
   panel.tools.append(tally, filterbox, mode);
   const columns = Object.entries(HEADS).map(([name, [kind, word]]) => el("span", { class: kind, role: "columnheader" }, el("button", { type: "button", class: "sort", "data-sort": name, title: `Sort by ${word.toLowerCase()}`, onclick: () => order(turned(sort, name)) }, word)));
   const head = el("div", { class: "run head", role: "row", "aria-rowindex": "1" }, ...columns, el("span", { class: "c-act", role: "columnheader" }, el("span", { class: "unseen" }, "Actions")));
@@ -45,6 +46,8 @@ export function runs(panel, actions) {
     },
     drawn: (atEnd) => { reachable(); if (atEnd && shown.length && !filter.value) queueMicrotask(older); },
   });
+
+  const place = keepScroll("runs", list, () => String(history.state.on));
 
   const narrowed = () => Boolean(state.range.name || state.filter.environment || state.filter.service);
 
@@ -116,6 +119,7 @@ export function runs(panel, actions) {
       reached = state.run;
       view.reveal(at);
     }
+    place.back();
   }
 
   function emptiness(words) {
@@ -145,7 +149,7 @@ export function runs(panel, actions) {
   const offs = ["runs", "selection", "loaded", "scope"].map((topic) => on(topic, draw));
   const timer = setInterval(() => { for (const node of view.nodes()) if (node.run && OPEN.has(node.run.status)) tick(node); }, TICK_MS);
   draw();
-  return { focusFilter: () => { if (history.state.on) bar.focus(); else { filter.focus(); filter.select(); } }, stop: () => { clearInterval(timer); view.stop(); bar.stop(); history.stop(); offs.forEach((off) => off()); } };
+  return { focusFilter: () => { if (history.state.on) bar.focus(); else { filter.focus(); filter.select(); } }, stop: () => { clearInterval(timer); view.stop(); place.stop(); bar.stop(); history.stop(); offs.forEach((off) => off()); } };
 }
 
 const SAMPLE = "import quarterdeck as qd\n\nqd.init()\n\n@qd.pipeline\ndef hello(name): ...";

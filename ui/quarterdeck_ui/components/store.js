@@ -1,6 +1,7 @@
 // What this page knows: one WebSocket, one state, and the selection that lives in the URL.
 
 import { OPEN } from "./format.js";
+import { loginAgain } from "./login.js";
 import { LATEST, fits, readScope, scopeWish, writeScope } from "./scope.js";
 
 const LINGER_MS = 4000;
@@ -212,6 +213,7 @@ function connect() {
   };
   socket.onclose = () => {
     if (state.connected !== false) { state.connected = false; tell("connection"); }
+    else loginAgain();
     if (users > 0) setTimeout(() => users > 0 && connect(), (delay = Math.min(delay * 1.6, 5000)));
   };
 }

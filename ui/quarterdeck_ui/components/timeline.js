@@ -1,6 +1,7 @@
 // The waterfall of the selected run: what ran inside what, and how long it took.
 import { attr, copy, el, icon, keyed, text } from "./dom.js";
 import { OPEN, count, duration, moment, money, percent } from "./format.js";
+import { keep, keepScroll, kept } from "./keep.js";
 import { errorsOf } from "./links.js";
 import { ancestors, attempts, criticalPath, family, flat, foldingDepth, unfolded } from "./spans.js";
 import { now, on, select, state } from "./store.js";
@@ -9,6 +10,7 @@ import { virtualList } from "./virtual.js";
 const STEPS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 15e3, 3e4, 6e4, 12e4, 3e5, 6e5, 12e5, 36e5, 72e5, 144e5, 432e5];
 
 const ROW_HEIGHT = 27;
+const TICK_PX = 52; // of a label on the axis
 
 export function timeline(panel, actions) {
   const following = el("span", { class: "tally", role: "status" });
@@ -41,10 +43,26 @@ export function timeline(panel, actions) {
   flow.addEventListener("wheel", () => { riding = ""; }, { passive: true });
   flow.addEventListener("pointerdown", () => { riding = ""; });
 
+  const place = keepScroll("timeline", list, () => state.run);
+  const leaving = () => keep("timeline", { run: state.run, riding: riding === state.run, every, folds: [...chosenFolds], marking });
+  window.addEventListener("pagehide", leaving);
+
+  // Another run is on screen: after a reload as it was left.
+  function turn(run) {
+    if (list.__run === run.id) return;
+    const before = list.__run === undefined ? kept("timeline", {}) : {};
+    const same = before.run === run.id ? before : { riding: true, every: "", folds: [], marking };
+    list.__run = run.id;
+    list.scrollTop = rows = 0;
+    riding = same.riding && OPEN.has(run.status) ? run.id : "";
+    chosenFolds = new Map(same.folds);
+    ({ every, marking } = same);
+  }
+
   // An open run that grows keeps its newest row in view until the reader takes over.
   function ride(run, count) {
-    if (list.__run !== run.id) { list.__run = run.id; rows = 0; list.scrollTop = 0; riding = OPEN.has(run.status) ? run.id : ""; chosenFolds = new Map(); every = ""; }
     if (count !== rows && riding === run.id) list.scrollTop = list.scrollHeight;
+    else if (riding !== run.id) place.back();
     rows = count;
   }
 
@@ -81,7 +99,8 @@ export function timeline(panel, actions) {
   }
 
   function scale(span) {
-    const step = STEPS.find((each) => span / each <= 5) ?? 864e5;
+    const most = Math.max(1, Math.min(5, Math.floor(axis.clientWidth / TICK_PX)));
+    const step = STEPS.find((each) => span / each <= most) ?? 864e5;
     const ticks = [];
     for (let at = 0; at <= span * 0.96; at += step) ticks.push(at);
     keyed(axis, ticks, (at) => at, (at) => el("span", {}, at ? duration(at).replace(".0 s", " s").replace(/ 00[sm]$/, "") : "0"), (node, at) => { node.style.left = `${(at / span) * 100}%`; });
@@ -194,8 +213,9 @@ export function timeline(panel, actions) {
     const missing = state.run && state.detail?.found === false;
     about.hidden = flow.hidden = !run || missing;
     empty.hidden = Boolean(run) && !missing;
-    if (!run || missing) return blank(missing);
+    if (!run || missing) { for (const button of [hot, ...folds]) button.hidden = true; return blank(missing); }
     describe(run);
+    turn(run);
     const { children, ordered, parents, retried } = learnt();
     const [from, span] = bounds(ordered, run);
     scale(span);
@@ -264,5 +284,5 @@ export function timeline(panel, actions) {
   draw();
   const watcher = new ResizeObserver(() => { rows = -1; draw(); });
   watcher.observe(list);
-  return { stop: () => { watcher.disconnect(); bars.stop(); clearInterval(frame); offs.forEach((off) => off()); } };
+  return { stop: () => { watcher.disconnect(); window.removeEventListener("pagehide", leaving); place.stop(); bars.stop(); clearInterval(frame); offs.forEach((off) => off()); } };
 }
