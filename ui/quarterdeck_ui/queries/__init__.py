@@ -13,7 +13,7 @@ from quarterdeck_ui.queries.alerts import (
     alerts_now,
 )
 from quarterdeck_ui.queries.behind import BEHIND, RunBehind, runs_behind
-from quarterdeck_ui.queries.calls import CallRow, recent_calls
+from quarterdeck_ui.queries.calls import CallRow, call_by_id, recent_calls
 from quarterdeck_ui.queries.columns import Column, columns
 from quarterdeck_ui.queries.errors import (
     EMPTY_OUTPUT,
@@ -131,6 +131,7 @@ __all__ = [
     "answers",
     "bootstrap_events",
     "busy_hours",
+    "call_by_id",
     "call_of_step",
     "columns",
     "completed_runs",

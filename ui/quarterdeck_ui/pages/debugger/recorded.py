@@ -1,13 +1,11 @@
 """A recorded call: how its prompt was put together, with other values, and sent again."""
 
-import time
-
 import streamlit as st
 
 from quarterdeck_ui import services, span_view
 from quarterdeck_ui.pages.debugger import choosing, construction, sending
 from quarterdeck_ui.pages.debugger.conversation import recorded
-from quarterdeck_ui.queries import CallRow, recent_calls, span_payload
+from quarterdeck_ui.queries import CallRow, call_by_id, span_payload
 from quarterdeck_ui.span_view import SpanView
 
 
@@ -23,7 +21,7 @@ def show() -> None:
         choosing.show()
         return
     view = span_view.from_payload(span, payload)
-    row = _facts(run, span)
+    row = call_by_id(services.current().store, run, span)
     _head(run, span, view, row)
     asked = recorded(view)
     if not asked.question and not asked.system:
@@ -52,8 +50,3 @@ def _head(run: str, span: str, view: SpanView, row: CallRow | None) -> None:
             for name in ("run", "span"):
                 st.query_params.pop(name, None)
             st.rerun()
-
-
-def _facts(run: str, span: str) -> CallRow | None:
-    found = recent_calls(services.current().store, time.time_ns(), span, limit=1)
-    return next((row for row in found if row.run_id == run), None)
