@@ -14,7 +14,7 @@ up: $(VENV)/.all ## start everything and open the dashboard
 	@exec $(BIN)/quarterdeck up $(ARGS)
 
 test: $(VENV)/.dev $(VENV)/.browser $(VENV)/.helm ## run the whole suite, browser tests included
-	$(BIN)/pytest -n 2 --dist loadgroup --no-loadscope-reorder --reruns 1 $(ARGS)
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder --reruns 1 $(ARGS)
 
 lint: $(VENV)/.dev ## ruff, strict types, import contracts
 	$(BIN)/ruff check .

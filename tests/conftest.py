@@ -17,13 +17,7 @@ os.environ["QUARTERDECK_BUFFER_DIR"] = tempfile.mkdtemp(prefix="quarterdeck-buff
 """What a test cannot deliver does not wait in the home of whoever runs the tests, and no later test sends it."""
 
 FOLDERS = ("ui", "collector", "e2e", "runner", "console", "demo", "", "cli", "instrumentation")
-"""In this order: the long ones first, the many short files last, so that no process is left alone with a long one.
-
-What drives a browser shares a machine's attention badly: a folder of it stays in one process, and while that works on
-the one folder the other process is busy with the collector's files.
-"""
-
-BROWSER = {"ui", "e2e"}
+"""In this order: the long ones first, the many short files last, so that no process is left alone with a long one."""
 
 
 def _folder(item: pytest.Item) -> str:
@@ -36,8 +30,9 @@ def _fixtures(item: pytest.Item) -> Sequence[str]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep together what shares fixtures, or a deck, also in several processes (``pytest -n 2 --dist loadgroup``)."""
+    """Begin with the long ones; a file stays in one process (``--dist loadfile``), for its tests share fixtures.
+
+    Groups of tests (``--dist loadgroup``) have no effect with pytest 9.2: it takes no other node ids.
+    """
     order = {name: place for place, name in enumerate(FOLDERS)}
     items.sort(key=lambda item: (order.get(_folder(item), len(order)), "demo_deck" not in _fixtures(item)))
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(_folder(item) if _folder(item) in BROWSER else str(item.path)))
