@@ -118,6 +118,7 @@ def test_the_catalogue_follows_the_folder(runner: Runner) -> None:
         "kind": "yaml",
         "description": "",
         "file": "needy.yaml",
+        "env": {},
         "input_schema": {
             "type": "object",
             "properties": {"topic": {"type": "string"}, "depth": {"type": "integer", "default": 2}},
