@@ -44,13 +44,13 @@ workflow:
   steps:
     - name: each
       type: for_loop
-      data_source: ["[[say:a]] again-a", "[[errn:1:400]][[say:b]] again-b"]
+      data_source: ["[[say:a]] anew-in-loop-a", "[[errn:1:400]][[say:b]] anew-in-loop-b"]
       retry: {max_attempts: 2, interval: 1ms}
       steps: [{name: ask, type: claude, prompt: "{{ item }}"}]
     - {name: end, type: echo, value: "{{ each.iterations[1].results.ask }}"}
 """)
     assert runner.result(runner.start(name))["output"] == "b"
-    assert [asked(stand_in, f"again-{word}") for word in "ab"] == [1, 2]
+    assert [asked(stand_in, f"anew-in-loop-{word}") for word in "ab"] == [1, 2]
 
 
 def test_what_fails_inside_names_its_own_file_and_line(runner: Runner) -> None:
