@@ -27,7 +27,7 @@ def ask(runner: Runner, **body: Any) -> dict[str, Any]:
 def test_a_conversation_is_sent_as_it_is_and_recorded_as_a_run(
     runner: Runner, stand_in: str, model: str, turns: str
 ) -> None:
-    answer = ask(runner, model=model, system="Be brief.", max_output_tokens=50)
+    answer = ask(runner, model=model, system="One word, please.", max_output_tokens=50)
     assert answer["problem"] == ""
     assert answer["text"]
     assert answer["cost_usd"] > 0
