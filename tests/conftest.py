@@ -1,11 +1,12 @@
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
+from quarterdeck_collector.store import EmbeddedStore
 from support.trust import trust_one_authority
 
 # The same examples at every run: a change is judged by what it changes. HYPOTHESIS_PROFILE=default draws others.
@@ -15,6 +16,15 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 trust_one_authority()
 os.environ["QUARTERDECK_BUFFER_DIR"] = tempfile.mkdtemp(prefix="quarterdeck-buffer-")
 """What a test cannot deliver does not wait in the home of whoever runs the tests, and no later test sends it."""
+
+
+@pytest.fixture(scope="session")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStore]:
+    """chDB opens one path per process: all tests of a process share it."""
+    store = EmbeddedStore(tmp_path_factory.mktemp("engine") / "store", "default")
+    yield store
+    store.close()
+
 
 FOLDERS = ("ui", "collector", "e2e", "runner", "console", "demo", "", "cli", "instrumentation")
 """In this order: the long ones first, the many short files last, so that no process is left alone with a long one."""

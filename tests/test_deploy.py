@@ -24,6 +24,7 @@ from quarterdeck_collector.store import SCHEMA_FILE, EmbeddedStore
 from quarterdeck_runner.settings import Settings as RunnerSettings
 from quarterdeck_ui.settings import Settings as UiSettings
 from support import otlp
+from support.stores import drop
 
 ROOT = Path(__file__).parents[1]
 DEPLOY = ROOT / "deploy"
@@ -116,10 +117,13 @@ def test_settings_of_the_server_are_known_to_the_engine(file: Path, store: Embed
     assert plain <= server, plain - server
 
 
+def render(*values: str) -> "subprocess.CompletedProcess[str]":
+    chart = str(DEPLOY / "helm" / "quarterdeck")
+    return run(str(HELM), "template", "deck", chart, "--kube-version", KUBERNETES, *values)
+
+
 def rendered(*values: str) -> list[dict[str, Any]]:
-    done = run(
-        str(HELM), "template", "deck", str(DEPLOY / "helm" / "quarterdeck"), "--kube-version", KUBERNETES, *values
-    )
+    done = render(*values)
     assert done.returncode == 0, done.stderr
     return [each for each in yaml.safe_load_all(done.stdout) if each]
 
@@ -163,19 +167,18 @@ def test_the_chart_makes_objects_that_kubernetes_takes(values: list[str]) -> Non
     ],
 )
 def test_the_chart_refuses_values_that_cannot_work(values: str, reason: str) -> None:
-    done = run(
-        "helm", "template", "deck", str(DEPLOY / "helm" / "quarterdeck"), "--kube-version", KUBERNETES, "--set", values
-    )
+    done = render("--set", values)
     assert done.returncode != 0
     assert reason in done.stderr
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStore]:
-    opened = EmbeddedStore(tmp_path_factory.mktemp("deploy") / "store", "quarterdeck")
+def store(engine: EmbeddedStore) -> Iterator[EmbeddedStore]:
+    """Tables in the database that the files of deploy/ name."""
+    opened = EmbeddedStore(Path(engine._path), "quarterdeck")
     migrate(opened)
     yield opened
-    opened.close()
+    drop(opened)
 
 
 def test_every_query_of_the_grafana_dashboard_runs_on_our_tables(store: EmbeddedStore) -> None:

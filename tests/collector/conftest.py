@@ -14,14 +14,6 @@ from support.stores import Pool, drop, fresh
 _NUMBERS = itertools.count()
 
 
-@pytest.fixture(scope="session")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStore]:
-    """chDB opens one path per process: all tests of a process share it."""
-    store = EmbeddedStore(tmp_path_factory.mktemp("engine") / "store", "default")
-    yield store
-    store.close()
-
-
 @pytest.fixture
 def empty_store(engine: EmbeddedStore) -> Iterator[EmbeddedStore]:
     """A database of its own, before any migration."""

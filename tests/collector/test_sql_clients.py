@@ -13,6 +13,7 @@ from uuid import UUID
 import clickhouse_connect
 import httpx
 import pytest
+from clickhouse_connect import common
 from clickhouse_connect.driver.exceptions import DatabaseError
 
 from quarterdeck_collector.store import EmbeddedStore
@@ -28,6 +29,7 @@ ENDLESS_AFTER_THE_FIRST_ROWS = (
 @pytest.fixture(scope="module")
 def client(running: CollectorProcess) -> Iterator[Any]:
     parts = urlsplit(running.clickhouse)
+    common.set_setting("invalid_setting_action", "send")  # whatever a dashboard in this process has set
     client = clickhouse_connect.get_client(host=parts.hostname, port=parts.port, database="quarterdeck")
     yield client
     client.close()
