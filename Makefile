@@ -8,7 +8,7 @@ PACKAGES := instrumentation collector runner ui console
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --constraint constraints.txt
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: up test lint format screenshots bench clean
+.PHONY: up test lint format screenshots docs bench clean
 
 up: $(VENV)/.all ## start everything and open the dashboard
 	@exec $(BIN)/quarterdeck up $(ARGS)
@@ -28,6 +28,9 @@ format: $(VENV)/.dev ## let ruff rewrite what it can
 
 screenshots: $(VENV)/.dev $(VENV)/.browser ## remake the pictures of the README from a live demo
 	$(BIN)/python docs/screenshots.py
+
+docs: $(VENV)/.dev ## build the documentation site into artefacts/site
+	$(BIN)/mkdocs build --strict
 
 bench: $(VENV)/.dev ## print every benchmark's ratio
 	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
