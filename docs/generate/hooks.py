@@ -8,10 +8,10 @@ from mkdocs.structure.files import File, Files
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-import rest  # noqa: E402 - found by the path above
-import schema  # noqa: E402 - as above
-import settings  # noqa: E402 - as above
-import sizing  # noqa: E402 - as above
+import rest
+import schema
+import settings
+import sizing
 
 PICTURES = Path(__file__).parents[1] / "images"
 

@@ -65,7 +65,11 @@ def _said(operation: dict[str, Any]) -> str:
 
 
 def _answers(operation: dict[str, Any]) -> str:
-    return "Answers: " + ", ".join(f"`{code}` {_cell(said['description'])}" for code, said in operation["responses"].items()) + "\n"
+    return (
+        "Answers: "
+        + ", ".join(f"`{code}` {_cell(said['description'])}" for code, said in operation["responses"].items())
+        + "\n"
+    )
 
 
 def _cell(text: str) -> str:

@@ -7,10 +7,10 @@ FILES = resources.files("quarterdeck_collector") / "schema"
 _STATEMENT = re.compile(r"^CREATE (TABLE|VIEW) IF NOT EXISTS \$\{db\}\.(\w+)", re.MULTILINE)
 _INTRO = """# Tables
 
-Made by the collector from these files, in this order, in the embedded ClickHouse, on a server and on a cluster alike. `${db}` is the
-database (`QUARTERDECK_DATABASE`); `${R}`, `${L}` and `${on_cluster}` are empty but on a cluster. Applied files are never edited:
-an upgrade adds files. `otel_traces`, `otel_logs` and `otel_metrics_*` begin with the columns of the OpenTelemetry Collector's ClickHouse
-exporter, so what reads those reads these.
+Made by the collector from these files, in this order, in the embedded ClickHouse, on a server and on a cluster alike.
+`${db}` is the database (`QUARTERDECK_DATABASE`); `${R}`, `${L}` and `${on_cluster}` are empty but on a cluster. Applied
+files are never edited: an upgrade adds files. `otel_traces`, `otel_logs` and `otel_metrics_*` begin with the columns of
+the OpenTelemetry Collector's ClickHouse exporter, so what reads those reads these.
 
 Start with `pipeline_executions`, `step_executions` and `model_calls`.
 """
@@ -26,7 +26,9 @@ def page() -> str:
         for kind, table in _STATEMENT.findall(text)
     ]
     listing = "\n".join(["| name | kind | file |", "|---|---|---|", *rows])
-    shown = "\n".join(f"\n## {name} {{ #{_anchor(name)} }}\n\n```sql\n{text.rstrip()}\n```" for name, text in texts.items())
+    shown = "\n".join(
+        f"\n## {name} {{ #{_anchor(name)} }}\n\n```sql\n{text.rstrip()}\n```" for name, text in texts.items()
+    )
     return f"{_INTRO}\n{listing}\n{shown}\n"
 
 

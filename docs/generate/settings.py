@@ -10,8 +10,8 @@ from quarterdeck.cli.settings import SETTINGS
 SERVICES = {"collector": "quarterdeck_collector", "runner": "quarterdeck_runner", "ui": "quarterdeck_ui"}
 _INTRO = """# Settings
 
-Flag, then environment variable, then default. The flag of `QUARTERDECK_UI_PORT` is `--ui-port`. What only the environment
-may hold is a secret, and has no flag in the list of processes.
+Flag, then environment variable, then default. The flag of `QUARTERDECK_UI_PORT` is `--ui-port`. Secrets
+come from the environment only: flags are in the list of processes.
 """
 _HEAD = "\n| variable | default | meaning |\n|---|---|---|\n"
 

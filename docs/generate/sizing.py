@@ -77,5 +77,8 @@ def _rounded(amount: float) -> str:
 
 def _constants() -> str:
     rows = ["| constant | value | from |", "|---|---|---|"]
-    rows += [f"| {entry['meaning']} | {entry['value']:,} {entry['unit']} | {entry['source']} |" for entry in CONSTANTS.values()]
+    rows += [
+        f"| {entry['meaning']} | {entry['value']:,} {entry['unit']} | {entry['source']} |"
+        for entry in CONSTANTS.values()
+    ]
     return "\n".join(rows)

@@ -9,13 +9,12 @@ from pathlib import Path
 import pytest
 import yaml
 
+from support.blocks import at_these_ports, blocks_of, pipeline_file
 from support.deck import Deck, running_deck
 from support.waiting import eventually
 
 README = Path(__file__).parents[2] / "README.md"
-BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README.read_text(), flags=re.MULTILINE | re.DOTALL)
-
-STANDARD_PORTS = {"otlp-http": "4318", "otlp-grpc": "4317", "clickhouse": "8123", "runner": "8700", "ui": "8501"}
+BLOCKS = blocks_of(README)
 
 MAKE_TARGETS = {"make up\n", "make test\n"}
 """Proven elsewhere: test_make.py runs the first, and this test runs within the second."""
@@ -28,26 +27,14 @@ def deck(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deck]:
     pipelines.mkdir()
     for language, text in BLOCKS:
         if language == "yaml":
-            pipelines.joinpath(file_name(text)).write_text(text)
+            pipelines.joinpath(pipeline_file(text)).write_text(text)
     with running_deck(folder / "data", "--pipelines", str(pipelines)) as running:
         yield running
 
 
-def file_name(block: str) -> str:
-    named = re.match(r"# pipelines/(\S+)", block)
-    assert named, f"a YAML block starts with the comment '# pipelines/NAME.yaml': {block[:40]!r}"
-    return named[1]
-
-
-def at_this_deck(text: str, deck: Deck) -> str:
-    for name, port in STANDARD_PORTS.items():
-        text = text.replace(f"127.0.0.1:{port}", f"127.0.0.1:{deck.ports[name]}")
-    return text
-
-
 def run_block(language: str, text: str, deck: Deck) -> str:
     program = [sys.executable, "-c"] if language == "python" else ["bash", "-euc"]
-    words = [*program, at_this_deck(text, deck)]
+    words = [*program, at_these_ports(text, deck.ports)]
     done = subprocess.run(words, env=deck.environment(), capture_output=True, text=True, check=False, timeout=200)
     assert done.returncode == 0, done.stderr
     return done.stdout
