@@ -19,6 +19,7 @@ from quarterdeck_ui.pages.alerts.sparkline import sparkline
 from quarterdeck_ui.pages.alerts.words import about, amount, plain
 from quarterdeck_ui.queries import Store, alert_history, alert_rules
 from support import otlp
+from support.accessibility import findings
 from support.browser import PHONE, open_page
 from support.collectors import CollectorProcess, collector, wait_for
 from support.dashboard import Dashboard, dashboard, opened
@@ -29,6 +30,12 @@ expect.set_options(timeout=30_000)
 RULE = (
     "/?view=alerts&new=1&measure=error_rate&name=Too+many+errors&threshold=0.5&least=1&for=0&resolve_for=0&window=300"
 )
+
+
+RECORDING = """window.shown = [];
+window.Notification = new Proxy(window.Notification, { construct: (_, given) => (window.shown.push(given), {}) });
+"""
+"""Only what the browser would hand to the desktop is caught: whether it may is asked of the real thing."""
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +96,32 @@ def make_channel(page: Page, deck: Dashboard, hook: str, told: list[Any]) -> Non
     assert "T0KEN" not in page.content()
 
 
+def record_the_desktop(page: Page, deck: Dashboard) -> None:
+    """Allow notices on the desktop, as the reader would, and keep what is shown there."""
+    page.context.grant_permissions(["notifications"], origin=deck.url)
+    page.context.add_init_script(RECORDING)
+    page.reload()
+
+
+def seen_on_the_desktop_once(page: Page) -> None:
+    """The notice of the page is on the desktop too, once for each alert and not at each look."""
+    notice = page.locator(".alert-notice")
+    expect(notice.get_by_role("button", name="Also on the desktop")).to_be_hidden()
+    expect(notice.get_by_role("link")).to_have_attribute("href", re.compile("view=alerts&rule=too-many-errors"))
+    ((title, desktop),) = page.evaluate("window.shown")
+    assert (title, desktop["body"]) == ("Firing: Too many errors", notice.locator("p").inner_text())
+    page.reload()
+    expect(page.locator("[data-qd=bell]")).to_have_attribute("aria-label", "1 alert fires")
+    assert page.evaluate("window.shown") == []
+
+
+def history_reads_well(page: Page) -> None:
+    page.get_by_role("radio", name="History").click()
+    expect(page.get_by_role("radio", name="History")).to_be_checked()
+    expect(page.get_by_text("Too many errors").first).to_be_visible()
+    assert findings(page) == []
+
+
 def test_a_rule_made_from_a_chart_fires_is_muted_and_resolves(
     browser: Browser, deck: Dashboard, home: CollectorProcess, hook: str, told: list[Any]
 ) -> None:
@@ -96,6 +129,7 @@ def test_a_rule_made_from_a_chart_fires_is_muted_and_resolves(
     with opened(browser, deck.url) as watched:
         page = watched.page
         page.evaluate("localStorage.setItem('stActiveTheme-/-v2', '\"Dark\"')")  # or the first page loads twice
+        record_the_desktop(page, deck)
         expect(page.locator("[data-qd=bell]")).to_have_attribute("aria-label", "No alert fires")
         page.get_by_role("button", name="Actions of Errors").click()
         page.get_by_role("menuitem", name="Create alert…").click()
@@ -107,6 +141,7 @@ def test_a_rule_made_from_a_chart_fires_is_muted_and_resolves(
         page.goto(deck.url + RULE)
         expect(page.get_by_text("it would have fired 1 time.")).to_be_visible()
         expect(page.get_by_test_id("stVegaLiteChart")).to_be_visible()
+        assert findings(page) == []
         page.get_by_role("combobox", name="Tell", exact=True).click()
         page.get_by_role("option", name="On call").click()
         page.keyboard.press("Escape")
@@ -115,6 +150,7 @@ def test_a_rule_made_from_a_chart_fires_is_muted_and_resolves(
         expect(row).to_contain_text("Firing")
         expect(row).to_contain_text("100.0%")
         expect(row).to_contain_text("above 50.0%")
+        assert findings(page) == []
         wait_for(lambda: len(told) == 2)
         assert (told[1][1]["title"], told[1][1]["value"]) == ("FIRING: Too many errors", 1)
 
@@ -122,7 +158,8 @@ def test_a_rule_made_from_a_chart_fires_is_muted_and_resolves(
         expect(page.locator("[data-qd=bell]")).to_have_attribute("aria-label", "1 alert fires")
         notice = page.locator(".alert-notice")
         expect(notice).to_contain_text("Firing: Too many errors")
-        notice.get_by_role("link").click()
+        seen_on_the_desktop_once(page)
+        page.locator(".rail [data-page=alerts]").click()
         expect(row).to_contain_text("Firing")
         row.locator("[class*=st-key-menu-] button").first.click()
         page.get_by_text("Mute for 1 hour", exact=True).click()
@@ -132,6 +169,7 @@ def test_a_rule_made_from_a_chart_fires_is_muted_and_resolves(
         expect(row).to_contain_text("OK")
         wait_for(lambda: len(told) == 3)
         assert told[2][1]["title"] == "RESOLVED: Too many errors"
+        history_reads_well(page)
     with_store = Store(home.clickhouse, "quarterdeck")
     try:
         (rule,) = alert_rules(with_store)

@@ -1,6 +1,7 @@
 """The page of errors in a browser: failures that really happened, by cause, with what to do; resolved, and back."""
 
 import contextlib
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,7 +105,13 @@ def test_a_rate_limit_is_found_explained_retried_resolved_and_comes_back(browser
     fail(house, "limited", "Now the other half, please.", "completed")
     run = fail(house, "limited", "[[error:429]]")
     group = group_of(house, run)
-    with at(browser, house, "view=errors") as page:
+    with at(browser, house, f"run={run}") as page:
+        flow = page.locator(".about .problem")
+        expect(flow).to_contain_text("would exceed your organization's rate limit")
+        flow.get_by_role("link", name="Why, and what to do").click()
+        expect(page).to_have_url(re.compile(f"group={group}"))
+        expect(page.locator(".st-key-error-advice")).to_contain_text("HTTP 429")
+        page.get_by_role("link", name="All errors").click()
         row = page.locator(f'a.qd-row[data-group="{group}"]')
         expect(row).to_contain_text("Rate limit")
         expect(row).to_contain_text("This request would exceed your organization's rate limit.")

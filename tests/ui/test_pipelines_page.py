@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from quarterdeck_runner.demo.provider import create_app as create_stand_in
 from quarterdeck_runner.demo.provider.settings import StandInSettings
+from quarterdeck_ui.access.people import PasswordFile, Role
 from quarterdeck_ui.queries import Store, pipeline_versions
 from quarterdeck_ui.scope import Scope
 from support import runner as runners
@@ -301,3 +302,83 @@ def test_a_file_of_rows_is_mapped_checked_run_repeated_and_exported(
     outputs = [json.loads(line)["output"] for line in Path(lines.value.path()).read_text().splitlines()]
     assert (outputs[0], outputs[2]) == ("re tides 1 eu", "re snow 3 eu")
     assert findings(page) == []
+
+
+def test_a_new_pipeline_is_a_file_of_the_runner_and_its_batch_is_steered(
+    visit: Visit, runner: Runner, tmp_path: Path
+) -> None:
+    page = visit()
+    button(page, "New pipeline").click()
+    page.get_by_role("textbox", name="Name").fill("brief")
+    page.get_by_role("textbox", name="Name").press("Tab")
+    button(page, "Begin").click()
+    expect(written(page, "brief")).to_be_visible()
+    expect(page.get_by_text("Can run")).to_be_visible()
+    assert not (runner.folder / "brief.yaml").exists()
+    button(page, "Save").click()
+    expect(page.get_by_text("Saved brief.yaml.")).to_be_visible()
+    listed = {each["name"]: each for each in runner.http.get("/v1/pipelines").json()["pipelines"]}
+    assert (listed["brief"]["file"], listed["brief"]["runnable"]) == ("brief.yaml", True)
+
+    page.get_by_role("radio", name="Batch").click()
+    rows = tmp_path / "topics.csv"
+    rows.write_text("topic\n" + "[[ttft:2]]tides\n" * 40)
+    page.locator("input[type=file]").set_input_files(rows)
+    page.get_by_role("spinbutton", name="Items at once").fill("1")
+    page.get_by_role("spinbutton", name="Items at once").press("Tab")
+    button(page, "Run 40 rows").click()
+    head = page.locator(".st-key-batch-head")
+    for action, status in (("Pause", "paused"), ("Resume", "running"), ("Stop", "stopped")):
+        head.get_by_role("button", name=action, exact=True).click()
+        expect(head).to_contain_text(status)
+    batch = re.search("batch=([^&]+)", page.url)
+    assert batch
+    ended = runner.http.get(f"/v1/batches/{batch[1]}").json()
+    assert (ended["status"], ended["items"]["total"], ended["items"]["completed"] < 40) == ("stopped", 40, True)
+    expect(head.get_by_role("button", name="Stop")).to_have_count(0)
+    assert findings(page) == []
+
+
+def test_a_viewer_reads_a_pipeline_and_is_offered_nothing_that_the_server_would_refuse(
+    browser: Browser, home: CollectorProcess, runner: Runner, tmp_path: Path
+) -> None:
+    file, text = runner.folder / "guarded.yaml", ASK.format(name="guarded")
+    file.write_text(text)
+    people = PasswordFile(tmp_path / "ui-users")
+    people.add("otto", Role.OPERATOR, KEY)
+    flags = ("--ui-login", "password", "--runner-url", str(runner.http.base_url).rstrip("/"))
+    with dashboard(tmp_path, home.otlp, home.clickhouse, *flags) as locked:
+        watched = open_page(browser, f"{locked.url}/?view=pipelines&pipeline=guarded&tab=edit")
+        page = watched.page
+        page.get_by_label("Name").fill("otto")
+        page.get_by_label("Password").fill(KEY)
+        page.evaluate("localStorage.setItem('stActiveTheme-/-v2', JSON.stringify('Dark'))")
+        button(page, "Log in").click()
+        written(page, "guarded").click()
+        page.keyboard.press("Control+Home")
+        page.keyboard.type("# mine\n")
+        expect(button(page, "Save")).to_be_enabled()
+        people.path.write_text(people.path.read_text().replace("operator", "viewer"))
+        button(page, "Save").click()  # the page still offers it, the server refuses
+        expect(page.get_by_text("You may look, not steer")).to_be_visible()
+        assert file.read_text() == text
+        expect(page.get_by_text("For reading: changing a pipeline takes the role operator.")).to_be_visible()
+        expect(page.locator("code", has_text="description: Ask for a word")).to_be_visible()
+        expect(written(page, "guarded")).to_have_count(0)
+        for name in ("Save", "Format", "Discard changes"):
+            expect(button(page, name)).to_have_count(0)
+        page.get_by_role("radio", name="Run", exact=True).click()
+        expect(page.get_by_text("Starting a run takes the role operator.")).to_be_visible()
+        expect(button(page, "Preview")).to_be_visible()
+        expect(button(page, "Start run")).to_have_count(0)
+        button(page, "All pipelines").click()
+        expect(button(page, "guarded")).to_be_visible()
+        for name in ("New pipeline", "Load a file", "Run"):
+            expect(button(page, name)).to_have_count(0)
+        page.get_by_role("radio", name="Provider keys").click()
+        expect(page.locator(".st-key-key-claude-default")).to_be_visible()
+        for name in ("Test", "Remove", "Keep the key"):
+            expect(button(page, name)).to_have_count(0)
+        assert findings(page) == []
+        assert (watched.console_errors, watched.foreign_requests) == ([], [])
+        page.context.close()

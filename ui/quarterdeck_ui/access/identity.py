@@ -14,10 +14,15 @@ def current() -> Person | None:
         return None
 
 
+def steers() -> bool:
+    """Whether this person may steer, for what a page offers; an act asks :func:`may_steer` again."""
+    person = current()
+    return person is not None and person.may_steer
+
+
 def may_steer() -> bool:
     """Whether this person may steer runs; if not, the page says so."""
-    person = current()
-    if person is not None and person.may_steer:
+    if steers():
         return True
     st.toast("You may look, not steer: that takes the role operator.", icon="🔒", duration="long")
     return False

@@ -113,7 +113,7 @@ def _row(rule: AlertRule, known: Measures, *, marked: bool) -> None:
         unusual = str(rule.body.get("comparison")).startswith("unusually")
         limit = None if unusual else float(rule.body.get("threshold") or 0)
         if drawn := sparkline(rule.recent, limit, "the newest values"):
-            st.image(drawn)
+            st.image(drawn, alt="Its newest values as a curve")
     with more:
         _menu(rule, enabled=enabled)
 

@@ -100,7 +100,7 @@ def _follow(batch_id: str, was_live: bool) -> None:
         st.markdown(f"**{batch['name']}**", width="content")
         _badge(batch)
         st.space("stretch")
-        for action in batch["actions"]:
+        for action in batch["actions"] if identity.steers() else ():
             label, icon = _ACTIONS[action]
             st.button(
                 label, icon=icon, key=f"batch-{action}", on_click=_steer, args=(batch_id, action), width="content"
@@ -173,6 +173,7 @@ def _table(batch_id: str, status: ItemStatus | None, cursor: str | None, limit: 
         hide_index=True,
         width="stretch",
         key="batch-rows",
+        placeholder="",
         column_config={
             "line": st.column_config.NumberColumn(width=60),
             "output": st.column_config.TextColumn(width="large"),

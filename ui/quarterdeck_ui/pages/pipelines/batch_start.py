@@ -71,9 +71,11 @@ def _prepare(pipeline: Pipeline, table: Table, file: str) -> None:
     )  # fmt: skip
     with st.container(horizontal=True, gap="small"):
         preview = st.button("Check and preview", icon=":material/visibility:", key="batch-check")
-        start = st.button(
+        start = identity.steers() and st.button(
             f"Run {len(table.rows):,} rows", type="primary", icon=":material/play_arrow:", key="batch-start"
         )
+    if not identity.steers():
+        st.caption("Starting a batch takes the role operator.")
     if start:
         _start(
             pipeline,

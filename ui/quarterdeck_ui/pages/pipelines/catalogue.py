@@ -46,10 +46,8 @@ def show() -> None:
             width=280,
             bind="query-params",
         )
-        if st.button("New pipeline", icon=":material/add:", key="new-pipeline"):
-            _new()
-        if st.button("Load a file", icon=":material/upload_file:", key="load-pipeline"):
-            _load()
+        if identity.steers():
+            _beginnings()
     if not found:
         st.info(
             "The runner has no pipeline yet. Make one here, load a file, or put a YAML file into its pipelines folder: "
@@ -65,6 +63,13 @@ def show() -> None:
         page = st.pagination(-(-len(fitting) // _ON_A_PAGE), key="catalogue-page")
     for each in fitting[(page - 1) * _ON_A_PAGE : page * _ON_A_PAGE]:
         _row(each)
+
+
+def _beginnings() -> None:
+    if st.button("New pipeline", icon=":material/add:", key="new-pipeline"):
+        _new()
+    if st.button("Load a file", icon=":material/upload_file:", key="load-pipeline"):
+        _load()
 
 
 def chooser(found: Sequence[Pipeline], name: str) -> None:
@@ -105,14 +110,15 @@ def _row(pipeline: Pipeline) -> None:
             _badge(pipeline)
             st.space("stretch")
             st.caption(f"{pipeline['file']}, version {pipeline['version'] or 'unknown'}", width="content")
-            st.button(
-                "Run",
-                icon=":material/play_arrow:",
-                key=f"run-{name}",
-                disabled=not pipeline["runnable"],
-                on_click=_open,
-                args=(name, "run"),
-            )
+            if identity.steers():
+                st.button(
+                    "Run",
+                    icon=":material/play_arrow:",
+                    key=f"run-{name}",
+                    disabled=not pipeline["runnable"],
+                    on_click=_open,
+                    args=(name, "run"),
+                )
         if pipeline["description"]:
             st.markdown(_plain(pipeline["description"]))
         st.caption(_plain(_steps(pipeline)))

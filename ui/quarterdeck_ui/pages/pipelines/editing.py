@@ -57,6 +57,9 @@ def _editor(name: str) -> None:
     if problem:
         st.warning(f"Not checked now: {problem}", icon=":material/cloud_off:")
     conflict.show(current, _keep)
+    if not identity.steers():
+        _reading(current, found)
+        return
     _bar(current, found)
     if message := st.session_state.pop("editor-said", ""):
         st.error(message, icon=":material/error:")
@@ -78,6 +81,14 @@ def _editor(name: str) -> None:
     if current.is_changed and not current.is_new:
         with st.expander("Changes to the saved version"):
             st.code(draft.difference(current.saved.text, current.text), language="diff", wrap_lines=True)
+
+
+def _reading(current: Draft, found: Pipeline | None) -> None:
+    """Show the saved text to whoever may look only."""
+    st.caption(":material/visibility: For reading: changing a pipeline takes the role operator.")
+    for each in found["diagnostics"] if found else ():
+        st.warning(f"Line {each['line']}: {each['message']}", icon=":material/warning:")
+    st.code(current.saved.text, language="yaml", line_numbers=True)
 
 
 def _bar(current: Draft, found: Pipeline | None) -> None:

@@ -57,8 +57,10 @@ def _provider(provider: ProviderState, store: KeyStoreState) -> None:
         for profile in provider["profiles"]:
             _profile(provider, profile)
         if not provider["profiles"]:
-            st.caption(f"Set one here, or `{provider['variable']}` in the environment of the runner.")
-        _form(provider, store)
+            who = "Set one here" if identity.steers() else "An operator sets one here"
+            st.caption(f"{who}, or `{provider['variable']}` in the environment of the runner.")
+        if identity.steers():
+            _form(provider, store)
 
 
 def _profile(provider: ProviderState, profile: KeyProfile) -> None:
@@ -67,26 +69,32 @@ def _profile(provider: ProviderState, profile: KeyProfile) -> None:
         st.markdown(f"`{key}`", width="content")
         st.caption(f"{_PLACES[profile['source']]}, sent to `{profile['base_url']}`")
         st.space("stretch")
-        st.button(
-            "Test",
-            icon=":material/network_check:",
-            key=f"test-{name}-{key}",
-            on_click=_test,
-            args=(provider, key),
-            width="content",
-        )
-        st.button(
-            "Remove",
-            icon=":material/delete:",
-            key=f"remove-{name}-{key}",
-            disabled=profile["source"] == "environment",
-            help="It stands in the environment of the runner: take it away there."
-            if profile["source"] == "environment"
-            else None,
-            on_click=_remove,
-            args=(provider, key),
-            width="content",
-        )
+        if identity.steers():
+            _buttons(provider, profile)
+
+
+def _buttons(provider: ProviderState, profile: KeyProfile) -> None:
+    name, key = provider["name"], profile["profile"]
+    st.button(
+        "Test",
+        icon=":material/network_check:",
+        key=f"test-{name}-{key}",
+        on_click=_test,
+        args=(provider, key),
+        width="content",
+    )
+    st.button(
+        "Remove",
+        icon=":material/delete:",
+        key=f"remove-{name}-{key}",
+        disabled=profile["source"] == "environment",
+        help="It stands in the environment of the runner: take it away there."
+        if profile["source"] == "environment"
+        else None,
+        on_click=_remove,
+        args=(provider, key),
+        width="content",
+    )
 
 
 def _form(provider: ProviderState, store: KeyStoreState) -> None:

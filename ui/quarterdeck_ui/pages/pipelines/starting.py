@@ -51,13 +51,17 @@ def _form(pipeline: Pipeline) -> None:
     with st.expander("Environment, provider and model", key=f"options-{name}"):
         chosen = options_form.draw(pipeline)
     with st.container(horizontal=True, gap="small"):
-        start = st.button("Start run", type="primary", icon=":material/play_arrow:", key="run-start")
+        start = identity.steers() and st.button(
+            "Start run", type="primary", icon=":material/play_arrow:", key="run-start"
+        )
         predict = st.button(
             "Preview",
             icon=":material/visibility:",
             key="run-preview",
             help="Prompts, tokens and cost; nobody is asked.",
         )
+    if not identity.steers():
+        st.caption("Starting a run takes the role operator.")
     if start:
         _start(pipeline, raw, chosen)
     elif predict:
@@ -124,7 +128,7 @@ def _run(run: Run) -> None:
         st.badge(status, color=cast("Any", _COLOURS.get(status, "gray")), icon=_ICONS.get(status))
         st.markdown(f"[{run['created_at'][11:19]}](/?run={run['id']})", width="content")
         st.caption(_progress(run))
-        for action in run["actions"]:
+        for action in run["actions"] if identity.steers() else ():
             if action in _LABELS:
                 st.button(
                     _LABELS[action],
