@@ -362,6 +362,7 @@ def test_a_viewer_reads_a_pipeline_and_is_offered_nothing_that_the_server_would_
         button(page, "Save").click()  # the page still offers it, the server refuses
         expect(page.get_by_text("You may look, not steer")).to_be_visible()
         assert file.read_text() == text
+        expect(page.get_by_role("heading", name="Pipelines")).to_have_css("font-size", "20px")  # a toast takes no style
         expect(page.get_by_text("For reading: changing a pipeline takes the role operator.")).to_be_visible()
         expect(page.locator("code", has_text="description: Ask for a word")).to_be_visible()
         expect(written(page, "guarded")).to_have_count(0)

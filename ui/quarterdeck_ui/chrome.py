@@ -18,4 +18,5 @@ def step_back() -> None:
 
 def keep_close() -> None:
     """Give a page of Streamlit's own parts the measures of the others."""
-    st.html(_css("chrome.css") + _css("streamlit_page.css"))
+    # Styles alone would lie where toasts do, and the toast of a fragment would take their place.
+    st.html(_css("chrome.css") + _css("streamlit_page.css") + "<i hidden></i>")

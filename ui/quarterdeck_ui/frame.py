@@ -29,7 +29,6 @@ def page(view: str, title: str, about: str = "") -> None:
         title: Heading.
         about: What it is for, in one sentence.
     """
-    chrome.keep_close()
     person = identity.current()
     data = {
         "view": view,
@@ -37,6 +36,7 @@ def page(view: str, title: str, about: str = "") -> None:
         "leave": services.current().access.sessions is not None,
     }
     with st.container(key="rail"):
+        chrome.keep_close()
         _component()(key="frame", data=data)
     with st.container(key="heading"):
         st.title(title, anchor=False)
