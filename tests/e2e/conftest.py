@@ -9,13 +9,15 @@ from support.deck import Deck, running_deck
 
 _until_nobody_looks = contextlib.ExitStack()
 _running: list[Deck] = []
+_FAST = {"QUARTERDECK_STAND_IN_TOKENS_PER_SECOND": "110"}  # a run takes ten seconds, time enough to pause it
 
 
 @pytest.fixture
 def demo_deck(tmp_path_factory: pytest.TempPathFactory) -> Deck:
     """A deck with the demo, answered by the stand-in; all tests in a row that ask for it get the same one."""
     if not _running:
-        _running.append(_until_nobody_looks.enter_context(running_deck(tmp_path_factory.mktemp("demo"))))
+        deck = running_deck(tmp_path_factory.mktemp("demo"), environment=_FAST)
+        _running.append(_until_nobody_looks.enter_context(deck))
     return _running[0]
 
 
