@@ -72,7 +72,7 @@ async def _run(settings: Settings) -> int:
     from quarterdeck_collector.forward.targets import TargetError, refuse_own_addresses
     from quarterdeck_collector.migrate import MigrationError
     from quarterdeck_collector.receive import grpc
-    from quarterdeck_collector.store import StoreError
+    from quarterdeck_collector.refusals import StoreError
 
     local = is_loopback(settings.host)
     tokens = Tokens(settings.token_file, local=local, siblings=os.environ.get(INTERNAL_TOKEN, ""))

@@ -29,10 +29,12 @@ from quarterdeck_collector.listen.meter import Meter
 from quarterdeck_collector.live import LiveIntake
 from quarterdeck_collector.migrate import MigrationError, migrate
 from quarterdeck_collector.receive.otlp import LOGS, METRICS, TRACES, Kind
+from quarterdeck_collector.refusals import StoreError
+from quarterdeck_collector.room_guard import RoomGuard
 from quarterdeck_collector.saved import SavedObjects
 from quarterdeck_collector.segments import Segment, recover
 from quarterdeck_collector.settings import Settings
-from quarterdeck_collector.store import EmbeddedStore, ServerStore, Store, StoreError
+from quarterdeck_collector.store import EmbeddedStore, ServerStore, Store
 from quarterdeck_collector.threads import offload
 
 log = logging.getLogger("quarterdeck.collector")
@@ -260,6 +262,7 @@ class Collector:
         totals = asyncio.create_task(self.meter.run())
         alerts = asyncio.create_task(self._watch_alerts(ready))
         interrupted = asyncio.create_task(self._finish_interrupted(ready))
+        guard = asyncio.create_task(self._guard_room())
         deliveries = [asyncio.create_task(self._deliver(ready, stream)) for stream in self.streams.values()]
         self.checks["spool"] = Check(ok=True, reason="")
         try:
@@ -269,6 +272,7 @@ class Collector:
             checkpoints.cancel()
             totals.cancel()
             alerts.cancel()
+            guard.cancel()
             interrupted.cancel()
             await self.live.close()
             for stream in self.streams.values():
@@ -277,7 +281,9 @@ class Collector:
             if not ready.done():
                 ready.cancel()
             await asyncio.gather(self._drain(deliveries), self.forwarding.close(DRAIN_SECONDS))
-            await asyncio.gather(ready, checkpoints, totals, alerts, interrupted, *deliveries, return_exceptions=True)
+            await asyncio.gather(
+                ready, checkpoints, totals, alerts, guard, interrupted, *deliveries, return_exceptions=True
+            )
 
     async def _drain(self, deliveries: list[asyncio.Task[None]]) -> None:
         _, late = await asyncio.wait(deliveries, timeout=DRAIN_SECONDS)
@@ -290,6 +296,10 @@ class Collector:
     async def _deliver(self, ready: "asyncio.Task[None]", stream: Stream) -> None:
         await asyncio.shield(ready)
         await stream.delivery.run()
+
+    async def _guard_room(self) -> None:
+        if self._gate is not None and not self.settings.clickhouse_url:
+            await RoomGuard(self._gate, self.settings.store_dir).run()
 
     async def _watch_alerts(self, ready: "asyncio.Task[None]") -> None:
         await asyncio.shield(ready)
@@ -362,6 +372,8 @@ class Collector:
         checks = dict(self.checks)
         if checks["clickhouse"].ok and any(stream.delivery.failing for stream in self.streams.values()):
             checks["clickhouse"] = Check(reason="inserts fail; segments wait on disk")
+        if self._gate is not None and self._gate.problem:
+            checks["clickhouse"] = Check(reason=self._gate.problem)
         for problem in filter(None, (stream.commits.problem for stream in self.streams.values())):
             checks["spool"] = Check(reason=problem)
         if self.budget.used >= self.budget.limit:

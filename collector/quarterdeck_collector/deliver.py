@@ -8,8 +8,8 @@ from typing import Final
 
 from quarterdeck_collector.counters import Counters
 from quarterdeck_collector.insertion import Insertion
+from quarterdeck_collector.refusals import StoreError
 from quarterdeck_collector.segments import Segment
-from quarterdeck_collector.store import StoreError
 from quarterdeck_collector.threads import offload
 
 log = logging.getLogger("quarterdeck.collector")

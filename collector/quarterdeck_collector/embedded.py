@@ -20,9 +20,10 @@ from starlette.types import Receive, Scope, Send
 
 from quarterdeck_collector.queries import Limits, Query, Question, Whole
 from quarterdeck_collector.receive import body as bodies
+from quarterdeck_collector.refusals import StoreError
 from quarterdeck_collector.result_encoding import compress, compressed
 from quarterdeck_collector.sql_guard import DENIED, Refused
-from quarterdeck_collector.store import EmbeddedStore, StoreError
+from quarterdeck_collector.store import EmbeddedStore
 
 T = TypeVar("T")
 

@@ -8,7 +8,8 @@ from typing import Any, Final
 
 from typing_extensions import override
 
-from quarterdeck_collector.store import Store, StoreError
+from quarterdeck_collector.refusals import StoreError
+from quarterdeck_collector.store import Store
 
 PATIENCE: Final = 60.0
 """Seconds to wait for inserts under way."""
@@ -34,14 +35,18 @@ class GatedStore(Store):
         self._closed = False
         self._inside = 0
         self._unsettled: set[str] = set()
+        self.problem = ""
+        """Why no operation can change parts now; empty if one can."""
 
     @contextlib.contextmanager
     def closed(self) -> Iterator[None]:
         """Let no insert begin until the block ends; those under way are waited for.
 
         Raises:
-            BusyError: If one takes too long, or may be stored in part: it has to succeed first.
+            BusyError: If one takes too long, or may be stored in part: it has to succeed first; or for :attr:`problem`.
         """
+        if self.problem:
+            raise BusyError(self.problem)
         with self._changed:
             self._wait(lambda: not self._closed)
             self._closed = True

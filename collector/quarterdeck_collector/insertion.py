@@ -10,8 +10,9 @@ from typing import Final
 
 from quarterdeck_collector.nested import rewrite_body
 from quarterdeck_collector.receive.otlp import Kind
+from quarterdeck_collector.refusals import StoreError
 from quarterdeck_collector.segments import SUFFIX, Segment, frame, unframe
-from quarterdeck_collector.store import Store, StoreError
+from quarterdeck_collector.store import Store
 
 log = logging.getLogger("quarterdeck.collector")
 

@@ -14,7 +14,8 @@ from quarterdeck_collector.broker import Broker
 from quarterdeck_collector.listen.live_events import TABLE, message
 from quarterdeck_collector.listen.messages import Row
 from quarterdeck_collector.nested import to_json, to_python
-from quarterdeck_collector.store import Store, StoreError
+from quarterdeck_collector.refusals import StoreError
+from quarterdeck_collector.store import Store
 from quarterdeck_collector.threads import offload
 
 PAUSE: Final = 0.25

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from quarterdeck_collector.store import Store, StoreError
+from quarterdeck_collector.refusals import StoreError
+from quarterdeck_collector.store import Store
 
 SCHEMA: Final = Path(__file__).parent / "schema"
 """Folder of the migrations, of the fragments they share and of ``otlp.proto``."""

@@ -10,8 +10,9 @@ from typing import Any, Final, TypeVar
 
 from anyio import CapacityLimiter, to_thread
 
+from quarterdeck_collector.refusals import StoreError
 from quarterdeck_collector.sql_guard import Refused, check, check_setting
-from quarterdeck_collector.store import EmbeddedStore, StoreError
+from quarterdeck_collector.store import EmbeddedStore
 
 R = TypeVar("R")
 

@@ -11,8 +11,8 @@ from fastapi.responses import JSONResponse, Response
 
 from quarterdeck_collector.receive import body as bodies
 from quarterdeck_collector.receive.otlp import JSON
+from quarterdeck_collector.refusals import StoreError
 from quarterdeck_collector.saved import LARGEST_BYTES, ConflictError, SavedError, SavedObjects
-from quarterdeck_collector.store import StoreError
 from quarterdeck_collector.threads import offload
 
 router = APIRouter(prefix="/v1/saved")

@@ -16,6 +16,9 @@ from urllib.parse import unquote, urlsplit
 
 from typing_extensions import override
 
+from quarterdeck_collector import room
+from quarterdeck_collector.refusals import NOT_ENOUGH_SPACE, StoreError, refusal
+
 SCHEMA_FILE: Final = Path(__file__).parent / "schema" / "otlp.proto"
 """Our trimmed OTLP schema, read by ClickHouse."""
 
@@ -39,71 +42,14 @@ _INSERT_SETTINGS: Final = {
 LOCAL: Final = "_local"
 """Suffix, on a cluster, of the tables that hold the rows of one node."""
 
-_UNAVAILABLE_CODES: Final = frozenset(
-    {
-        # NETWORK_ERROR, SOCKET_TIMEOUT, TOO_MANY_SIMULTANEOUS_QUERIES, UNKNOWN_TABLE, UNKNOWN_DATABASE
-        *(210, 209, 202, 60, 81),
-        # TABLE_IS_READ_ONLY, NOT_ENOUGH_SPACE, TOO_MANY_PARTS, KEEPER_EXCEPTION, AUTHENTICATION_FAILED
-        *(242, 243, 252, 999, 516),
-        # READONLY, ACCESS_DENIED
-        *(164, 497),
-        # of a cluster: NO_ZOOKEEPER, ALL_CONNECTION_TRIES_FAILED, UNKNOWN_STATUS_OF_INSERT, TOO_FEW_LIVE_REPLICAS,
-        # UNSATISFIED_QUORUM_FOR_PREVIOUS_WRITE, and TIMEOUT_EXCEEDED where a node does not run a statement
-        *(225, 279, 319, 285, 286, 159),
-    }
-)
-_BAD_DATA_CODES: Final = frozenset(
-    # parse errors, conversions, value ranges, FUNCTION_THROW_IF_VALUE_IS_NON_ZERO, protobuf errors
-    {6, 26, 27, 32, 33, 38, 41, 53, 69, 70, 72, 117, 131, 321, 349, 395, 407, 436, 441, 442, 443, 444}
-)
-_BAD_ARGUMENTS: Final = 36
-"""What the Protobuf reader says of a oneof that is given twice, and others of other things."""
-
-_DISK_FULL: Final = re.compile(r"errno: 28\b|No space left on device|Disk quota exceeded", re.IGNORECASE)
-_FAILED_LATER: Final = re.compile(r"while pushing to view \S+?\.(?!otlp_\w+_in_mv)")
-"""A failure behind the view that flattens requests: the table that it feeds may have its rows by then."""
-
 _PLACE: Final = re.compile(r"\{(\w+):")
 READ_BYTES: Final = 1_000_000_000
 READ_ROWS: Final = 100_000
 """Caps of :meth:`Store.ask`."""
 
-_CODE: Final = re.compile(r"[Cc]ode: ?(\d+)")
-_LENGTH: Final = 400
 _ANSWER_SECONDS: Final = 60
 _LAST_STATEMENTS: Final = 20
 """Seconds that statements under way get when the store is closed."""
-
-
-class StoreError(Exception):
-    """ClickHouse refused a statement or could not be reached.
-
-    Args:
-        message: What ClickHouse said.
-        code: ClickHouse's error code; 0 where no answer came.
-
-    Attributes:
-        nested_value: Whether a value is nested deeper than the view reads.
-        half_stored: Whether a part of the insert may have been stored: then it must only be repeated as it was.
-    """
-
-    def __init__(self, message: str, code: int) -> None:
-        super().__init__(message[:_LENGTH])
-        self.code = code
-        self.nested_value = "OTLP_NESTED_VALUE" in message
-        self.half_stored = _FAILED_LATER.search(message) is not None
-        self._oneof = code == _BAD_ARGUMENTS and "protobuf data" in message
-        self._disk_full = _DISK_FULL.search(message) is not None
-
-    @property
-    def bad_data(self) -> bool:
-        """Whether the data, not the store, are the reason: the same data will always be refused."""
-        return self.code in _BAD_DATA_CODES or self._oneof
-
-    @property
-    def unavailable(self) -> bool:
-        """Whether the same statement may well succeed later."""
-        return self.code == 0 or self.code in _UNAVAILABLE_CODES or self._disk_full
 
 
 class Store(Protocol):
@@ -193,12 +139,6 @@ def _setting_list(settings: dict[str, str]) -> str:
     return ", ".join(f"{name} = {literal(value)}" for name, value in settings.items())
 
 
-def _error(error: Exception) -> StoreError:
-    message = str(error).strip()
-    found = _CODE.search(message)
-    return StoreError(message[found.start() :] if found else message, int(found[1]) if found else 0)
-
-
 @contextlib.contextmanager
 def _without_pyarrow() -> Iterator[None]:
     """Keep chDB from loading, with its first connection, 45 MB that only its own Arrow tables need."""
@@ -240,7 +180,7 @@ class EmbeddedStore(Store):
                 # The engine stops with its last handle: this one keeps it running.
                 self._anchor: Any = self._connect(f"{self._path}?{LAPTOP_PROFILE}")
         except Exception as error:
-            raise _error(error) from error
+            raise refusal(error) from error
 
     @contextlib.contextmanager
     def handle(self) -> Iterator[Any]:
@@ -255,7 +195,7 @@ class EmbeddedStore(Store):
         except StoreError:
             raise
         except Exception as error:
-            raise _error(error) from error
+            raise refusal(error) from error
         finally:
             connection.close()
             with self._changed:
@@ -297,13 +237,19 @@ class EmbeddedStore(Store):
             answer = connection.query(sql, "JSONEachRow", params=params).bytes() or b""
         return [json.loads(line) for line in answer.decode().split("\n") if line]
 
+    def _need_room(self, size: int) -> None:
+        if problem := room.problem(Path(self._path), size):
+            raise StoreError(problem, NOT_ENOUGH_SPACE)
+
     @override
     def insert_rows(self, table: str, rows: Sequence[dict[str, Any]]) -> None:
         data = "\n".join(map(json.dumps, rows))
+        self._need_room(len(data))
         self.command(f"INSERT INTO {self.database}.{table} FORMAT JSONEachRow\n{data}")
 
     @override
     def insert_otlp(self, table: str, segment: Path, message: str, token: str) -> None:
+        self._need_room(segment.stat().st_size)
         settings = {
             **_INSERT_SETTINGS,
             "insert_deduplication_token": token,
@@ -358,7 +304,7 @@ class ServerStore(Store):
         try:
             yield self._open()
         except (Error, OSError) as error:
-            raise _error(error) from error
+            raise refusal(error) from error
 
     def _open(self) -> Any:
         import clickhouse_connect

@@ -17,8 +17,9 @@ from quarterdeck_collector.alerts.machine import Sample
 from quarterdeck_collector.alerts.measures import MEASURES
 from quarterdeck_collector.alerts.reading import Reader
 from quarterdeck_collector.alerts.rules import rule_of
+from quarterdeck_collector.refusals import StoreError
 from quarterdeck_collector.saved import SavedObjects
-from quarterdeck_collector.store import EmbeddedStore, StoreError
+from quarterdeck_collector.store import EmbeddedStore
 
 HOUR, DAY = 3600, 86_400
 NOON = int(time.time()) // DAY * DAY - DAY // 2  # yesterday at 12:00 UTC

@@ -14,9 +14,10 @@ from quarterdeck_collector.deliver import Delivery
 from quarterdeck_collector.durability import sync_parts
 from quarterdeck_collector.insertion import Insertion
 from quarterdeck_collector.receive.otlp import TRACES
+from quarterdeck_collector.refusals import StoreError
 from quarterdeck_collector.request_keys import RequestKeys
 from quarterdeck_collector.segments import Segment, frame, unframe
-from quarterdeck_collector.store import EmbeddedStore, StoreError
+from quarterdeck_collector.store import EmbeddedStore
 from support import otlp
 
 LARGEST = 1_000

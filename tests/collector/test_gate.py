@@ -9,7 +9,7 @@ import pytest
 
 from quarterdeck_collector import gate
 from quarterdeck_collector.gate import BusyError, GatedStore
-from quarterdeck_collector.store import StoreError
+from quarterdeck_collector.refusals import StoreError
 from support.stores import ShortNames
 from support.waiting import eventually
 

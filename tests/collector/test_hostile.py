@@ -23,8 +23,9 @@ from quarterdeck_collector.deliver import Delivery
 from quarterdeck_collector.insertion import Insertion
 from quarterdeck_collector.live import LiveIntake
 from quarterdeck_collector.receive.otlp import TRACES
+from quarterdeck_collector.refusals import StoreError
 from quarterdeck_collector.segments import OpenSegment, Segment, frame
-from quarterdeck_collector.store import EmbeddedStore, StoreError
+from quarterdeck_collector.store import EmbeddedStore
 from support import otlp
 from support.collectors import CollectorProcess, Ingest, collector, wait_for
 

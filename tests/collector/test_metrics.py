@@ -9,8 +9,9 @@ import pytest
 
 from quarterdeck_collector.nested import rewrite_body
 from quarterdeck_collector.receive.otlp import METRICS
+from quarterdeck_collector.refusals import StoreError
 from quarterdeck_collector.segments import frame
-from quarterdeck_collector.store import EmbeddedStore, StoreError
+from quarterdeck_collector.store import EmbeddedStore
 from support import otlp
 from support.collectors import Ingest
 

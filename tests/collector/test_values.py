@@ -8,7 +8,8 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 from quarterdeck_collector import live
 from quarterdeck_collector.nested import rewrite_body
 from quarterdeck_collector.receive.otlp import TRACES
-from quarterdeck_collector.store import EmbeddedStore, StoreError
+from quarterdeck_collector.refusals import StoreError
+from quarterdeck_collector.store import EmbeddedStore
 from support import otlp
 from support.collectors import Ingest
 from support.values import FLAT, NESTED

@@ -30,8 +30,9 @@ from quarterdeck_collector.care.selection import Selection
 from quarterdeck_collector.durability import sync_parts
 from quarterdeck_collector.migrate import MigrationError, migrate, migrations, placeholders
 from quarterdeck_collector.receive.otlp import LOGS, METRICS, TRACES, Kind
+from quarterdeck_collector.refusals import StoreError
 from quarterdeck_collector.segments import frame
-from quarterdeck_collector.store import EmbeddedStore, StoreError
+from quarterdeck_collector.store import EmbeddedStore
 from support import otlp
 
 _HERE = "<replica><host>127.0.0.1</host><port>19000</port></replica>"

@@ -19,7 +19,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from quarterdeck_collector.embedded import create_sql_app
 from quarterdeck_collector.queries import Limits
-from quarterdeck_collector.store import EmbeddedStore, StoreError
+from quarterdeck_collector.refusals import StoreError
+from quarterdeck_collector.store import EmbeddedStore
 from support.servers import serve
 
 _WRITE = re.compile(r"\s*(--[^\n]*\s*)*(INSERT|CREATE|ALTER|SYSTEM|DROP|DELETE)\b", re.IGNORECASE)

@@ -11,8 +11,8 @@ from quarterdeck_collector.alerts.machine import Circumstances, Event, State, ad
 from quarterdeck_collector.alerts.messages import message
 from quarterdeck_collector.alerts.reading import Reader
 from quarterdeck_collector.alerts.rules import Rule, RuleError, rule_of
+from quarterdeck_collector.refusals import StoreError
 from quarterdeck_collector.saved import SavedObject, SavedObjects
-from quarterdeck_collector.store import StoreError
 
 log = logging.getLogger("quarterdeck.collector")
 

@@ -17,7 +17,7 @@ from quarterdeck_collector.alerts.ledger import GIVE_UP, Due, Ledger
 from quarterdeck_collector.alerts.messages import Message
 from quarterdeck_collector.alerts.seal import SealError
 from quarterdeck_collector.alerts.sending import Outcome
-from quarterdeck_collector.store import StoreError
+from quarterdeck_collector.refusals import StoreError
 from quarterdeck_collector.threads import offload
 
 log = logging.getLogger("quarterdeck.collector")

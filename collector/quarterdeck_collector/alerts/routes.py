@@ -18,9 +18,9 @@ from quarterdeck_collector.alerts.seal import SealError
 from quarterdeck_collector.alerts.service import CHANNEL, Alerts
 from quarterdeck_collector.receive import body as bodies
 from quarterdeck_collector.receive.otlp import JSON
+from quarterdeck_collector.refusals import StoreError
 from quarterdeck_collector.saved import LARGEST_BYTES, ConflictError, SavedError
 from quarterdeck_collector.saved_routes import expected
-from quarterdeck_collector.store import StoreError
 from quarterdeck_collector.threads import offload
 
 router = APIRouter(prefix="/v1/alerts")

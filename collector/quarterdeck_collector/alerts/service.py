@@ -20,9 +20,10 @@ from quarterdeck_collector.alerts.reading import Reader
 from quarterdeck_collector.alerts.rules import RuleError, rule_of
 from quarterdeck_collector.alerts.seal import SECRET_VARIABLE, Seal, SealError, seal
 from quarterdeck_collector.alerts.sending import Sender
+from quarterdeck_collector.refusals import StoreError
 from quarterdeck_collector.saved import SavedError, SavedObjects
 from quarterdeck_collector.settings import Settings
-from quarterdeck_collector.store import Store, StoreError
+from quarterdeck_collector.store import Store
 from quarterdeck_collector.threads import offload
 
 log = logging.getLogger("quarterdeck.collector")

@@ -24,8 +24,8 @@ from quarterdeck_collector.migrate import MigrationError
 from quarterdeck_collector.migrate import migrate as bring_to_current_schema
 from quarterdeck_collector.prices import PricesError
 from quarterdeck_collector.receive.otlp import LOGS, METRICS, TRACES
+from quarterdeck_collector.refusals import StoreError
 from quarterdeck_collector.settings import Settings
-from quarterdeck_collector.store import StoreError
 
 _FAILED: Final = 1
 _USAGE: Final = 2

@@ -13,7 +13,8 @@ from typing import Final
 
 from quarterdeck_collector.care.retention import oldest_whole_day
 from quarterdeck_collector.care.tables import Table, tables
-from quarterdeck_collector.store import Store, StoreError
+from quarterdeck_collector.refusals import StoreError
+from quarterdeck_collector.store import Store
 
 log = logging.getLogger("quarterdeck.collector")
 

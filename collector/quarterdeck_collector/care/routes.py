@@ -17,8 +17,8 @@ from quarterdeck_collector.gate import BusyError
 from quarterdeck_collector.prices import PricesError
 from quarterdeck_collector.receive import body as bodies
 from quarterdeck_collector.receive.otlp import JSON, PROTOBUF, BadRequestError, parse
+from quarterdeck_collector.refusals import StoreError
 from quarterdeck_collector.segments import frame
-from quarterdeck_collector.store import StoreError
 from quarterdeck_collector.threads import offload
 
 router = APIRouter(prefix="/v1/admin")

@@ -10,7 +10,8 @@ from quarterdeck import semconv
 from quarterdeck_collector.broker import Broker
 from quarterdeck_collector.listen.messages import Message, Row, iso
 from quarterdeck_collector.listen.names import METRICS_UPDATED
-from quarterdeck_collector.store import Store, StoreError
+from quarterdeck_collector.refusals import StoreError
+from quarterdeck_collector.store import Store
 from quarterdeck_collector.threads import offload
 
 EVERY: Final = 1.0

@@ -16,7 +16,7 @@ from quarterdeck_collector.listen.filters import Filter, FilterError
 from quarterdeck_collector.listen.messages import Cursor, CursorError, iso, place
 from quarterdeck_collector.listen.names import DROPPED, GAP, LOG_ENTRY
 from quarterdeck_collector.receive.intake import RETRY_SECONDS
-from quarterdeck_collector.store import StoreError
+from quarterdeck_collector.refusals import StoreError
 from quarterdeck_collector.threads import offload
 
 KEEP_ALIVE: Final = 15.0

@@ -13,7 +13,7 @@ from quarterdeck_collector.receive import otlp
 from quarterdeck_collector.receive.body import OFFLOAD_BYTES
 from quarterdeck_collector.receive.otlp import Kind
 from quarterdeck_collector.redaction import cleaned
-from quarterdeck_collector.store import StoreError
+from quarterdeck_collector.refusals import StoreError
 
 if TYPE_CHECKING:
     from quarterdeck_collector.collector import Collector
