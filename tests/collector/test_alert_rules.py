@@ -258,6 +258,19 @@ def test_deviations_are_those_of_scipy() -> None:
     assert usual.spread == pytest.approx(median_abs_deviation(known, scale="normal"), rel=1e-4)
 
 
+@pytest.mark.parametrize(
+    ("comparison", "found"),
+    [
+        ("unusually_low", ["ok", "ok", "firing", "firing", "ok"]),
+        ("unusually_high", ["ok", "firing", "ok", "ok", "ok"]),
+        ("below", ["firing", "ok", "firing", "firing", "firing"]),
+    ],
+)
+def test_what_is_unusually_low_lies_as_many_deviations_below_the_usual(comparison: str, found: list[str]) -> None:
+    clocked = Clocked(rule(measure="calls", comparison=comparison, threshold=4, window=HOUR))
+    assert clocked.looks([0.5, 9.0, -4.5, -4.2, -3.5]) == found
+
+
 def test_too_little_history_raises_no_alarm() -> None:
     assert baseline(history(2), MONDAY + 2 * WEEK, 0) is None  # two weeks
     assert baseline({MONDAY - week * WEEK: 1.0 for week in range(1, 7)}, MONDAY, 0) is None  # six values

@@ -22,7 +22,7 @@ from quarterdeck_collector.saved import SavedObjects
 from quarterdeck_collector.store import EmbeddedStore
 
 HOUR, DAY = 3600, 86_400
-NOON = int(time.time()) // DAY * DAY - DAY // 2  # yesterday at 12:00 UTC
+NOON = int(time.time()) // DAY * DAY + DAY // 2  # of today, be it to come: live events are kept for a day
 UI = "http://deck.example"
 
 

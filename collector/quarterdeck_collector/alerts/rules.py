@@ -109,9 +109,10 @@ class Rule(BaseModel):
         return ""
 
     def _hysteresis(self) -> str:
-        if self.clear is None or self.clear == self.threshold or (self.clear < self.threshold) is self.upward:
+        upward = self.comparison is not Comparison.BELOW
+        if self.clear is None or self.clear == self.threshold or (self.clear < self.threshold) is upward:
             return ""
-        side = "below" if self.upward else "above"
+        side = "below" if upward else "above"
         return f"clear: a rule that fires {self.comparison.replace('_', ' ')} the threshold resolves {side} it"
 
     def _usual(self) -> str:
@@ -149,14 +150,22 @@ class Rule(BaseModel):
         parts = (self.measure, self.comparison, self.window, self.scope.model_dump_json(), self.sql)
         return "|".join(map(str, parts))
 
-    def is_bad(self, value: float) -> bool:
-        """Whether a value is on the wrong side of the threshold."""
-        return value > self.threshold if self.upward else value < self.threshold
+    def is_bad(self, score: float) -> bool:
+        """Whether a value, or its distance from the usual, is on the wrong side of the threshold."""
+        return self._beyond(score, self.threshold)
 
-    def is_good(self, value: float) -> bool:
-        """Whether a value lets the rule resolve."""
-        limit = self.threshold if self.clear is None else self.clear
-        return value <= limit if self.upward else value >= limit
+    def is_good(self, score: float) -> bool:
+        """Whether a value, or its distance from the usual, lets the rule resolve."""
+        return not self._beyond(score, self.threshold if self.clear is None else self.clear)
+
+    def _beyond(self, score: float, limit: float) -> bool:
+        match self.comparison:
+            case Comparison.BELOW:
+                return score < limit
+            case Comparison.UNUSUALLY_LOW:  # as many deviations, on the other side of the usual
+                return score < -limit
+            case _:
+                return score > limit
 
 
 def rule_of(given: Mapping[str, Any], rule_id: str = "") -> Rule:
