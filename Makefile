@@ -8,7 +8,7 @@ PACKAGES := instrumentation collector runner ui console
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --constraint constraints.txt
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: up test lint format screenshots docs bench clean
+.PHONY: up test lint format screenshots docs bench dist clean
 
 up: $(VENV)/.all ## start everything and open the dashboard
 	@exec $(BIN)/quarterdeck up $(ARGS)
@@ -34,6 +34,15 @@ docs: $(VENV)/.dev ## build the documentation site into artefacts/site
 
 bench: $(VENV)/.dev ## print every benchmark's ratio
 	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+
+dist: $(VENV)/.dev ## build wheel and sdist, the same bytes from the same commit, and list what users install with them
+	rm -rf dist $(VENV)/release $(VENV)/shipped
+	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(BIN)/python -m build --no-isolation --outdir dist
+	$(PYTHON) -m venv $(VENV)/release && $(PYTHON) -m venv $(VENV)/shipped
+	$(VENV)/release/bin/python -m pip install --quiet --disable-pip-version-check 'cyclonedx-bom>=7.5' 'pip-audit>=2.10'
+	$(VENV)/shipped/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt "$$(ls dist/*.whl)[all]"
+	$(VENV)/shipped/bin/quarterdeck --version
+	$(VENV)/release/bin/cyclonedx-py environment --output-reproducible --output-file dist/sbom.cdx.json $(VENV)/shipped/bin/python
 
 clean: ## remove what the other targets made, data included
 	rm -rf $(VENV) .quarterdeck .mypy_cache .ruff_cache .pytest_cache .import_linter_cache artefacts dist

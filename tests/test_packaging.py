@@ -1,6 +1,7 @@
 """What ``pip install quarterdeck`` gives, with no extra: the light SDK, and clear words for the rest."""
 
 import json
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -120,3 +121,24 @@ def test_the_wheel_holds_the_data_files_of_every_part(wheel: Path) -> None:
     ]:
         assert any(name.startswith(start) and name.endswith(end) for name in names), (start, end)
     assert not any("__pycache__" in name for name in names)
+
+
+def test_another_day_and_folder_make_the_same_wheel_and_no_tests_are_in_it(wheel: Path, tmp_path: Path) -> None:
+    listed = run("git", "-C", str(ROOT), "ls-files", "--cached", "--others", "--exclude-standard", "-z")
+    for name in filter(None, listed.split("\0")):
+        (tmp_path / "copy" / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / "copy" / name)  # with the time of now
+    run(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(tmp_path), str(tmp_path / "copy"))
+    (again,) = tmp_path.glob("*.whl")
+    names = zipfile.ZipFile(wheel).namelist()
+
+    assert again.read_bytes() == wheel.read_bytes()
+    assert {name.split("/")[0] for name in names if ".dist-info" not in name} == {
+        "quarterdeck", "quarterdeck_collector", "quarterdeck_console", "quarterdeck_runner", "quarterdeck_ui",
+    }  # fmt: skip
+    assert any(name.endswith("licenses/LICENSE") for name in names)
+
+
+def test_what_releases_is_a_workflow_that_github_understands() -> None:
+    checker = Path(sys.executable).with_name("check-jsonschema")
+    run(str(checker), "--builtin-schema", "vendor.github-workflows", str(ROOT / ".github/workflows/release.yml"))
