@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
 from starlette.applications import Starlette
@@ -13,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from quarterdeck_ui.access.people import PasswordFile, Role
 from quarterdeck_ui.pages.alerts.draft import defaults, from_address
 from quarterdeck_ui.pages.alerts.preview_chart import chart
 from quarterdeck_ui.pages.alerts.sparkline import sparkline
@@ -180,6 +182,48 @@ def test_a_rule_made_from_a_chart_fires_is_muted_and_resolves(
         ]
     finally:
         with_store.close()
+
+
+def test_a_viewer_reads_alerts_errors_and_prompts_and_is_offered_nothing_that_the_server_would_refuse(
+    browser: Browser, home: CollectorProcess, tmp_path: Path
+) -> None:
+    password = "to look at alerts"
+    PasswordFile(tmp_path / "ui-users").add("vera", Role.VIEWER, password)
+    put = f"{home.otlp}/v1/saved/alert_rule/slow"
+    rule = {"name": "Slow", "measure": "latency_p95", "comparison": "above", "threshold": 9, "window": 300}
+    assert httpx.put(put, json={"body": rule}).is_success
+    calls(home, 3, failed=True)
+    with dashboard(tmp_path, home.otlp, home.clickhouse, "--ui-login", "password") as locked:
+        watched = open_page(browser, f"{locked.url}/?view=alerts")
+        page = watched.page
+        page.get_by_label("Name").fill("vera")
+        page.get_by_label("Password").fill(password)
+        page.get_by_role("button", name="Log in").click()
+
+        def reads(query: str, shown: str, reason: str, *refused: str) -> None:
+            page.goto(f"{locked.url}/?{query}")
+            expect(page.get_by_text(shown, exact=True).first).to_be_visible()
+            expect(page.get_by_text(f"{reason} takes the role operator.")).to_be_visible()
+            for name in refused:
+                expect(page.get_by_role("button", name=name, exact=True)).to_have_count(0)
+
+        reads("view=alerts", "Slow", "Making or changing a rule", "New rule", "Mute all")
+        page.get_by_role("button", name="Actions of Slow").first.click()
+        assert page.get_by_role("menuitem").all_inner_texts() == ["Look at it", "History"]
+        reads("view=alerts&rule=slow&edit=1", "What it would have done", "Saving a rule", "Save rule")
+        reads(
+            "view=alerts&tab=Channels", "Dashboard always there", "Adding, changing or trying a channel", "New channel"
+        )
+        page.goto(f"{locked.url}/?view=errors")
+        page.locator("a.qd-row").first.click()
+        reads(
+            page.url.partition("?")[2],
+            "Open the run",
+            "Retrying the run or marking the error as resolved",
+            "Mark as resolved",
+        )
+        assert (watched.console_errors, watched.foreign_requests) == ([], [])
+        page.context.close()
 
 
 def test_a_link_fills_the_form_also_on_a_phone(browser: Browser, deck: Dashboard) -> None:

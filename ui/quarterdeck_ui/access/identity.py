@@ -20,6 +20,18 @@ def steers() -> bool:
     return person is not None and person.may_steer
 
 
+def offers(what: str) -> bool:
+    """Whether a page offers an act to this person; if not, it says whom that takes.
+
+    Args:
+        what: The act, as "Saving a rule".
+    """
+    if steers():
+        return True
+    st.caption(f":material/visibility: {what} takes the role operator.")
+    return False
+
+
 def may_steer() -> bool:
     """Whether this person may steer runs; if not, the page says so."""
     if steers():

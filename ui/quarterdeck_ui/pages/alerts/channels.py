@@ -23,10 +23,12 @@ def show() -> None:
     """Draw the list of channels and a form for one."""
     found = services.current().saved.all(CHANNEL)
     editing = st.query_params.get("channel", "")
-    if editing:
+    if editing and identity.steers():
         _form(next((each for each in found if each.id == editing), None))
         return
-    if st.button("New channel", icon=":material/add:", type="primary", key="new-channel"):
+    if identity.offers("Adding, changing or trying a channel") and st.button(
+        "New channel", icon=":material/add:", type="primary", key="new-channel"
+    ):
         acts.turn(tab="Channels", channel="new")
         st.rerun()
     with st.container(border=True, key="channel-dashboard"):
@@ -39,8 +41,13 @@ def show() -> None:
             _row(each)
     if not found:
         st.info(
-            "No channel yet besides the dashboard. Add a web hook, Slack (or Mattermost, or what else takes Slack's "
-            "messages), or a mail server, then choose it in a rule.",
+            "No channel yet besides the dashboard."
+            + (
+                " Add a web hook, Slack (or Mattermost, or what else takes Slack's messages), or a mail server, then "
+                "choose it in a rule."
+                if identity.steers()
+                else ""
+            ),
             icon=":material/send:",
         )
 
@@ -53,6 +60,8 @@ def _row(channel: SavedObject) -> None:
             f"{_ICONS.get(kind, '')} **{plain(str(channel.body.get('name')))}** :gray[{_KINDS.get(kind, kind)}]"
         )
         st.text(_place(channel.body))  # not as Markdown, which makes links of addresses
+    if not identity.steers():
+        return
     with right, st.container(horizontal=True, horizontal_alignment="right"):
         if st.button("Test", icon=":material/send:", key=f"test-{channel.id}"):
             _test(channel.id, None)

@@ -8,6 +8,7 @@ from typing import Any, Final
 import streamlit as st
 
 from quarterdeck_ui import services
+from quarterdeck_ui.access import identity
 from quarterdeck_ui.pages.alerts import acts, client
 from quarterdeck_ui.pages.alerts.client import CHANNEL, Measures
 from quarterdeck_ui.pages.alerts.draft import SCOPES, defaults, from_address, new_id
@@ -54,7 +55,8 @@ def show() -> None:
     known = client.measures()
     form, trial = st.columns([5, 6], gap="large")
     with form:
-        st.subheader("Change a rule" if editing.rule_id else "New rule", anchor=False)
+        title = "Change a rule" if identity.steers() else "The rule"
+        st.subheader(title if editing.rule_id else "New rule", anchor=False)
         body = _form(editing, known)
         _buttons(editing, body)
     with trial:
@@ -289,7 +291,9 @@ def _at(options: Sequence[Any], value: Any) -> int:
 
 def _buttons(editing: Editing, body: Mapping[str, Any]) -> None:
     with st.container(horizontal=True, key="editor-buttons"):
-        if st.button("Save rule", type="primary", icon=":material/check:", key="alert-save"):
+        if identity.offers("Saving a rule") and st.button(
+            "Save rule", type="primary", icon=":material/check:", key="alert-save"
+        ):
             rule_id = editing.rule_id or new_id(str(body["name"]))
             if acts.tried(lambda: acts.save(rule_id, body, editing.version), f"{body['name']} is watched."):
                 acts.turn(rule=rule_id)

@@ -6,6 +6,7 @@ from collections import Counter
 import streamlit as st
 
 from quarterdeck_ui import services
+from quarterdeck_ui.access import identity
 from quarterdeck_ui.pages.alerts import acts
 from quarterdeck_ui.pages.alerts.client import ALL, Measures, condition, measures
 from quarterdeck_ui.pages.alerts.sparkline import sparkline
@@ -34,11 +35,15 @@ def show() -> None:
 def _bar() -> None:
     until = acts.muted_all()
     with st.container(horizontal=True, vertical_alignment="center", key="alert-bar"):
-        if st.button("New rule", icon=":material/add:", type="primary", key="new-rule"):
+        steers = identity.offers("Making or changing a rule")
+        if steers and st.button("New rule", icon=":material/add:", type="primary", key="new-rule"):
             acts.turn(new="1")
             st.rerun()
         if until:
             st.badge(f"All muted for {ago(until - time.time())}", icon=":material/notifications_off:", color="orange")
+        if not steers:
+            return
+        if until:
             if st.button("Unmute all", key="unmute-all") and acts.tried(lambda: acts.mute(ALL, 0), "Unmuted."):
                 st.rerun()
             return
@@ -73,9 +78,11 @@ def _list() -> None:
 def _beginnings() -> None:
     st.info(
         "No rule yet. A rule watches one number, such as the error rate or the cost of a day, and tells you when it is "
-        "out of bounds, whether this page is open or not. Begin with one of these:",
+        "out of bounds, whether this page is open or not." + (" Begin with one of these:" if identity.steers() else ""),
         icon=":material/notifications:",
     )
+    if not identity.steers():
+        return
     with st.container(horizontal=True, key="beginnings"):
         for title, query in _BEGINNINGS.items():
             if st.button(title, icon=":material/add_alert:", key=f"begin-{query['name']}"):
@@ -135,6 +142,8 @@ def _menu(rule: AlertRule, *, enabled: bool) -> None:
     muted = rule.muted_until > time.time()
     options = ["Edit", *(["Unmute"] if muted else [f"Mute for {each}" for each in acts.MUTES]), "History", "Copy"]
     options += ["Switch off" if enabled else "Switch on", "Delete"]
+    if not identity.steers():
+        options = ["Look at it", "History"]
     chosen = st.menu_button(
         "", options, icon=":material/more_vert:", key=f"menu-{rule.id}", help=f"Actions of {rule.name}"
     )
@@ -145,7 +154,7 @@ def _menu(rule: AlertRule, *, enabled: bool) -> None:
 
 def _act(rule: AlertRule, chosen: str) -> None:
     match chosen:
-        case "Edit":
+        case "Edit" | "Look at it":
             acts.turn(rule=rule.id, edit="1")
         case "History":
             acts.turn(rule=rule.id, tab="History")

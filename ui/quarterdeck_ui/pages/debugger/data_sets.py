@@ -128,6 +128,8 @@ def _cell(value: Any) -> str:
 
 
 def _saving(rows: Sequence[Row], found: SavedObject | None, key: str) -> None:
+    if not identity.offers("Saving test data"):
+        return
     with st.container(horizontal=True, vertical_alignment="bottom"):
         name = st.text_input(
             "Name",

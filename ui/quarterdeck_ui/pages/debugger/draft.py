@@ -28,6 +28,7 @@ def show() -> None:
         rows = data_sets.show(inputs_of(prompt), key="draft")
     with right:
         st.subheader("Preview", anchor=False)
+        identity.offers("Sending a draft")
         try:
             _previews(str(model), system, prompt, rows)
         except RunnerError as error:
@@ -66,7 +67,8 @@ def _previews(model: str, system: str, prompt: str, rows: Sequence[dict[str, Any
 
 def _send(model: str, call: asking.Json, number: int) -> None:
     key = f"draft-answer-{number}"
-    if st.button("Send", key=f"draft-send-{number}", icon=":material/send:") and identity.may_steer():
+    pressed = identity.steers() and st.button("Send", key=f"draft-send-{number}", icon=":material/send:")
+    if pressed and identity.may_steer():
         with st.spinner("The model answers …"):
             try:
                 messages = [{"role": "user", "content": call["prompt"]}]

@@ -104,9 +104,10 @@ def _start(wanted: dict[str, Any], missing: list[str]) -> None:
             f"Give every row a value of {', '.join(missing)}: the prompts ask for it.", icon=":material/table_rows:"
         )
     ready = bool(cells) and not missing
-    if not st.button("Run the experiment", type="primary", icon=":material/science:", disabled=not ready):
+    if not identity.offers("Running an experiment"):
         return
-    if not identity.may_steer():
+    run = st.button("Run the experiment", type="primary", icon=":material/science:", disabled=not ready)
+    if not run or not identity.may_steer():
         return
     try:
         made = services.current().runner.ask("POST", "/v1/experiments", wanted)

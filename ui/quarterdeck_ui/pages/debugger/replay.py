@@ -78,7 +78,12 @@ def _form(run_id: str, steps: dict[str, dict[str, Any]]) -> None:
             height=280,
             key=f"edit-{run_id}-{first}",
         )
-        if st.button("Replay", type="primary", icon=":material/replay:", key="replay") and identity.may_steer():
+        offered = identity.offers("Replaying a run")
+        if (
+            offered
+            and st.button("Replay", type="primary", icon=":material/replay:", key="replay")
+            and identity.may_steer()
+        ):
             _replay(run_id, str(first), known, text)
 
 

@@ -66,7 +66,7 @@ def _draw(found: Json) -> None:
 
 def _steering(batch: Json) -> None:
     with st.container(horizontal=True):
-        for action in batch["actions"]:
+        for action in batch["actions"] if identity.steers() else ():
             if st.button(action.capitalize(), key=f"experiment-{action}") and identity.may_steer():
                 services.current().runner.ask("POST", f"/v1/batches/{batch['id']}/{action}")
                 st.rerun()

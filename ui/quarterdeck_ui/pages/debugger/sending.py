@@ -35,7 +35,12 @@ def show(edited: Conversation, asked: Conversation, view: SpanView, row: CallRow
         st.warning(f"It cannot be sent now: {error}", icon=":material/cloud_off:")
         _recorded(before, row)
         return
-    if st.button("Send", type="primary", icon=":material/send:", key=f"send-{key}") and identity.may_steer():
+    offered = identity.offers("Sending a call")
+    if (
+        offered
+        and st.button("Send", type="primary", icon=":material/send:", key=f"send-{key}")
+        and identity.may_steer()
+    ):
         with st.spinner("The model answers; the deck shows it word by word …"):
             st.session_state[f"answer-{key}"] = _sent(model, edited, most, key)
     answer = st.session_state.get(f"answer-{key}")
@@ -43,7 +48,8 @@ def show(edited: Conversation, asked: Conversation, view: SpanView, row: CallRow
         show_answer(answer, before, row)
     else:
         _recorded(before, row)
-    rewriting.show(edited, model, key)
+    if offered:
+        rewriting.show(edited, model, key)
 
 
 def _sent(model: str, edited: Conversation, most: int | None, key: str) -> asking.Json:

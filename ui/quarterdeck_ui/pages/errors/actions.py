@@ -17,9 +17,9 @@ from quarterdeck_ui.saved import SavedError
 def show(group: ErrorGroup, case: Case | None, resolution: Resolution | None) -> None:
     """Draw the buttons."""
     _say_what_was_done()
-    reason = ""
+    reason, steers = "", identity.steers()
     with st.container(horizontal=True, gap="small", vertical_alignment="center", key="error-actions"):
-        if case is not None:
+        if case is not None and steers:
             reason = why_not_retried(case.occurrence.run_id)
             step = case.occurrence.step
             st.button(
@@ -31,8 +31,9 @@ def show(group: ErrorGroup, case: Case | None, resolution: Resolution | None) ->
                 on_click=_retry,
                 args=(case.occurrence.run_id,),
             )
+        if case is not None:
             st.link_button("Open the run", f"/?run={case.occurrence.run_id}", icon=":material/open_in_new:")
-        if resolution is None or group.last_ns > resolution.at_ns:
+        if steers and (resolution is None or group.last_ns > resolution.at_ns):
             st.button(
                 "Mark as resolved",
                 icon=":material/check_circle:",
@@ -40,8 +41,10 @@ def show(group: ErrorGroup, case: Case | None, resolution: Resolution | None) ->
                 on_click=_resolve,
                 args=(group,),
             )
-        if resolution is not None:
+        if steers and resolution is not None:
             st.button("Reopen", icon=":material/undo:", key="error-reopen", on_click=_reopen, args=(group.id,))
+    if not identity.offers("Retrying the run or marking the error as resolved"):
+        return
     if reason:
         st.caption(f"It cannot be retried from here: {reason}")
 

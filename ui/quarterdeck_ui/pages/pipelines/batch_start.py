@@ -74,8 +74,7 @@ def _prepare(pipeline: Pipeline, table: Table, file: str) -> None:
         start = identity.steers() and st.button(
             f"Run {len(table.rows):,} rows", type="primary", icon=":material/play_arrow:", key="batch-start"
         )
-    if not identity.steers():
-        st.caption("Starting a batch takes the role operator.")
+    identity.offers("Starting a batch")
     if start:
         _start(
             pipeline,

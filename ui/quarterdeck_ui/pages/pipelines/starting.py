@@ -60,8 +60,7 @@ def _form(pipeline: Pipeline) -> None:
             key="run-preview",
             help="Prompts, tokens and cost; nobody is asked.",
         )
-    if not identity.steers():
-        st.caption("Starting a run takes the role operator.")
+    identity.offers("Starting a run")
     if start:
         _start(pipeline, raw, chosen)
     elif predict:
