@@ -381,5 +381,11 @@ def test_a_viewer_reads_a_pipeline_and_is_offered_nothing_that_the_server_would_
         for name in ("Test", "Remove", "Keep the key"):
             expect(button(page, name)).to_have_count(0)
         assert findings(page) == []
+        for tool, what in (("draft", "Sending a draft"), ("experiment", "Running an experiment")):
+            page.goto(f"{locked.url}/?view=debugger&tool={tool}")
+            expect(page.get_by_text(f"{what} takes the role operator.")).to_be_visible()
+            expect(page.get_by_text("Saving test data takes the role operator.")).to_be_visible()
+            for name in ("Send", "Run the experiment", "Save"):
+                expect(button(page, name)).to_have_count(0)
         assert (watched.console_errors, watched.foreign_requests) == ([], [])
         page.context.close()

@@ -14,7 +14,17 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route, WebSocketRoute
 
 from quarterdeck.runner_client import RunnerClient
-from quarterdeck_ui import assets, chart_runs, language_route, leaving, log_export, run_export, services, span_routes
+from quarterdeck_ui import (
+    alerts_route,
+    assets,
+    chart_runs,
+    language_route,
+    leaving,
+    log_export,
+    run_export,
+    services,
+    span_routes,
+)
 from quarterdeck_ui.access.door import Door
 from quarterdeck_ui.access.entrance import entrance
 from quarterdeck_ui.feed import Feed
@@ -88,6 +98,7 @@ def application(settings: Settings) -> Any:
             WebSocketRoute("/deck/logs", LogFeed(store).serve),
             *log_export.routes(store),
             *run_export.routes(hub, store),
+            *alerts_route.routes(hub),
             *chart_runs.routes(store),
             *span_routes.routes(store, settings.endpoint, token),
             *language_route.routes(runner),

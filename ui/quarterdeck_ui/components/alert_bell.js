@@ -1,6 +1,5 @@
 // The bell: how many alerts fire, and notices of what they tell, on the page and, where the reader allows it, on the desktop.
 import { attr, el, icon, text } from "./dom.js";
-import { on, state } from "./store.js";
 
 const SHOWN_MS = 15_000;
 const MOST_SEEN = 200;
@@ -24,7 +23,8 @@ function onDesktop(notice, said) {
   } catch { /* phones leave that to service workers; the notice on the page remains */ }
 }
 
-export function bell() {
+// Of a source that knows what fires and what was told, and calls back when that changes: the deck's feed, or watchAlerts().
+export function bell(source) {
   const count = el("b", { class: "count" });
   const root = el("a", { class: "bell", href: "/?view=alerts", "data-qd": "bell" }, icon("bell", 15), count);
   const notices = el("div", { class: "alert-notices", role: "status", "aria-live": "polite" });
@@ -43,22 +43,23 @@ export function bell() {
   }
 
   function draw() {
-    const firing = state.alerts.firing.filter((each) => !each.muted);
-    const muted = state.alerts.firing.length - firing.length;
+    const known = source.known();
+    const firing = known.firing.filter((each) => !each.muted);
+    const muted = known.firing.length - firing.length;
     text(count, firing.length ? String(firing.length) : "");
     attr(root, "data-state", firing.length ? "firing" : null);
     const words = firing.length ? `${firing.length} ${firing.length === 1 ? "alert fires" : "alerts fire"}` : "No alert fires";
     const said = `${words}${muted ? `, ${muted} muted` : ""}`;
     attr(root, "aria-label", said);
     attr(root, "title", [said, ...firing.map((each) => each.name)].join("\n"));
-    const news = state.alerts.notices.filter((each) => !seen.includes(each.id));
+    const news = known.notices.filter((each) => !seen.includes(each.id));
     if (!news.length) return;
     seen = [...seen, ...news.map((each) => each.id)].slice(-MOST_SEEN);
     try { sessionStorage.setItem(KEY, JSON.stringify(seen)); } catch { /* then a reload shows them again */ }
     news.forEach(show);
   }
 
-  const off = on("alerts", draw);
+  const off = source.on(draw);
   draw();
   return { root, notices, stop: off };
 }

@@ -1,4 +1,6 @@
 // The frame of Streamlit's own pages: the rail, the theme, and who looks.
+import { bell } from "./alert_bell.js";
+import { watchAlerts } from "./alert_watch.js";
 import { el } from "./dom.js";
 import { closeMenu } from "./menu.js";
 import { pagesButton, rail } from "./rail.js";
@@ -12,10 +14,11 @@ function build(data) {
   const root = el("div", { class: "deck frame" });
   const colours = theme(root);
   const leave = el("form", { method: "post", action: "/logout", class: "who" }, el("button", { type: "submit", title: "Log out", disabled: !data.leave }, data.person?.name ?? ""));
+  const alarm = bell(watchAlerts());
   leave.hidden = !data.person?.name;
-  root.append(rail(data.view), pagesButton(root, data.view), el("div", { class: "foot" }, leave, colours.button));
+  root.append(rail(data.view), pagesButton(root, data.view), el("div", { class: "foot" }, alarm.root, leave, colours.button), alarm.notices);
   agree();
-  return { root, stop: () => { closeMenu(); colours.stop(); } };
+  return { root, stop: () => { closeMenu(); colours.stop(); alarm.stop(); } };
 }
 
 export default function (component) {

@@ -21,7 +21,7 @@ export function header(actions) {
     errors: gauge("Errors", "Share of failed model calls in the charts below"),
   };
   const system = health();
-  const alarm = bell();
+  const alarm = bell({ known: () => state.alerts, on: (callback) => on("alerts", callback) });
   const scope = scopeBar();
   const standIn = el("span", { class: "badge stand-in", hidden: true, title: "A local stand-in, not a real provider, answers the model calls of these runs" }, "stand-in answers");
   const start = el("button", { class: "primary", type: "button", "data-qd": "start-run", "aria-label": "Start a run", onclick: actions.start }, icon("play", 11), el("span", {}, "Start run"));

@@ -1,4 +1,6 @@
 // The log viewer: a filter bar on top, a list that follows the newest record until the reader scrolls.
+import { bell } from "./alert_bell.js";
+import { watchAlerts } from "./alert_watch.js";
 import { dialogIsOpen, help } from "./dialogs.js";
 import { attr, copy, el, icon, text } from "./dom.js";
 import { clock, count } from "./format.js";
@@ -166,7 +168,9 @@ function build() {
 
   root.querySelector(".bar").prepend(pagesButton(root, "logs"));
   const colours = theme(root);
-  root.querySelector(".right").append(colours.button, el("button", { type: "button", class: "act help", "aria-label": "Keyboard help", title: "Keyboard help (?)", onclick: () => help(root, KEYS) }, "?"));
+  const alarm = bell(watchAlerts());
+  root.append(alarm.notices);
+  root.querySelector(".right").append(alarm.root, colours.button, el("button", { type: "button", class: "act help", "aria-label": "Keyboard help", title: "Keyboard help (?)", onclick: () => help(root, KEYS) }, "?"));
 
   const keys = (event) => {
     if (dialogIsOpen(root)) return;
@@ -182,7 +186,7 @@ function build() {
     else if (event.key === "End" && !target.closest?.("input")) list.follow();
   };
   document.addEventListener("keydown", keys);
-  return { root, start: () => changed({}), stop: () => { document.removeEventListener("keydown", keys); closeMenu(); colours.stop(); list.stop(); store.stop(); } };
+  return { root, start: () => changed({}), stop: () => { document.removeEventListener("keydown", keys); closeMenu(); colours.stop(); alarm.stop(); list.stop(); store.stop(); } };
 }
 
 export default function (component) {

@@ -79,11 +79,8 @@ def _form(run_id: str, steps: dict[str, dict[str, Any]]) -> None:
             key=f"edit-{run_id}-{first}",
         )
         offered = identity.offers("Replaying a run")
-        if (
-            offered
-            and st.button("Replay", type="primary", icon=":material/replay:", key="replay")
-            and identity.may_steer()
-        ):
+        pressed = offered and st.button("Replay", type="primary", icon=":material/replay:", key="replay")
+        if pressed and identity.may_steer():
             _replay(run_id, str(first), known, text)
 
 

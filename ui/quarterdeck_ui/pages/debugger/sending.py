@@ -36,11 +36,8 @@ def show(edited: Conversation, asked: Conversation, view: SpanView, row: CallRow
         _recorded(before, row)
         return
     offered = identity.offers("Sending a call")
-    if (
-        offered
-        and st.button("Send", type="primary", icon=":material/send:", key=f"send-{key}")
-        and identity.may_steer()
-    ):
+    pressed = offered and st.button("Send", type="primary", icon=":material/send:", key=f"send-{key}")
+    if pressed and identity.may_steer():
         with st.spinner("The model answers; the deck shows it word by word …"):
             st.session_state[f"answer-{key}"] = _sent(model, edited, most, key)
     answer = st.session_state.get(f"answer-{key}")
