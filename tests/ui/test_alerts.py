@@ -192,7 +192,7 @@ def test_a_rule_made_from_a_chart_fires_is_muted_and_resolves(
         with_store.close()
 
 
-def test_a_viewer_reads_alerts_errors_and_prompts_and_is_offered_nothing_that_the_server_would_refuse(
+def test_a_viewer_reads_alerts_and_errors_and_is_offered_nothing_that_the_server_would_refuse(
     browser: Browser, home: CollectorProcess, tmp_path: Path
 ) -> None:
     password = "to look at alerts"
@@ -203,6 +203,7 @@ def test_a_viewer_reads_alerts_errors_and_prompts_and_is_offered_nothing_that_th
     with dashboard(tmp_path, home.otlp, home.clickhouse, "--ui-login", "password") as locked:
         watched = open_page(browser, f"{locked.url}/?view=alerts")
         page = watched.page
+        page.evaluate("localStorage.setItem('stActiveTheme-/-v2', '\"Dark\"')")  # or the first page loads twice
         page.get_by_label("Name").fill("vera")
         page.get_by_label("Password").fill(password)
         page.get_by_role("button", name="Log in").click()
@@ -226,7 +227,7 @@ def test_a_viewer_reads_alerts_errors_and_prompts_and_is_offered_nothing_that_th
         page.locator("a.qd-row").first.click()
         expect(page).to_have_url(re.compile("group="))
         acts = "Retrying the run or marking the error as resolved"
-        reads(page.url.partition("?")[2], "All errors", acts, "Retry the run", "Mark as resolved")
+        reads(page.url.partition("?")[2], "← All errors", acts, "Retry the run", "Mark as resolved")
         assert (watched.console_errors, watched.foreign_requests) == ([], [])
         page.context.close()
     saved.delete(client.RULE, "slow")
