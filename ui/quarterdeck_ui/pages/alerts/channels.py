@@ -35,7 +35,7 @@ def show() -> None:
         left, _ = st.columns([5, 2], vertical_alignment="center")
         place = left.container(gap=None)
         place.markdown("**Dashboard** :gray[always there]")
-        place.caption("A notice on the deck of whoever has it open, and on their desktop where they allow it there.")
+        place.caption("A notice for whoever has the dashboard open, and on their desktop where they allow it there.")
     for each in found:
         with st.container(border=True, key=f"channel-{each.id}"):
             _row(each)
