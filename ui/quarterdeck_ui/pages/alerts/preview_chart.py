@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+from quarterdeck_ui.chart_time import TIME_AXIS, TIME_TIP
+
 _FORMATS: Final = {"share": ".1%", "usd": "$,.4~g", "seconds": ",.3~g", "tokens": ".3~s", "count": ",.3~g"}
 _BAD: Final = "#e5484d"
 _LINE: Final = "#4c8dff"
@@ -33,7 +35,7 @@ def _band(usual: Any) -> dict[str, float]:
     return {"low": usual[0], "high": usual[1]} if usual else {}
 
 
-_TIME: Final = {"type": "temporal", "title": None, "axis": {"grid": False, "labelOverlap": True}}
+_TIME: Final = {"type": "temporal", "scale": {"type": "utc"}, "axis": {**TIME_AXIS, "labelOverlap": True}}
 
 
 def _incidents(incidents: list[dict[str, Any]]) -> dict[str, Any]:
@@ -44,8 +46,8 @@ def _incidents(incidents: list[dict[str, Any]]) -> dict[str, Any]:
             "x": {**_TIME, "field": "from"},
             "x2": {"field": "to"},
             "tooltip": [
-                {"field": "from", "type": "temporal", "format": "%d %b %H:%M", "title": "would have fired"},
-                {"field": "to", "type": "temporal", "format": "%d %b %H:%M", "title": "until"},
+                {"field": "from", **TIME_TIP, "title": "would have fired"},
+                {"field": "to", **TIME_TIP, "title": "until"},
             ],
         },
     }
@@ -78,7 +80,7 @@ def _values(points: list[dict[str, Any]], unit: str, title: str) -> dict[str, An
                 "scale": {"zero": True, "nice": True},
             },
             "tooltip": [
-                {"field": "at", "type": "temporal", "format": "%d %b %H:%M", "title": "at"},
+                {"field": "at", **TIME_TIP, "title": "at"},
                 {"field": "value", "type": "quantitative", "format": shown, "title": title},
             ],
         },

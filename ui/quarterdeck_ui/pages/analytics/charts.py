@@ -3,22 +3,14 @@
 import functools
 from typing import Any, Final
 
+from quarterdeck_ui.chart_time import TIME_AXIS, TIME_TIP
+
 Spec = dict[str, Any]
 
-_LABEL: Final = (
-    "utchours(datum.value) + utcminutes(datum.value) "
-    "? utcFormat(datum.value, '%H:%M') : utcFormat(datum.value, '%-d %b')"
-)
 _TIME: Final[Spec] = {
     "type": "temporal",
     "scale": {"type": "utc"},
-    "axis": {
-        "title": None,
-        "labelFlush": True,
-        "grid": False,
-        "tickCount": 8,
-        "labelExpr": _LABEL,
-    },
+    "axis": {**TIME_AXIS, "labelFlush": True, "tickCount": 8},
 }
 _LINK: Final[Spec] = {"field": "href", "type": "nominal"}
 _HEIGHT: Final = 270
@@ -40,8 +32,7 @@ def _tips(*fields: tuple[str, str, str]) -> list[Spec]:
     found = []
     for field, title, text in fields:
         if text == "time":
-            minutes = "utcyearmonthdatehoursminutes"
-            found.append({"field": field, "title": title, "type": "temporal", "timeUnit": minutes})
+            found.append({"field": field, "title": title, **TIME_TIP})
         elif text:
             found.append({"field": field, "title": title, "type": "quantitative", "format": text})
         else:

@@ -74,7 +74,8 @@ def _seen(now: Situation) -> str:
     status = f"HTTP {group.http_status}, " if group.http_status else ""
     runs = "1 run" if group.runs == 1 else f"{group.runs:,} runs"
     times = "once" if group.errors == 1 else f"{group.errors:,} times in {runs}"
-    return f"{status}`{group.type or 'no type'}`, {times}"
+    kind = f"`{group.type}`" if group.type else "no type of error was recorded"
+    return f"{status}{kind}, {times}"
 
 
 def _step(now: Situation, *lines: str) -> Setting:

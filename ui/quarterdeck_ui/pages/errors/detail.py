@@ -9,6 +9,7 @@ import streamlit as st
 
 from quarterdeck import semconv
 from quarterdeck_ui import filter_bar, queries, services
+from quarterdeck_ui.chart_time import TIME_AXIS
 from quarterdeck_ui.pages.errors import actions, around
 from quarterdeck_ui.pages.errors.advice import Situation, advice
 from quarterdeck_ui.pages.errors.case import Case, read_case
@@ -114,7 +115,7 @@ def _chart(domain: Sequence[float]) -> dict[str, Any]:
     return {
         "mark": {"type": "bar", "color": "#e3a04a", "tooltip": True},
         "encoding": {
-            "x": {"field": "From", "type": "temporal", "title": None, "scale": scale},
+            "x": {"field": "From", "type": "temporal", "scale": scale, "axis": TIME_AXIS},
             "x2": {"field": "To"},
             "y": count,
             "y2": {"field": "None"},
