@@ -1,5 +1,7 @@
 """Replay a run from one of its steps, with changes there, and with the earlier answers used again."""
 
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import streamlit as st
@@ -9,6 +11,9 @@ from quarterdeck.runner_client import RunnerError
 from quarterdeck_ui import services
 from quarterdeck_ui.access import identity
 from quarterdeck_ui.pages.debugger import replaying
+
+_ARRIVES_WITHIN = timedelta(seconds=20)
+"""How long the spans of a run may take into the store after its end."""
 
 _EDITABLE = ("prompt", "model", "claude_options", "gemini_options", "token_budget")
 
@@ -33,10 +38,25 @@ def show() -> None:
         st.info("A run can be replayed once it is over.", icon=":material/hourglass:")
         return
     steps = replaying.steps_of(services.current().store, run_id)
+    if not steps and _has_just_ended(run):
+        st.info("What this run did is on its way into the store.", icon=":material/hourglass:")
+        _wait_for_its_steps(run)
+        return
     if not steps:
         st.info("The configuration of this run was not recorded, so its steps cannot be changed here.")
         return
     _form(run_id, steps)
+
+
+def _has_just_ended(run: Mapping[str, Any]) -> bool:
+    ended = run["completed_at"]
+    return bool(ended) and datetime.now(UTC) - datetime.fromisoformat(ended) < _ARRIVES_WITHIN
+
+
+@st.fragment(run_every=1.0)
+def _wait_for_its_steps(run: Mapping[str, Any]) -> None:
+    if replaying.steps_of(services.current().store, run["id"]) or not _has_just_ended(run):
+        st.rerun()
 
 
 def _choose() -> None:
