@@ -12,7 +12,7 @@ from quarterdeck_collector.alerts.reading import MOST_QUERIES, Grid, Reader, jud
 from quarterdeck_collector.alerts.rules import DAY, MINUTE, Rule
 
 POINTS: Final = 720
-"""Most points of a look back that are given; where there are more looks, the worst of those beside each other is given."""
+"""Most points of a look back that are given: the worst of looks beside each other, where there are more."""
 
 MOST_DAYS: Final = 90
 
@@ -63,10 +63,12 @@ def backtest(reader: Reader, rule: Rule, now: float, days: float) -> Backtest:
 
 def _step(rule: Rule, length: int) -> int:
     """Choose the seconds between two looks: no window falls between them, but where each look is a query of its own."""
-    if rule.measure == "query":
-        return max(MINUTE, -(-length // MOST_QUERIES // MINUTE) * MINUTE)
-    step = -(-length // POINTS // MINUTE) * MINUTE
-    return max(MINUTE, step if rule.what.period else min(step, rule.window // MINUTE * MINUTE))
+    own = rule.measure == "query"
+    step = -(-length // (MOST_QUERIES if own else POINTS) // MINUTE) * MINUTE
+    if not own and not rule.what.period:
+        least = 2 if rule.hold else 1  # what has to last is seen twice
+        step = min(step, rule.window // least // MINUTE * MINUTE)
+    return max(MINUTE, step)
 
 
 def _shown(rule: Rule, samples: dict[int, Sample]) -> list[tuple[int, Sample]]:

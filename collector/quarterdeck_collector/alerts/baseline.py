@@ -4,11 +4,11 @@ A value is compared with those of the same hour of the week and of the hours bes
 modified z-score of Iglewicz and Hoaglin (How to Detect and Handle Outliers, 1993): the distance from their median in
 scaled median absolute deviations, which a few odd weeks do not move.
 
-A few weeks say little about how far values of one hour of the week lie apart: six of them may happen to be close together.
-So the spread is never less than what all hours tell of the series: how much it changes from one week to the next. What is
-summed up from single calls has a variance in proportion to its mean (a compound Poisson process), so this noise is known
-for hours of any level, and for those in which there mostly is nothing. The median of a few weeks is itself uncertain: its
-variance, pi / 2 of the mean's, adds to that of a new value, as in a prediction interval.
+A few weeks say little about how far values of one hour of the week lie apart: six of them may happen to be close
+together. So the spread is never less than what all hours tell of the series: how much it changes from one week to the
+next. What is summed up from single calls has a variance in proportion to its mean (a compound Poisson process), so this
+noise is known for hours of any level, and for those in which there mostly is nothing. The median of a few weeks is
+itself uncertain: its variance, pi / 2 of the mean's, adds to that of a new value, as in a prediction interval.
 """
 
 import math
@@ -41,8 +41,10 @@ _LEAST_SHARE: Final = 0.1
 
 
 History = Mapping[int, float | None]
-"""Value of the window that ends at each full hour, by seconds since the epoch. Hours before anything was recorded must be
-missing or None."""
+"""Value of the window that ends at each full hour, by seconds since the epoch.
+
+Hours before anything was recorded must be missing or None.
+"""
 
 
 @dataclass(frozen=True)
