@@ -42,7 +42,7 @@ def watched() -> dict[str, dict[str, Any]]:
         for step in pipeline.steps
         if step.models
     }  # fmt: skip
-    rate = defaults("error_rate") | {"name": "error rate", "threshold": 0.25, "clear": 0.1, "window": HOUR_S}
+    rate = defaults("error_rate") | {"name": "error rate", "threshold": 0.25, "least": 20}
     providers = sorted({model.provider for each in PIPELINES for step in each.steps for model in step.models})
     return rules | {f"errors of {each}": rate | {"scope": {"provider": each}} for each in providers}
 
@@ -98,7 +98,10 @@ def test_a_clean_history_raises_nothing(clean: Served) -> None:
 
 
 def beginnings() -> Iterator[tuple[str, dict[str, str]]]:
-    """What the page suggests to whoever has no rule yet; while a history begins, every kind of error is new."""
+    """What the page suggests to whoever has no rule yet.
+
+    While a history begins, every kind of error is new; and how much is too much for a day, only its owner knows.
+    """
     for title, query in BEGINNINGS.items():
-        if query["measure"] != "new_error_groups":
+        if query["measure"] not in ("new_error_groups", "cost_day"):
             yield title, {key: value for key, value in query.items() if key != "name"}

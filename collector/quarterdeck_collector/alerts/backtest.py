@@ -14,6 +14,9 @@ from quarterdeck_collector.alerts.rules import DAY, MINUTE, Rule
 POINTS: Final = 720
 """Most points of a look back that are given: the worst of looks beside each other, where there are more."""
 
+LOOKS: Final = 26_000
+"""Most looks of a look back: every five minutes of 90 days."""
+
 MOST_DAYS: Final = 90
 
 
@@ -62,13 +65,21 @@ def backtest(reader: Reader, rule: Rule, now: float, days: float) -> Backtest:
 
 
 def _step(rule: Rule, length: int) -> int:
-    """Choose the seconds between two looks: no window falls between them, but where each look is a query of its own."""
+    """Choose the seconds between two looks: no window of five minutes or more falls between them.
+
+    A query of a user's own is asked at each look, so that there are fewer.
+    """
     own = rule.measure == "query"
-    step = -(-length // (MOST_QUERIES if own else POINTS) // MINUTE) * MINUTE
-    if not own and not rule.what.period:
-        least = 2 if rule.hold else 1  # what has to last is seen twice
-        step = min(step, rule.window // least // MINUTE * MINUTE)
-    return max(MINUTE, step)
+    step = _minutes(length, MOST_QUERIES if own else POINTS)
+    if own or rule.what.period:
+        return step
+    twice = 2 if rule.hold else 1  # what has to last is seen twice
+    return max(_minutes(length, LOOKS), min(step, rule.window // twice // MINUTE * MINUTE))
+
+
+def _minutes(length: int, looks: int) -> int:
+    """Give the whole minutes, in seconds, that are between so many looks at most."""
+    return max(MINUTE, -(-length // looks // MINUTE) * MINUTE)
 
 
 def _shown(rule: Rule, samples: dict[int, Sample]) -> list[tuple[int, Sample]]:

@@ -15,7 +15,7 @@ from quarterdeck_ui.queries import AlertRule, alert_rules
 
 _EVERY_S = 4.0
 BEGINNINGS = {
-    "Error rate above 5 %": {"measure": "error_rate", "name": "Error rate"},
+    "Error rate above 10 %": {"measure": "error_rate", "name": "Error rate"},
     "Budget of a day": {"measure": "cost_day", "name": "Budget of a day"},
     "Unusual cost": {"measure": "cost", "comparison": "unusually_high", "name": "Unusual cost"},
     "Slow calls": {"measure": "latency_p95", "name": "Slow calls"},
