@@ -11,7 +11,7 @@ from typing import Final
 
 from quarterdeck_collector import prices
 from quarterdeck_collector.migrate import migrate
-from quarterdeck_collector.store import EmbeddedStore, Store
+from quarterdeck_collector.store import EmbeddedStore
 from support.past import plan
 from support.past.facts import FACTS, SITES, Fact
 
@@ -81,30 +81,17 @@ def make(
         until: End of the history, seconds since the epoch; by default the last full minute.
         seed: Another one makes another history.
     """
+    end = int(until or time.time()) // 60 * 60
+    past = Past.before(end, days, facts)
     folder.mkdir(parents=True, exist_ok=True)
     store = EmbeddedStore(folder / "store", DATABASE)
     try:
         migrate(store)
         prices.load(store)
-        return fill(store, calls=calls, days=days, facts=facts, until=until, seed=seed)
+        for hours in _portions(_runs_by_hour(past, end, calls, seed)):
+            store.command(_insert(past, hours, end, seed))
     finally:
         store.close()
-
-
-def fill(
-    store: Store,
-    *,
-    calls: int = SUITE_CALLS,
-    days: int = DAYS,
-    facts: Collection[Fact] = (),
-    until: float | None = None,
-    seed: int = 7,
-) -> Past:
-    """Make the history in a store that has its tables and prices; the arguments are those of :func:`make`."""
-    end = int(until or time.time()) // 60 * 60
-    past = Past.before(end, days, facts)
-    for hours in _portions(_runs_by_hour(past, end, calls, seed)):
-        store.command(_insert(store.database, past, hours, end, seed))
     return past
 
 
@@ -145,7 +132,7 @@ def _portions(hours: list[tuple[int, int, int]]) -> Iterator[list[tuple[int, int
         yield portion
 
 
-def _insert(database: str, past: Past, hours: list[tuple[int, int, int]], end: int, seed: int) -> str:
+def _insert(past: Past, hours: list[tuple[int, int, int]], end: int, seed: int) -> str:
     planted = {fact: int(fact in past.facts) for fact in FACTS}
     places = {
         f"{fact}_{name}": value
@@ -161,7 +148,7 @@ def _insert(database: str, past: Past, hours: list[tuple[int, int, int]], end: i
     return Template(_SQL.read_text()).substitute(
         places,
         **planted,
-        db=database,
+        db=DATABASE,
         seed=seed,
         began=past.began,
         end=end,

@@ -135,7 +135,7 @@ def _prefix(prompts: StepPrompts, uses: Mapping[Where, StepUse]) -> Iterator[Sug
     if use is None or not use.tokens_in or not prompts.characters or prompts.first == prompts.last:
         return
     tokens_each = use.tokens_in / use.calls
-    # no more than one a character: tools and images count as input, too, and are not in the text
+    # a token has a character at least: tools and images are input, too, which the text does not show
     tokens = min(tokens_each * min(1.0, common / prompts.characters), common)
     cached = use.cache_read / use.tokens_in
     saved = tokens * (use.calls - 1) * (use.input_rate - use.cache_read_rate) / _MILLION
