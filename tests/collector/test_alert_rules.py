@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from scipy.stats import median_abs_deviation
 
-from quarterdeck_collector.alerts.baseline import HOUR, WEEK, baseline
+from quarterdeck_collector.alerts.baseline import HOUR, WEEK, baseline, noise_before
 from quarterdeck_collector.alerts.machine import Circumstances, Event, Sample, State, Status, advance, ended
 from quarterdeck_collector.alerts.rules import Rule, RuleError, rule_of
 
@@ -269,6 +269,29 @@ def test_deviations_are_those_of_scipy() -> None:
 def test_what_is_unusually_low_lies_as_many_deviations_below_the_usual(comparison: str, found: list[str]) -> None:
     clocked = Clocked(rule(measure="calls", comparison=comparison, threshold=4, window=HOUR))
     assert clocked.looks([0.5, 9.0, -4.5, -4.2, -3.5]) == found
+
+
+def test_weeks_that_happen_to_be_alike_make_nothing_unusual() -> None:
+    """Sums over a day of a call every few hours: the same day of six weeks says too little about their spread."""
+    draw = random.Random(5)  # noqa: S311 - a simulation
+    costs = [sum(draw.expovariate(1) for _ in range(9) if draw.random() < 0.02) for _ in range(20 * 168)]
+    values: dict[int, float | None] = {MONDAY + n * HOUR: sum(costs[n - 24 : n]) for n in range(24, len(costs))}
+    alone, beside = 0, 0
+    for hour in range(MONDAY + 7 * WEEK, MONDAY + 20 * WEEK, 6 * HOUR):
+        own, usual = baseline(values, hour, 0), baseline(values, hour, 0, noise_before(values, hour))
+        assert own is not None
+        assert usual is not None
+        alone += own.score(values[hour] or 0) > 5
+        beside += usual.score(values[hour] or 0) > 5
+    assert alone > 5
+    assert beside == 0
+
+
+def test_the_smallest_difference_that_matters_is_enough() -> None:
+    watched = rule(measure="cost", comparison="unusually_high", threshold=4, window=HOUR, change=30)
+    usual = baseline(history(8), MONDAY + (7 * 168 + 3) * HOUR, watched.least_spread)
+    assert usual is not None
+    assert [watched.is_bad(usual.score(usual.centre + more)) for more in (29, 31)] == [False, True]
 
 
 def test_too_little_history_raises_no_alarm() -> None:

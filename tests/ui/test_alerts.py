@@ -259,7 +259,7 @@ def test_a_link_says_what_a_new_rule_is_about() -> None:
         "clear": None,
         "scope": {"model": "m", "environment": "live"},
     } == draft
-    assert from_address({"threshold": "nan"})["threshold"] == 0.05
+    assert from_address({"threshold": "nan"})["threshold"] == defaults("error_rate")["threshold"]
 
 
 @pytest.mark.parametrize(

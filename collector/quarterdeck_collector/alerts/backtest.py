@@ -6,13 +6,16 @@ What arrived late is there when the past is read, and was not when it was the pr
 from dataclasses import dataclass
 from typing import Any, Final
 
-from quarterdeck_collector.alerts.baseline import HOUR, baseline
+from quarterdeck_collector.alerts.baseline import HOUR, baseline, noise_before
 from quarterdeck_collector.alerts.machine import Circumstances, Sample, State, What, advance
 from quarterdeck_collector.alerts.reading import MOST_QUERIES, Grid, Reader, judged
 from quarterdeck_collector.alerts.rules import DAY, MINUTE, Rule
 
 POINTS: Final = 720
-"""Most looks of a look back."""
+"""Most points of a look back that are given: the worst of looks beside each other, where there are more."""
+
+LOOKS: Final = 26_000
+"""Most looks of a look back: every five minutes of 90 days."""
 
 MOST_DAYS: Final = 90
 
@@ -23,7 +26,7 @@ class Backtest:
 
     Args:
         step: Seconds between two looks.
-        points: Time, value, and what would not be unusual.
+        points: Time, value, and what would not be unusual, of :data:`POINTS` looks at most.
         incidents: When it would have fired and resolved (None: not yet), and the worst value in between.
         remark: What the reader should know of it.
     """
@@ -52,14 +55,44 @@ def backtest(reader: Reader, rule: Rule, now: float, days: float) -> Backtest:
     if rule.comparison.unusual:
         step, samples = HOUR, _compared(reader, rule, now, length)
     else:
-        most = MOST_QUERIES if rule.measure == "query" else POINTS
-        step = max(MINUTE, -(-int(length) // most // MINUTE) * MINUTE)
+        step = _step(rule, int(length))
         last = int(now) // MINUTE * MINUTE
         count = max(1, int(length) // step)
         found = reader.values(rule, Grid(last - (count - 1) * step, step, count))
         samples = {at: Sample(value, value, detail) for at, (value, detail) in found.items()}
-    points = [{"at": at, "value": each.value, "usual": each.usual} for at, each in samples.items()]
+    points = [{"at": at, "value": each.value, "usual": each.usual} for at, each in _shown(rule, samples)]
     return Backtest(step, points, _incidents(rule, samples, step), remark)
+
+
+def _step(rule: Rule, length: int) -> int:
+    """Choose the seconds between two looks: no window of five minutes or more falls between them.
+
+    A query of a user's own is asked at each look, so that there are fewer.
+    """
+    own = rule.measure == "query"
+    step = _minutes(length, MOST_QUERIES if own else POINTS)
+    if own or rule.what.period:
+        return step
+    twice = 2 if rule.hold else 1  # what has to last is seen twice
+    return max(_minutes(length, LOOKS), min(step, rule.window // twice // MINUTE * MINUTE))
+
+
+def _minutes(length: int, looks: int) -> int:
+    """Give the whole minutes, in seconds, that are between so many looks at most."""
+    return max(MINUTE, -(-length // looks // MINUTE) * MINUTE)
+
+
+def _shown(rule: Rule, samples: dict[int, Sample]) -> list[tuple[int, Sample]]:
+    """Choose points that can be drawn: the worst of every few looks."""
+    looks = list(samples.items())
+    every = -(-len(looks) // POINTS) or 1
+    worst = max if rule.upward else min
+    chosen: list[tuple[int, Sample]] = []
+    for begin in range(0, len(looks), every):
+        beside = looks[begin : begin + every]
+        known = [look for look in beside if look[1].value is not None]
+        chosen.append(worst(known, key=lambda look: look[1].value or 0.0) if known else beside[0])
+    return chosen
 
 
 def _compared(reader: Reader, rule: Rule, now: float, length: float) -> dict[int, Sample]:
@@ -67,10 +100,11 @@ def _compared(reader: Reader, rule: Rule, now: float, length: float) -> dict[int
     last = int(now) // HOUR * HOUR - HOUR
     first = last - max(0, int(length) // HOUR - 1) * HOUR
     values = reader.hours(rule, first, last)
+    noise = {day: noise_before(values, day) for day in range(first // DAY * DAY, last + 1, DAY)}  # it hardly changes
     samples: dict[int, Sample] = {}
     for hour in range(first, last + 1, HOUR):
         value = values.get(hour)
-        usual = None if value is None else baseline(values, hour, rule.change)
+        usual = None if value is None else baseline(values, hour, rule.least_spread, noise[hour // DAY * DAY])
         samples[hour + HOUR] = Sample(None, None) if value is None else judged(rule, value, usual)
     return samples
 

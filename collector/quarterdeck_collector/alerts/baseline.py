@@ -3,8 +3,15 @@
 A value is compared with those of the same hour of the week and of the hours beside it, in the weeks before, by the
 modified z-score of Iglewicz and Hoaglin (How to Detect and Handle Outliers, 1993): the distance from their median in
 scaled median absolute deviations, which a few odd weeks do not move.
+
+A few weeks say little about how far values of one hour of the week lie apart: six of them may happen to be close
+together. So the spread is never less than what all hours tell of the series: how much it changes from one week to the
+next. What is summed up from single calls has a variance in proportion to its mean (a compound Poisson process), so this
+noise is known for hours of any level, and for those in which there mostly is nothing. The median of a few weeks is
+itself uncertain: its variance, pi / 2 of the mean's, adds to that of a new value, as in a prediction interval.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import fmean, median
@@ -29,8 +36,15 @@ _NORMAL: Final = 1.4826
 _NORMAL_MEAN: Final = 1.2533
 """Mean absolute deviations in one: for series of which more than half is the same value."""
 
-_LEAST_SPREAD: Final = 0.1
+_LEAST_SHARE: Final = 0.1
 """Share of the median that the spread is at least: a series that hardly ever varies would cry at every trifle."""
+
+
+History = Mapping[int, float | None]
+"""Value of the window that ends at each full hour, by seconds since the epoch.
+
+Hours before anything was recorded must be missing or None.
+"""
 
 
 @dataclass(frozen=True)
@@ -54,14 +68,14 @@ class Baseline:
         return max(0.0, self.centre - deviations * self.spread), self.centre + deviations * self.spread
 
 
-def baseline(history: Mapping[int, float | None], hour: int, change: float) -> Baseline | None:
+def baseline(history: History, hour: int, least_spread: float, noise: float = 0.0) -> Baseline | None:
     """Learn what is usual at an hour.
 
     Args:
-        history: Value of the window that ends at each full hour, by seconds since the epoch. Hours before anything
-            was recorded must be missing or None.
+        history: What was measured.
         hour: The full hour in question; nothing from it or later is used.
-        change: Smallest difference from the usual that matters.
+        least_spread: One deviation is never less, in the unit of the values.
+        noise: Variance of the series per unit of its mean, see :func:`noise_before`.
 
     Returns:
         None if too little is known, or never anything but 0.
@@ -78,5 +92,21 @@ def baseline(history: Mapping[int, float | None], hour: int, change: float) -> B
     centre = median(known)
     apart = [abs(value - centre) for value in known]
     deviation = _NORMAL * median(apart) or _NORMAL_MEAN * fmean(apart)
-    spread = max(deviation, _LEAST_SPREAD * abs(centre), change)
+    by_chance = math.sqrt(noise * (abs(centre) + noise) * (1 + math.pi / 2 / len(weeks)))
+    spread = max(deviation, by_chance, _LEAST_SHARE * abs(centre), least_spread)
     return Baseline(centre, spread) if spread else None
+
+
+def noise_before(history: History, hour: int) -> float:
+    """Give the variance of a series per unit of its mean: what one call adds, where it is a sum over calls.
+
+    Args:
+        history: What was measured.
+        hour: Nothing from it or later is used; all of the weeks before it is.
+    """
+    found: list[float] = []
+    for at in range(hour - (WEEKS - 1) * WEEK, hour, HOUR):
+        value, before = history.get(at), history.get(at - WEEK)
+        if value is not None and before is not None and value + before > 0:
+            found.append(abs(value - before) / math.sqrt(value + before))
+    return (_NORMAL * median(found)) ** 2 if found else 0.0

@@ -8,7 +8,7 @@ from string import Template
 from typing import Final
 
 from quarterdeck import semconv
-from quarterdeck_collector.alerts.baseline import BESIDE, HOUR, WEEK, WEEKS, Baseline, baseline
+from quarterdeck_collector.alerts.baseline import BESIDE, HOUR, WEEK, WEEKS, Baseline, baseline, noise_before
 from quarterdeck_collector.alerts.machine import Sample
 from quarterdeck_collector.alerts.measures import Row
 from quarterdeck_collector.alerts.rules import DAY, MINUTE, Rule
@@ -77,10 +77,11 @@ class Reader:
 
     def _usual(self, rule: Rule, now: float) -> Baseline | None:
         hour = math.floor(now) // HOUR * HOUR
-        about = f"{hour} {rule.subject} {rule.least} {rule.change}"
+        about = f"{hour} {rule.subject} {rule.least} {rule.least_spread}"
         known = self._learnt.get(rule.id)
         if known is None or known[0] != about:
-            known = about, baseline(self.hours(rule, hour, hour), hour, rule.change)
+            values = self.hours(rule, hour, hour)
+            known = about, baseline(values, hour, rule.least_spread, noise_before(values, hour))
             self._learnt[rule.id] = known
         return known[1]
 

@@ -145,6 +145,11 @@ class Rule(BaseModel):
         return self.comparison.upward
 
     @property
+    def least_spread(self) -> float:
+        """Least deviation from the usual: the threshold is a number of them, and together no less than what matters."""
+        return self.change / self.threshold
+
+    @property
     def subject(self) -> str:
         """What the state of a rule is about: if this changes, the state is of something else."""
         parts = (self.measure, self.comparison, self.window, self.scope.model_dump_json(), self.sql)

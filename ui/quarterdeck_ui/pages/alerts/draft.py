@@ -9,7 +9,8 @@ from typing import Any, Final
 SCOPES: Final = ("pipeline", "step", "provider", "model", "service", "environment")
 
 _DEFAULTS: Final[Mapping[str, Mapping[str, Any]]] = {
-    "error_rate": {"threshold": 0.05, "clear": 0.03, "least": 20, "for": 60, "resolve_for": 300},
+    # an hour: the few calls of a few minutes are above any share now and then by chance
+    "error_rate": {"threshold": 0.1, "clear": 0.05, "window": 3600, "least": 50, "for": 60, "resolve_for": 300},
     "run_failure_rate": {"threshold": 0.2, "window": 3600, "least": 5, "resolve_for": 300},
     "errors": {"threshold": 10, "resolve_for": 300},
     "failed_runs": {"threshold": 0, "window": 900},

@@ -14,8 +14,8 @@ from quarterdeck_ui.pages.alerts.words import OFF, SIGNS, UNREADABLE, Sign, abou
 from quarterdeck_ui.queries import AlertRule, alert_rules
 
 _EVERY_S = 4.0
-_BEGINNINGS = {
-    "Error rate above 5 %": {"measure": "error_rate", "name": "Error rate"},
+BEGINNINGS = {
+    "Error rate above 10 %": {"measure": "error_rate", "name": "Error rate"},
     "Budget of a day": {"measure": "cost_day", "name": "Budget of a day"},
     "Unusual cost": {"measure": "cost", "comparison": "unusually_high", "name": "Unusual cost"},
     "Slow calls": {"measure": "latency_p95", "name": "Slow calls"},
@@ -84,7 +84,7 @@ def _beginnings() -> None:
     if not identity.steers():
         return
     with st.container(horizontal=True, key="beginnings"):
-        for title, query in _BEGINNINGS.items():
+        for title, query in BEGINNINGS.items():
             if st.button(title, icon=":material/add_alert:", key=f"begin-{query['name']}"):
                 acts.turn(new="1", **query)
                 st.rerun(scope="app")

@@ -135,7 +135,8 @@ def _prefix(prompts: StepPrompts, uses: Mapping[Where, StepUse]) -> Iterator[Sug
     if use is None or not use.tokens_in or not prompts.characters or prompts.first == prompts.last:
         return
     tokens_each = use.tokens_in / use.calls
-    tokens = tokens_each * min(1.0, common / prompts.characters)
+    # a token has a character at least: tools and images are input, too, which the text does not show
+    tokens = min(tokens_each * min(1.0, common / prompts.characters), common)
     cached = use.cache_read / use.tokens_in
     saved = tokens * (use.calls - 1) * (use.input_rate - use.cache_read_rate) / _MILLION
     if tokens >= _CACHEABLE_TOKENS and cached < _CACHED_SHARE and saved > 0:
