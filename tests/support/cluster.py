@@ -322,7 +322,7 @@ def _answers(store: EmbeddedStore, start: int) -> dict[str, list[dict[str, Any]]
         "logs.sql": {"run": ""},
         "call_of_step.sql": {"step": "summarise"},
         "errors_of_group.sql": {"span": ""},
-        **{name: {"pipeline": "digest"} for name in ("good_run.sql", "completed_runs.sql", "versions.sql")},
+        **{f"{name}.sql": {"pipeline": "digest"} for name in ("good_run", "earlier_run", "completed_runs", "versions")},
     }
     begin, end = str(start // SECOND - 300), str(start // SECOND + 120)
     times = {"since": begin, "until": end, "first": end, "every": "60", "count": "1", "window": "300", "grain": "60"}

@@ -28,9 +28,9 @@ def deck(home: CollectorProcess, tmp_path_factory: pytest.TempPathFactory) -> It
         yield running
 
 
-def told(endpoint: str, answer: str, ago: float) -> tuple[Run, dict[str, Part]]:
+def told(endpoint: str, answer: str, ago: float, pipeline: str = "reading") -> tuple[Run, dict[str, Part]]:
     """A run with a step that was tried again, two steps at the same time, a tool and a call."""
-    run = Run(endpoint, "reading", steps=3, quiet=True, ago=ago)
+    run = Run(endpoint, pipeline, steps=3, quiet=True, ago=ago)
 
     def later(seconds: float) -> None:
         run.shift -= int(seconds * 1e9)
@@ -106,8 +106,9 @@ def test_a_run_tells_what_was_tried_again_and_what_its_duration_hangs_on(
 def test_a_call_can_be_searched_counted_compared_and_saved(
     browser: Browser, deck: Dashboard, home: CollectorProcess, tmp_path: Path
 ) -> None:
-    told(home.otlp, ANSWER.replace("4,213.50", "9,999.99"), ago=600)
-    run, parts = told(home.otlp, ANSWER, ago=300)
+    pipeline = f"reading {otlp.new_trace_id().hex()[:6]}"  # its own: the run before is chosen by the name
+    told(home.otlp, ANSWER.replace("4,213.50", "9,999.99"), ago=40 * 86400, pipeline=pipeline)
+    run, parts = told(home.otlp, ANSWER, ago=300, pipeline=pipeline)
     with opened(browser, f"{deck.url}/?run={run.id}&span={parts['call'].id.hex()}") as watched:
         page = watched.page
         inspector = page.locator(INSPECTOR)
@@ -141,7 +142,7 @@ def test_a_call_can_be_searched_counted_compared_and_saved(
                 page.locator(f'[data-save="{ending}"]').click()
             download.value.save_as(tmp_path / ending)
             saved[ending] = (download.value.suggested_filename, (tmp_path / ending).read_bytes())
-        assert saved["md"][0] == "reading-judge-claude-sonnet-4-5.md"
+        assert saved["md"][0] == f"{pipeline.replace(' ', '-')}-judge-claude-sonnet-4-5.md"
         assert "## Assistant\n\n## Assessment" in saved["md"][1].decode()
         captured = json.loads(saved["json"][1])["captured"]
         assert captured["variables"] == {"invoice": "2026-1187"}

@@ -108,6 +108,8 @@ def test_spans_come_without_payload_and_payload_comes_on_demand(home: CollectorP
     assert queries.span_payload(store, run.id, "0000") is None
     assert [queries.call_of_step(store, run.id, "extract", nth) for nth in (0, 1)] == [call.id, ""]
     assert queries.call_of_step(store, run.id, "other", 0) == ""
+    assert queries.earlier_run(store, "no such", "", row.end_ns) is None
+    assert queries.earlier_run(store, run.pipeline, "", run.root.start + 10**6) == (run.id, run.root.start // 10**6)
 
 
 def test_live_events_after_a_position_fold_into_the_run(home: CollectorProcess, store: Store) -> None:

@@ -1,4 +1,4 @@
-"""One span as JSON for comparing, ``/deck/span``, and a whole run as OTLP, ``/deck/run.otlp``."""
+"""JSON of a span, ``/deck/span``, and of the run before, ``/deck/earlier``; a run as OTLP, ``/deck/run.otlp``."""
 
 import asyncio
 import contextlib
@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response, Strea
 from starlette.routing import Route
 
 from quarterdeck_ui import span_view
-from quarterdeck_ui.queries import Store, StoreError, call_of_step, span_payload
+from quarterdeck_ui.queries import Store, StoreError, call_of_step, earlier_run, span_payload
 
 _Answer = Callable[[Request], Awaitable[Response]]
 
@@ -24,17 +24,23 @@ _UNSAFE: Final = re.compile(r"[^\w.-]+")
 _ANSWER_S: Final = 60.0
 _DIGITS: Final = 6
 """Longest number of a call."""
+_TIME_DIGITS: Final = 15
+"""Longest time, milliseconds since 1970."""
 
 
 def routes(store: Store, collector: str, token: str) -> list[Route]:
-    """The two routes.
+    """The three routes.
 
     Args:
         store: Where spans are read from.
         collector: Its address; it alone writes OTLP.
         token: What it lets its operations be used with; empty where it asks for none.
     """
-    return [Route("/deck/span", _span(store)), Route("/deck/run.otlp", _otlp(collector, token))]
+    return [
+        Route("/deck/span", _span(store)),
+        Route("/deck/earlier", _earlier(store)),
+        Route("/deck/run.otlp", _otlp(collector, token)),
+    ]
 
 
 def _span(store: Store) -> _Answer:
@@ -55,6 +61,22 @@ def _span(store: Store) -> _Answer:
         return JSONResponse(asdict(span_view.from_payload(span_id, payload)))
 
     return span
+
+
+def _earlier(store: Store) -> _Answer:
+    async def earlier(request: Request) -> Response:
+        query = request.query_params
+        run, pipeline, before = (query.get(name, "") for name in ("run", "pipeline", "before"))
+        if not run or not pipeline or not before.isdecimal() or len(before) > _TIME_DIGITS:
+            told = "name a run, its pipeline and when it began, in milliseconds since 1970\n"
+            return PlainTextResponse(told, _BAD_REQUEST)
+        try:
+            found = await asyncio.to_thread(earlier_run, store, pipeline, run, int(before) * 10**6)
+        except StoreError as error:
+            return PlainTextResponse(f"{error}\n", _BAD_GATEWAY)
+        return JSONResponse({"id": found[0], "started": found[1]} if found else None)
+
+    return earlier
 
 
 def _otlp(collector: str, token: str) -> _Answer:

@@ -9,23 +9,18 @@ const SIGNS = { same: " ", gone: "−", new: "+" };
 
 export const callsOf = (nodes) => [...nodes.values()].filter((node) => node.kind === "call").sort((a, b) => a.start - b.start);
 
-// The newest run of the same pipeline that began before this one, of those in the list.
-export function earlierRun(run, runs) {
-  return [...runs].filter((each) => each.name === run.name && each.id !== run.id && each.started < run.started).sort((a, b) => b.started - a.started)[0];
-}
-
 // What can be compared with a call: { key, label, query } each, where the query names the other span to the server.
-export function candidates(run, nodes, about, runs) {
+// `before` is the run of the same pipeline that began last before this one, if there is one: { id, started }.
+export function candidates(run, nodes, about, before) {
   const calls = callsOf(nodes);
-  const before = earlierRun(run, runs);
   const nth = calls.filter((node) => node.step === about.step).findIndex((node) => node.id === about.id);
   const earlier = before ? [{ key: `earlier ${before.id}`, label: `same call, run of ${clock(before.started)}`, query: { run: before.id, step: about.step, nth } }] : [];
   const others = calls.filter((node) => node.id !== about.id && node.end !== null);
   return [...earlier, ...others.map((node) => ({ key: node.id, label: [node.step, node.name, clock(node.start)].filter(Boolean).join(" · "), node, query: { run: run.id, span: node.id } }))];
 }
 
-async function fetched(query) {
-  const answer = await fetch(`/deck/span?${new URLSearchParams(query)}`);
+async function fetched(what, query) {
+  const answer = await fetch(`/deck/${what}?${new URLSearchParams(query)}`);
   if (answer.ok) return answer.json();
   throw new Error((await answer.text()).trim() || `the dashboard answered ${answer.status}`);
 }
@@ -40,9 +35,28 @@ export function comparison() {
   let current = { key: "", list: [] };
   let turn = 0;
   let plain = "";
+  let before = { of: "" }; // the run before the one shown: { of, found, problem, known }
+  let asked = [];
+
+  async function lookBack(run) {
+    const mine = before = { of: run.id, found: null, problem: "", known: false };
+    current = { key: "", list: [] };
+    say("Looking for the run before …");
+    try {
+      if (run.name) mine.found = await fetched("earlier", { run: run.id, pipeline: run.name, before: Math.ceil(run.started) });
+    } catch (problem) {
+      mine.problem = `The run before is not known: ${problem.message}`;
+    }
+    mine.known = true;
+    if (mine === before) show(...asked);
+  }
 
   function show(shown, about) {
-    const list = candidates(state.detail.run, state.detail.nodes, about, state.runs.values());
+    const { run, nodes } = state.detail;
+    asked = [shown, about];
+    if (before.of !== run.id) lookBack(run);
+    if (!before.known) return root;
+    const list = candidates(run, nodes, about, before.found);
     const key = [shown.id, shown.texts.output?.length, ...list.map((each) => each.key)].join(" ");
     if (key === current.key) return root;
     current = { key, list, shown, about };
@@ -58,10 +72,10 @@ export function comparison() {
     const mine = (turn += 1);
     const other = current.list.find((each) => each.key === wanted);
     text(tally, "");
-    if (!other) return say("There is no other call to compare with: neither in this run nor in an earlier one of the list.");
+    if (!other) return say(before.problem || "There is no other call to compare with: neither in this run nor in one of its pipeline within 60 days before.");
     say("Reading the other call …");
     try {
-      const found = await fetched(other.query);
+      const found = await fetched("span", other.query);
       if (mine === turn) draw(found, other);
     } catch (problem) {
       if (mine === turn) say(problem.message);

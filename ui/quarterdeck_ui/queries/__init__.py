@@ -66,7 +66,7 @@ from quarterdeck_ui.queries.proofs import (
 from quarterdeck_ui.queries.raw import StepPayload, raw_span, step_payloads
 from quarterdeck_ui.queries.runs import RunRow, recent_runs, run_by_id
 from quarterdeck_ui.queries.store import Store, StoreError, Table
-from quarterdeck_ui.queries.traces import Payload, Span, call_of_step, span_payload, spans_of_run
+from quarterdeck_ui.queries.traces import Payload, Span, call_of_step, earlier_run, span_payload, spans_of_run
 from quarterdeck_ui.queries.versions import PipelineVersion, config_of, pipeline_versions
 
 __all__ = [
@@ -136,6 +136,7 @@ __all__ = [
     "columns",
     "completed_runs",
     "config_of",
+    "earlier_run",
     "equal_work",
     "error_groups",
     "error_kinds",

@@ -84,6 +84,20 @@ def call_of_step(store: Store, run_id: str, step: str, nth: int) -> str:
     return ""
 
 
+def earlier_run(store: Store, pipeline: str, run_id: str, before_ns: int) -> tuple[str, int] | None:
+    """Id of the newest run of a pipeline that began before another one, and when, milliseconds since 1970.
+
+    Args:
+        store: ClickHouse.
+        pipeline: Name of both.
+        run_id: The other one.
+        before_ns: When that began; sixty days before it are looked at.
+    """
+    for row in store.ask("earlier_run", pipeline=pipeline, run=run_id, until=before_ns):
+        return str(row["Run"]), int(row["StartMs"])
+    return None
+
+
 def _span(row: Row, call: Row | None) -> Span:
     used = call or _NO_CALL
     return Span(
