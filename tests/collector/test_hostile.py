@@ -22,6 +22,7 @@ from quarterdeck_collector.counters import Counters
 from quarterdeck_collector.deliver import Delivery
 from quarterdeck_collector.insertion import Insertion
 from quarterdeck_collector.live import LiveIntake
+from quarterdeck_collector.quarantine import Quarantine
 from quarterdeck_collector.receive.otlp import TRACES
 from quarterdeck_collector.refusals import StoreError
 from quarterdeck_collector.segments import OpenSegment, Segment, frame
@@ -222,7 +223,8 @@ class MoodyStore(EmbeddedStore):
 
 async def test_a_refusal_that_is_not_about_the_data_never_sets_requests_aside(tmp_path: Path) -> None:
     store, counters = MoodyStore(), Counters()
-    delivery = Delivery(Insertion(TRACES, "t", store), "traces", counters, lambda _: None, lambda _: None)
+    insertion = Insertion(TRACES, "t", store, Quarantine(tmp_path))
+    delivery = Delivery(insertion, "traces", counters, lambda _: None, lambda _: None)
     opened = OpenSegment(tmp_path)
     opened.append([frame(otlp.traces({}).SerializeToString())], 1)
     segment = opened.seal()

@@ -48,7 +48,7 @@ class Leftovers:
         for name, kind in _KINDS.items():
             found = [*self.segments.glob(f"{name}/rejected/*{SUFFIX}"), *self.forward.glob(f"*/{name}/*{SUFFIX}")]
             if self.sealed:
-                found += self.segments.glob(f"{name}/*{SUFFIX}")
+                found += [*self.segments.glob(f"{name}/*{SUFFIX}"), *self.segments.glob(f"{name}/pieces/*{SUFFIX}")]
             yield from ((path, kind) for path in sorted(found))
 
 
