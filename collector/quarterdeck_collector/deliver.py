@@ -97,7 +97,7 @@ class Delivery:
     @property
     def failing(self) -> bool:
         """Whether ClickHouse takes nothing; a segment that it refuses while it takes others is no reason."""
-        return self._away or any(not self._others_taken(segment) for segment in self._resting)
+        return self._away or any(segment.attempts and not self._others_taken(segment) for segment in self.waiting)
 
     def put(self, segment: Segment) -> None:
         """Queue a sealed segment."""

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import gzip
 import json
+import os
 import resource
 import socket
 import threading
@@ -16,6 +17,7 @@ import httpx
 import pytest
 
 from quarterdeck import semconv
+from quarterdeck_collector import deliver
 from quarterdeck_collector.broker import Broker
 from quarterdeck_collector.commit import Budget, CommitLog, SegmentLimits, SpoolFullError
 from quarterdeck_collector.counters import Counters
@@ -221,7 +223,11 @@ class MoodyStore(EmbeddedStore):
             raise StoreError(f"Code: {self.code}. DB::Exception: (MEMORY_LIMIT_EXCEEDED)", self.code)
 
 
-async def test_a_refusal_that_is_not_about_the_data_never_sets_requests_aside(tmp_path: Path) -> None:
+async def test_a_refusal_that_meets_every_segment_neither_divides_nor_sets_aside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deliver, "FIRST_PAUSE", 0.001)
+    monkeypatch.setattr(deliver, "LONGEST_PAUSE", 0.001)
     store, counters = MoodyStore(), Counters()
     insertion = Insertion(TRACES, "t", store, Quarantine(tmp_path))
     delivery = Delivery(insertion, "traces", counters, lambda _: None, lambda _: None)
@@ -232,9 +238,9 @@ async def test_a_refusal_that_is_not_about_the_data_never_sets_requests_aside(tm
     delivery.put(segment)
     task = asyncio.create_task(delivery.run())
     async with asyncio.timeout(60):
-        while [one.attempts for one in delivery.waiting] < [2]:  # noqa: ASYNC110 - there is no event to wait for
+        while [one.attempts for one in delivery.waiting] <= [deliver.ASIDE_AFTER]:  # noqa: ASYNC110 - there is no event to wait for
             await asyncio.sleep(0.01)
-    assert not (tmp_path / "rejected").exists()
+    assert (os.listdir(tmp_path), delivery.failing) == ([segment.path.name], True)
     store.code = 0
     async with asyncio.timeout(60):
         while not counters.get("stored_items", signal="traces"):  # noqa: ASYNC110 - there is no event to wait for

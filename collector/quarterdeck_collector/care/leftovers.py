@@ -10,6 +10,7 @@ from typing import Any, Final
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]  # ships no types
 
 from quarterdeck import semconv
+from quarterdeck_collector import pieces, quarantine
 from quarterdeck_collector.care.selection import Selection
 from quarterdeck_collector.receive.otlp import LOGS, METRICS, TRACES, Kind
 from quarterdeck_collector.segments import SUFFIX, frame, unframe
@@ -46,9 +47,15 @@ class Leftovers:
 
     def _files(self) -> Iterator[tuple[Path, Kind]]:
         for name, kind in _KINDS.items():
-            found = [*self.segments.glob(f"{name}/rejected/*{SUFFIX}"), *self.forward.glob(f"*/{name}/*{SUFFIX}")]
+            found = [
+                *self.segments.glob(f"{name}/{quarantine.FOLDER}/*{SUFFIX}"),
+                *self.forward.glob(f"*/{name}/*{SUFFIX}"),
+            ]
             if self.sealed:
-                found += [*self.segments.glob(f"{name}/*{SUFFIX}"), *self.segments.glob(f"{name}/pieces/*{SUFFIX}")]
+                found += [
+                    *self.segments.glob(f"{name}/*{SUFFIX}"),
+                    *self.segments.glob(f"{name}/{pieces.FOLDER}/*{SUFFIX}"),
+                ]
             yield from ((path, kind) for path in sorted(found))
 
 
