@@ -16,7 +16,7 @@ from quarterdeck_collector.refusals import StoreError
 from quarterdeck_collector.segments import SUFFIX
 
 FOLDER: Final = "rejected"
-_REASON: Final = ".reason"
+REASON: Final = ".reason"
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Quarantine:
         """
         self.folder.mkdir(exist_ok=True)
         path = self.folder / f"{name}{SUFFIX}"
-        files.replace(path.with_suffix(_REASON), f"{error}\n".encode())
+        files.replace(path.with_suffix(REASON), f"{error}\n".encode())
         files.replace(path, data)
         return path
 
@@ -87,6 +87,6 @@ class Quarantine:
 
 def _reason(path: Path) -> str:
     try:
-        return path.with_suffix(_REASON).read_text().strip()
+        return path.with_suffix(REASON).read_text().strip()
     except OSError:
         return "unknown"
