@@ -156,7 +156,7 @@ class Delivery:
 
     def _settle(self, segment: Segment, refused: int) -> None:
         self._stored.append(segment)
-        self._taken += 1
+        self._taken += refused < segment.items
         self._counters.add("stored_items", segment.items - refused, signal=self._signal)
         if refused:
             self._counters.add("refused_items", refused, signal=self._signal)

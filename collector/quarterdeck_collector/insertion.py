@@ -16,7 +16,7 @@ from quarterdeck_collector.quarantine import Quarantine
 from quarterdeck_collector.receive.otlp import METRICS, Kind
 from quarterdeck_collector.refusals import StoreError
 from quarterdeck_collector.segments import Segment, frame, unframe
-from quarterdeck_collector.store import Store
+from quarterdeck_collector.store import Store, literal
 
 log = logging.getLogger("quarterdeck.collector")
 
@@ -81,6 +81,8 @@ class Insertion:
         """
         if self._kind is METRICS:  # of points nobody can say whether they are stored
             return []
+        if self._under_way(segment):
+            return []
         for body in unframe(segment.path.read_bytes())[0]:
             with contextlib.suppress(DecodeError):
                 if present(self._store, self._kind, self._kind.request.FromString(bytes(body))):
@@ -89,6 +91,15 @@ class Insertion:
         if halves:
             self._on_abandoned(segment)
         return halves
+
+    def _under_way(self, segment: Segment) -> bool:
+        """Whether ClickHouse still works on an insert of it that nobody waits for, perhaps of a killed process."""
+        processes = "system.processes"
+        if cluster := self._store.cluster:
+            processes = f"clusterAllReplicas({literal(cluster)}, {processes})"
+        token = literal(segment.token)
+        sql = f"SELECT count() FROM {processes} WHERE startsWith(Settings['insert_deduplication_token'], {token})"  # noqa: S608 - quoted
+        return self._store.rows(sql) != [["0"]]
 
     def set_aside(self, segment: Segment, error: StoreError) -> None:
         """Give a segment to the quarantine, under its own name.

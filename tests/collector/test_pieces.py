@@ -3,6 +3,7 @@
 import itertools
 import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,13 @@ from typing import Any
 import httpx
 import pytest
 
+from quarterdeck_collector.insertion import Insertion
 from quarterdeck_collector.pieces import divide, recover_pieces
+from quarterdeck_collector.quarantine import Quarantine
 from quarterdeck_collector.receive.otlp import TRACES
 from quarterdeck_collector.refusals import StoreError
 from quarterdeck_collector.segments import Segment, frame, recover, unframe
+from quarterdeck_collector.store import EmbeddedStore
 from support import otlp
 from support.collectors import CollectorProcess, collector, wait_for
 from support.exactly_once import derived_sums, spans_of_traces
@@ -149,6 +153,25 @@ def test_a_kill_at_any_step_of_a_division_leaves_every_span_once(
         if not killed:
             break
     assert (pieces[0], pieces[-1]) == (1, 2)
+
+
+def test_a_segment_that_clickhouse_still_works_on_is_not_divided(store: EmbeddedStore, tmp_path: Path) -> None:
+    path = tmp_path / "7-1-0.otlp"
+    path.write_bytes(frame(otlp.traces({}).SerializeToString()) * 2)
+    segment = Segment(path, 2, 1, signal="traces")
+    insertion = Insertion(TRACES, "otlp_traces_in", store, Quarantine(tmp_path))
+    late = "INSERT INTO $rebuilds (Day) SELECT today() FROM numbers(1000) WHERE sleepEachRow(0.1) SETTINGS "
+    late += f"insert_deduplication_token = '{segment.token}', max_block_size = 1"
+    running = "SELECT query_id FROM system.processes WHERE query LIKE 'INSERT%sleepEachRow%'"
+    with ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(store.command, late)
+        (query,) = wait_for(lambda: [row[0] for row in store.rows(running)])
+        while_it_runs = insertion.divide(segment)
+        store.command(f"KILL QUERY WHERE query_id = '{query}' SYNC")
+        assert isinstance(slow.exception(), StoreError)
+
+    assert while_it_runs == []
+    assert [half.items for half in insertion.divide(segment)] == [1, 1]
 
 
 @pytest.mark.parametrize(
