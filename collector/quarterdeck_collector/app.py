@@ -78,6 +78,10 @@ async def _metrics(request: Request) -> PlainTextResponse:
             "Sealed segments not in ClickHouse.",
             {(("signal", name),): float(len(stream.delivery.waiting)) for name, stream in streams},
         ),
+        "set_aside_bytes": (
+            "Bytes of requests that ClickHouse does not take, in segments/*/rejected.",
+            {(("signal", name),): float(stream.set_aside.size) for name, stream in streams},
+        ),
         "undelivered_alerts": ("Messages that wait for alert channels.", {(): float(collector.alerts.waiting)}),
         **collector.forwarding.gauges(),
     }

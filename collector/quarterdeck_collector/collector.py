@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
 from typing import TypeVar
 
 from quarterdeck.serving import sole_owner
@@ -28,6 +27,8 @@ from quarterdeck_collector.listen.logs import LogTail
 from quarterdeck_collector.listen.meter import Meter
 from quarterdeck_collector.live import LiveIntake
 from quarterdeck_collector.migrate import MigrationError, migrate
+from quarterdeck_collector.pieces import recover_pieces
+from quarterdeck_collector.quarantine import Quarantine
 from quarterdeck_collector.receive.otlp import LOGS, METRICS, TRACES, Kind
 from quarterdeck_collector.refusals import StoreError
 from quarterdeck_collector.room_guard import RoomGuard
@@ -35,6 +36,7 @@ from quarterdeck_collector.saved import SavedObjects
 from quarterdeck_collector.segments import Segment, recover
 from quarterdeck_collector.settings import Settings
 from quarterdeck_collector.store import EmbeddedStore, ServerStore, Store
+from quarterdeck_collector.stream import Check, Stream
 from quarterdeck_collector.threads import offload
 
 log = logging.getLogger("quarterdeck.collector")
@@ -46,35 +48,6 @@ KINDS = (TRACES, LOGS, METRICS)
 
 DRAIN_SECONDS = 3.0
 """How long a stopping collector inserts what is on disk; the rest waits there for the next start."""
-
-
-@dataclass
-class Check:
-    """One part of readiness.
-
-    Args:
-        ok: Whether it works.
-        reason: Why not.
-        required: Whether the collector is ready only if it does.
-    """
-
-    ok: bool = False
-    reason: str = "starting"
-    required: bool = True
-
-
-@dataclass
-class Stream:
-    """The way of one signal: committed here, delivered there."""
-
-    kind: Kind
-    commits: CommitLog
-    delivery: Delivery
-
-    @property
-    def spooled_items(self) -> int:
-        """Spans or records that are on disk and not in ClickHouse."""
-        return self.commits.open_items + sum(segment.items for segment in self.delivery.waiting)
 
 
 class Collector:
@@ -219,7 +192,8 @@ class Collector:
                 self.journal.keep(segment)
             delivery.put(segment)
 
-        insertion = Insertion(kind, f"otlp_{kind.name}_in", self._gate or self.store)
+        gate, quarantine = _running(self._gate), Quarantine(settings.segments_dir / kind.name)
+        insertion = Insertion(kind, f"otlp_{kind.name}_in", gate, quarantine, gate.abandon)
         delivery = Delivery(
             insertion, kind.name, self.counters, before_removal, self._release, share=settings.insert_share
         )
@@ -235,7 +209,7 @@ class Collector:
             on_committed=LogTail(self.broker).committed if kind is LOGS else None,
         )
         delivery.on_free = commits.seal_if_ripe
-        return Stream(kind, commits, delivery)
+        return Stream(kind, commits, delivery, quarantine)
 
     def _stored_spans(self) -> int:
         return self.counters.get("stored_items", signal=TRACES.name)
@@ -254,6 +228,16 @@ class Collector:
                 if stream.kind is LOGS:
                     self.journal.keep(segment)
                 stream.delivery.put(segment)
+            for piece in recover_pieces(stream.kind, folder):  # of segments that were offered and kept
+                self.budget.used += piece.size
+                self.counters.add("replayed_items", piece.items, signal=stream.kind.name)
+                stream.delivery.put(piece)
+        self._look_at_quarantine()
+
+    def _look_at_quarantine(self) -> None:
+        for stream in self.streams.values():
+            stream.set_aside = stream.quarantine.look()
+        self.budget.aside = sum(stream.set_aside.size for stream in self.streams.values())
 
     @contextlib.asynccontextmanager
     async def _background(self) -> AsyncIterator[None]:
@@ -309,6 +293,7 @@ class Collector:
         while True:
             await asyncio.sleep(DURABLE_EVERY)
             self.journal.trim()
+            self._look_at_quarantine()
             await self._checkpoint()
 
     async def _checkpoint(self) -> None:
@@ -376,8 +361,11 @@ class Collector:
             checks["clickhouse"] = Check(reason=self._gate.problem)
         for problem in filter(None, (stream.commits.problem for stream in self.streams.values())):
             checks["spool"] = Check(reason=problem)
-        if self.budget.used >= self.budget.limit:
-            checks["spool"] = Check(reason=f"{self.budget.used} bytes wait for ClickHouse")
+        if problem := self.budget.problem():
+            checks["spool"] = Check(reason=problem)
+        for stream in self.streams.values():
+            if problem := stream.quarantine.problem(stream.set_aside):
+                checks[f"rejected {stream.kind.name}"] = Check(reason=problem, required=False)
         if problem := self.alerts.condition.problem:
             checks["alerts"] = Check(reason=problem, required=False)
         for target, problem in self.forwarding.problems().items():

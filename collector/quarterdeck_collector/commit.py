@@ -32,10 +32,23 @@ class SpoolFullError(Exception):
 
 @dataclass
 class Budget:
-    """Bytes that may wait on disk, shared by all streams."""
+    """Bytes that may wait on disk, shared by all streams.
+
+    Args:
+        limit: How many.
+        used: Of segments.
+        aside: Of requests that ClickHouse does not take.
+    """
 
     limit: int
     used: int = 0
+    aside: int = 0
+
+    def problem(self, more: int = 1) -> str:
+        """Say why ``more`` bytes cannot be kept; empty if they can."""
+        if self.used + self.aside + more <= self.limit:
+            return ""
+        return f"{self.used} bytes wait for ClickHouse" + (f", {self.aside} are set aside" if self.aside else "")
 
 
 @dataclass(frozen=True)
@@ -159,8 +172,8 @@ class CommitLog:
             if (earlier := self._seen[key]) is not None:
                 await asyncio.shield(earlier)
             return False
-        if self._budget.used + len(body) > self._budget.limit:
-            raise SpoolFullError(f"{self._budget.used} bytes wait for ClickHouse")
+        if problem := self._budget.problem(len(body)):
+            raise SpoolFullError(problem)
         head = length_of(body)
         done = asyncio.get_running_loop().create_future()
         waiting = _Waiting((head, body), items, key, done, len(head) + len(body))

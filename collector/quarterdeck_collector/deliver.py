@@ -24,6 +24,15 @@ LONGEST_REST: Final = 2.0
 DURABLE_EVERY: Final = 5.0
 """Seconds that an inserted segment may lie before it is removed."""
 
+DIVIDE_AFTER: Final = 5
+"""Refusals, about four seconds apart from first to last, after which a segment is divided."""
+
+SMALL: Final = 256 << 10
+"""Bytes below which a segment is divided only if ClickHouse takes others: else its size is hardly the reason."""
+
+ASIDE_AFTER: Final = 25
+"""Refusals, about five minutes, after which what cannot be divided is set aside if ClickHouse takes others."""
+
 INSERTS_AT_ONCE: Final = 1
 """Segments of one signal that are inserted at the same time. Each is stored once whatever the number; above 1 they may
 overtake each other."""
@@ -37,7 +46,7 @@ class Delivery:
         signal: Name of the signal.
         counters: Counts stored and refused items.
         before_removal: Called, in a thread, with segments that are in ClickHouse; they are removed when it returns.
-        on_removed: Told how many bytes have left the disk.
+        on_removed: Told how many bytes have left the disk, or, if negative, have come to it.
         share: Share of the time that inserts of small segments may take.
     """
 
@@ -58,6 +67,7 @@ class Delivery:
         self._on_removed = on_removed
         self._share = share
         self._next_small = 0.0
+        self._taken = 0
         self.on_free: Callable[[], None] = lambda: None
         """Told when another segment would be inserted at once."""
         self._queue: deque[Segment] = deque()
@@ -86,8 +96,8 @@ class Delivery:
 
     @property
     def failing(self) -> bool:
-        """Whether ClickHouse takes nothing, or refuses a segment for reasons that may pass."""
-        return self._away or bool(self._resting)
+        """Whether ClickHouse takes nothing; a segment that it refuses while it takes others is no reason."""
+        return self._away or any(segment.attempts and not self._others_taken(segment) for segment in self.waiting)
 
     def put(self, segment: Segment) -> None:
         """Queue a sealed segment."""
@@ -131,7 +141,7 @@ class Delivery:
             if error.unavailable:
                 self._postpone(segment, error)
                 return False
-            self._rest(segment, error)
+            await self._refused(segment, error)
         except asyncio.CancelledError:
             self._queue.appendleft(segment)
             raise
@@ -146,6 +156,7 @@ class Delivery:
 
     def _settle(self, segment: Segment, refused: int) -> None:
         self._stored.append(segment)
+        self._taken += refused < segment.items
         self._counters.add("stored_items", segment.items - refused, signal=self._signal)
         if refused:
             self._counters.add("refused_items", refused, signal=self._signal)
@@ -159,12 +170,60 @@ class Delivery:
             self._away = True
             log.warning("ClickHouse does not take %s, will try again: %s", self._signal, error)
 
-    def _rest(self, segment: Segment, error: StoreError) -> None:
-        """Try this segment again later, always whole and under its token: parts of it may have been stored."""
-        pause = min(FIRST_PAUSE * 2**segment.attempts, LONGEST_PAUSE)
+    async def _refused(self, segment: Segment, error: StoreError) -> None:
+        """Try a segment again later: as it is, since parts of it may be stored, in halves, or at last not at all."""
         if not segment.attempts:
             log.warning("ClickHouse refuses %s, will try again: %s", segment.path, error)
+            segment.taken_before = self._taken
         segment.attempts += 1
+        try:
+            if not error.half_stored and self._may_be_too_large(segment) and await self._divide(segment):
+                return
+            if segment.attempts >= ASIDE_AFTER and self._others_taken(segment):
+                await offload(self._set_aside, segment, error)
+                self._counters.add("refused_items", segment.items, signal=self._signal)
+                self._on_removed(segment.size)
+                return
+        except (StoreError, OSError) as problem:
+            log.warning("%s stays as it is for now: %s", segment.path, problem)
+        self._rest(segment)
+
+    def _others_taken(self, segment: Segment) -> bool:
+        """Whether ClickHouse has taken others since it refused this one: then the reason lies in this one."""
+        return self._taken > segment.taken_before
+
+    def _may_be_too_large(self, segment: Segment) -> bool:
+        return segment.attempts >= DIVIDE_AFTER and (segment.size > SMALL or self._others_taken(segment))
+
+    async def _divide(self, segment: Segment) -> bool:
+        """Go on with the halves of a segment, if it can be divided."""
+        halves = await offload(self._cut, segment)
+        for half in halves:
+            if self._others_taken(segment):
+                self.put(half)
+            else:
+                self._rest(half)
+        if halves:
+            self._counters.add("divided_segments", signal=self._signal)
+            self._on_removed(segment.size - sum(half.size for half in halves))
+        return bool(halves)
+
+    def _cut(self, segment: Segment) -> list[Segment]:
+        self._know(segment)
+        return self._insertion.divide(segment)
+
+    def _set_aside(self, segment: Segment, error: StoreError) -> None:
+        self._know(segment)
+        self._insertion.set_aside(segment, error)
+
+    def _know(self, segment: Segment) -> None:
+        """Have its requests known for good before it loses its name."""
+        if segment.keys:
+            self._before_removal([segment])
+            segment.keys = b""
+
+    def _rest(self, segment: Segment) -> None:
+        pause = min(FIRST_PAUSE * 2 ** (segment.attempts - 1), LONGEST_PAUSE)
         self._resting.append(segment)
         asyncio.get_running_loop().call_later(pause, self._put_again, segment)
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 from typing_extensions import override
 
 from quarterdeck_collector.refusals import StoreError
+from quarterdeck_collector.segments import Segment
 from quarterdeck_collector.store import Store
 
 PATIENCE: Final = 60.0
@@ -37,6 +38,12 @@ class GatedStore(Store):
         self._unsettled: set[str] = set()
         self.problem = ""
         """Why no operation can change parts now; empty if one can."""
+
+    def abandon(self, segment: Segment) -> None:
+        """Expect no further insert of a segment that failed."""
+        token = segment.token
+        with self._changed:
+            self._unsettled = {each for each in self._unsettled if each != token and not each.startswith(f"{token}-")}
 
     @contextlib.contextmanager
     def closed(self) -> Iterator[None]:

@@ -25,7 +25,7 @@ _BAD_ARGUMENTS: Final = 36
 """What the Protobuf reader says of a oneof that is given twice, and others of other things."""
 
 _DISK_FULL: Final = re.compile(r"errno: 28\b|No space left on device|Disk quota exceeded", re.IGNORECASE)
-_FAILED_LATER: Final = re.compile(r"while pushing to view \S+?\.(?!otlp_\w+_in_mv)")
+_FAILED_LATER: Final = re.compile(r"while pushing to view `?\w+`?\.`?(?!otlp_\w+_in_mv)")
 """A failure behind the view that flattens requests: the table that it feeds may have its rows by then."""
 
 _CODE: Final = re.compile(r"[Cc]ode: ?(\d+)")

@@ -14,6 +14,10 @@ from quarterdeck import files
 SUFFIX: Final = ".otlp"
 _CONTINUES: Final = 0x80
 _SERIAL: Final = count()
+_FIRST: Final = 3
+"""Place of the number of the first request in the name of a piece: before it are time, process and serial number."""
+_HALVES: Final = 5
+"""Place of the halves, a or b of a or b, that were taken of a single request."""
 _PARTS_AT_ONCE: Final = 1000
 """Of a write: systems take 1,024 at most."""
 
@@ -27,19 +31,55 @@ class Segment:
         items: Spans or records in it.
         size: Bytes.
         keys: Keys of its requests, one after the other.
+        signal: Its signal, by default the name of the folder.
         attempts: How often ClickHouse has refused it.
+        taken_before: How many others ClickHouse had taken when it refused this one first.
     """
 
     path: Path
     items: int
     size: int
     keys: bytes = b""
+    signal: str = ""
     attempts: int = field(default=0)
+    taken_before: int = field(default=0)
 
     @property
     def token(self) -> str:
         """Deduplication token of the insert: the same file is never stored twice."""
-        return f"{self.path.parent.name}-{self.path.stem}"
+        return self.token_of(self.path.stem)
+
+    def token_of(self, piece: str) -> str:
+        """Give the token of a piece of it."""
+        return f"{self.signal or self.path.parent.name}-{piece}"
+
+    @property
+    def first(self) -> int:
+        """Number, in the segment that it is a piece of, of its first request."""
+        return int(self._words[_FIRST]) if len(self._words) > _FIRST else 0
+
+    @property
+    def divided_request(self) -> bool:
+        """Whether it is a piece of a single request."""
+        return len(self._words) > _HALVES
+
+    @property
+    def _words(self) -> list[str]:
+        return self.path.stem.split("-")
+
+    def piece(self, first: int, count: int) -> str:
+        """Name a piece, the same whether it is cut from the whole or from a larger piece.
+
+        Args:
+            first: Number of its first request in the whole.
+            count: How many it has.
+        """
+        return "-".join([*self._words[:_FIRST], str(first), str(count)])
+
+    def half_request(self, half: str) -> str:
+        """Name a half, ``a`` or ``b``, of its only request."""
+        whole = self.path.stem if self.divided_request else f"{self.piece(self.first, 1)}-"
+        return f"{whole}{half}"
 
 
 def first_position(path: Path) -> int:
@@ -90,12 +130,15 @@ def unframe(data: bytes) -> tuple[list[memoryview], int]:
     return messages, at
 
 
-def recover(folder: Path, count_items: Callable[[bytes], int]) -> Iterator[tuple[Segment, list[memoryview]]]:
+def recover(
+    folder: Path, count_items: Callable[[bytes], int], signal: str = ""
+) -> Iterator[tuple[Segment, list[memoryview]]]:
     """Find the segments that an earlier process left, oldest first, and cut torn tails: those were never acknowledged.
 
     Args:
         folder: Where they lie.
         count_items: Number of spans or records in a message.
+        signal: Their signal, by default the name of the folder.
     """
     for path in folder.glob("*.tmp"):
         path.unlink()
@@ -105,7 +148,7 @@ def recover(folder: Path, count_items: Callable[[bytes], int]) -> Iterator[tuple
             path.unlink()
             continue
         os.truncate(path, whole)
-        yield Segment(path, sum(count_items(bytes(message)) for message in messages), whole), messages
+        yield Segment(path, sum(count_items(bytes(message)) for message in messages), whole, signal=signal), messages
 
 
 class OpenSegment:

@@ -169,10 +169,12 @@ def test_a_purge_reaches_the_files_of_requests(store: EmbeddedStore, tmp_path: P
     waiting, bad = tmp_path / "traces" / "1767225600000000000-1-0.otlp", rejected / "1767225600000000000-1-1-0.otlp"
     waiting.write_bytes(frame(mixed) + frame(pure))
     bad.write_bytes(frame(broken))
+    reason = bad.with_suffix(".reason")
+    reason.write_text("Cannot parse 'something of r1'")
 
     assert _purge(store, tmp_path, {"runs": ["r1"]}, dry_run=True).requests == 3
     assert _purge(store, tmp_path, {"runs": ["r1"]}).requests == 3
-    assert not bad.exists()
+    assert (bad.exists(), reason.exists()) == (False, False)
     (left, nothing), _ = unframe(waiting.read_bytes())
     assert bytes(nothing) == b""
     spans = type(otlp.traces()).FromString(bytes(left)).resource_spans[0].scope_spans[0].spans

@@ -13,6 +13,7 @@ from quarterdeck_collector.counters import Counters
 from quarterdeck_collector.deliver import Delivery
 from quarterdeck_collector.durability import sync_parts
 from quarterdeck_collector.insertion import Insertion
+from quarterdeck_collector.quarantine import Quarantine
 from quarterdeck_collector.receive.otlp import TRACES
 from quarterdeck_collector.refusals import StoreError
 from quarterdeck_collector.request_keys import RequestKeys
@@ -51,7 +52,8 @@ async def test_a_segment_grows_while_clickhouse_is_busy_up_to_its_largest_size(
     tmp_path: Path, more: int, batches: list[int]
 ) -> None:
     store = SlowStore()
-    delivery = Delivery(Insertion(TRACES, "t", store), "traces", Counters(), lambda _: None, lambda _: None)
+    insertion = Insertion(TRACES, "t", store, Quarantine(tmp_path))
+    delivery = Delivery(insertion, "traces", Counters(), lambda _: None, lambda _: None)
     limits = SegmentLimits(size=50, age=9, largest=LARGEST)
     log = CommitLog(tmp_path / "traces", Budget(10**9), limits, delivery.put, busy=lambda: delivery.busy)
     delivery.on_free = log.seal_if_ripe
@@ -122,17 +124,17 @@ class PickyStore(EmbeddedStore):
 def test_a_poisoned_request_is_found_by_halves_under_tokens_that_stay(tmp_path: Path) -> None:
     bodies = [otlp.traces({}).SerializeToString() for _ in range(100)]
     bodies[37] = b"\x0a\x05\x12\x03\x12\x01\x4a"  # whole on the outside, broken inside the span
-    (tmp_path / "7.otlp").write_bytes(b"".join(map(frame, bodies)))
-    segment, store = Segment(tmp_path / "7.otlp", 100, 1), PickyStore(bodies[37])
+    (tmp_path / "7-1-0.otlp").write_bytes(b"".join(map(frame, bodies)))
+    segment, store = Segment(tmp_path / "7-1-0.otlp", 100, 1), PickyStore(bodies[37])
 
-    refused = [Insertion(TRACES, "t", store).insert(segment) for _ in range(2)]
+    refused = [Insertion(TRACES, "t", store, Quarantine(tmp_path)).insert(segment) for _ in range(2)]
 
     assert refused == [1, 1]
     assert sorted(body for taken in store.taken.values() for body in taken) == sorted(bodies[:37] + bodies[38:])
     assert len(store.tokens) < 40
     assert store.tokens[: len(store.tokens) // 2] == store.tokens[len(store.tokens) // 2 :]
-    assert [(path.name, path.read_bytes()) for path in tmp_path.glob("rejected/*")] == [
-        ("7-37.otlp", frame(bodies[37]))
+    assert [(path.name, path.read_bytes()) for path in tmp_path.glob("rejected/*.otlp")] == [
+        ("7-1-0-37-1.otlp", frame(bodies[37]))
     ]
     assert not list(tmp_path.glob("*.tmp"))
 
@@ -155,8 +157,9 @@ def test_what_only_googles_parser_reads_is_stored_with_its_neighbours(
     good = otlp.traces({"name": "good"}).SerializeToString()
     (tmp_path / "odd.otlp").write_bytes(frame(good) + frame(odd))
 
+    insertion = Insertion(TRACES, "otlp_traces_in", store, Quarantine(tmp_path))
     assert TRACES.count_bytes(odd) == 1
-    assert Insertion(TRACES, "otlp_traces_in", store).insert(Segment(tmp_path / "odd.otlp", 2, 1)) == 0
+    assert insertion.insert(Segment(tmp_path / "odd.otlp", 2, 1)) == 0
 
     stored = store.rows("SELECT SpanName, mapKeys(SpanAttributes) FROM $otel_traces ORDER BY SpanName")
     assert stored == [["", "['k']"], ["good", "[]"]]
@@ -169,7 +172,7 @@ async def test_a_segment_whose_spans_are_in_while_a_view_behind_them_fails_is_ne
     view = "CREATE MATERIALIZED VIEW $mine_mv TO $mine AS SELECT throwIf(SpanName = 'b', 'no') AS n FROM $otel_traces"
     store.command(view)
     counters = Counters()
-    insertion = Insertion(TRACES, "otlp_traces_in", store)
+    insertion = Insertion(TRACES, "otlp_traces_in", store, Quarantine(tmp_path))
     delivery = Delivery(insertion, "traces", counters, lambda _: None, lambda _: None)
     (tmp_path / "x.otlp").write_bytes(b"".join(frame(otlp.traces({"name": n}).SerializeToString()) for n in "abc"))
     delivery.put(Segment(tmp_path / "x.otlp", 3, 1))

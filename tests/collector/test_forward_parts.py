@@ -15,11 +15,12 @@ from quarterdeck import semconv
 from quarterdeck_collector.__main__ import main
 from quarterdeck_collector.counters import Counters
 from quarterdeck_collector.forward.forwarding import open_transport
-from quarterdeck_collector.forward.rewrite import halves, trimmed, without_live_events
+from quarterdeck_collector.forward.rewrite import trimmed, without_live_events
 from quarterdeck_collector.forward.spool import Spool
 from quarterdeck_collector.forward.targets import SIGNALS, Target, TargetError, parse_target, refuse_own_addresses
 from quarterdeck_collector.forward.transport import Verdict
 from quarterdeck_collector.forward.worker import Tools, Worker
+from quarterdeck_collector.receive.halves import halves
 from quarterdeck_collector.receive.otlp import LOGS, TRACES
 from quarterdeck_collector.segments import OpenSegment, Segment, frame
 from quarterdeck_collector.settings import Settings

@@ -16,12 +16,14 @@ import httpx
 import pytest
 
 from quarterdeck import semconv
+from quarterdeck_collector import deliver
 from quarterdeck_collector.broker import Broker
 from quarterdeck_collector.commit import Budget, CommitLog, SegmentLimits, SpoolFullError
 from quarterdeck_collector.counters import Counters
 from quarterdeck_collector.deliver import Delivery
 from quarterdeck_collector.insertion import Insertion
 from quarterdeck_collector.live import LiveIntake
+from quarterdeck_collector.quarantine import Quarantine
 from quarterdeck_collector.receive.otlp import TRACES
 from quarterdeck_collector.refusals import StoreError
 from quarterdeck_collector.segments import OpenSegment, Segment, frame
@@ -220,9 +222,18 @@ class MoodyStore(EmbeddedStore):
             raise StoreError(f"Code: {self.code}. DB::Exception: (MEMORY_LIMIT_EXCEEDED)", self.code)
 
 
-async def test_a_refusal_that_is_not_about_the_data_never_sets_requests_aside(tmp_path: Path) -> None:
+def names_in(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir()]
+
+
+async def test_a_refusal_that_meets_every_segment_neither_divides_nor_sets_aside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deliver, "FIRST_PAUSE", 0.001)
+    monkeypatch.setattr(deliver, "LONGEST_PAUSE", 0.001)
     store, counters = MoodyStore(), Counters()
-    delivery = Delivery(Insertion(TRACES, "t", store), "traces", counters, lambda _: None, lambda _: None)
+    insertion = Insertion(TRACES, "t", store, Quarantine(tmp_path))
+    delivery = Delivery(insertion, "traces", counters, lambda _: None, lambda _: None)
     opened = OpenSegment(tmp_path)
     opened.append([frame(otlp.traces({}).SerializeToString())], 1)
     segment = opened.seal()
@@ -230,9 +241,9 @@ async def test_a_refusal_that_is_not_about_the_data_never_sets_requests_aside(tm
     delivery.put(segment)
     task = asyncio.create_task(delivery.run())
     async with asyncio.timeout(60):
-        while [one.attempts for one in delivery.waiting] < [2]:  # noqa: ASYNC110 - there is no event to wait for
+        while [one.attempts for one in delivery.waiting] <= [deliver.ASIDE_AFTER]:  # noqa: ASYNC110 - there is no event to wait for
             await asyncio.sleep(0.01)
-    assert not (tmp_path / "rejected").exists()
+    assert (names_in(tmp_path), delivery.failing) == ([segment.path.name], True)
     store.code = 0
     async with asyncio.timeout(60):
         while not counters.get("stored_items", signal="traces"):  # noqa: ASYNC110 - there is no event to wait for

@@ -90,7 +90,7 @@ def test_a_poisoned_request_is_set_aside_and_its_neighbours_are_stored(tmp_path:
 
     with collector(tmp_path / "data", prelude=EAGER) as running:
         wait_for(lambda: spans_of_traces(running.sql) == {trace.hex(): 1 for trace in good})
-        wait_for((folder / "rejected" / "00000000000000000001-1-0-1.otlp").exists)
+        wait_for((folder / "rejected" / "00000000000000000001-1-0-1-1.otlp").exists)
         wait_for(lambda: path not in folder.iterdir())
         assert running.log.read_text().count("can never take this request") == 1
 

@@ -5,7 +5,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from quarterdeck_collector import prices
+from quarterdeck_collector import pieces, prices
 from quarterdeck_collector.care.leftovers import Leftovers
 from quarterdeck_collector.care.operations import LocalCare, Surroundings
 from quarterdeck_collector.gate import BusyError, GatedStore
@@ -43,7 +43,8 @@ def beside(
         asyncio.run_coroutine_threadsafe(_awaited(function), loop).result()
 
     def settle() -> None:
-        waiting = list(settings.segments_dir.glob(f"*/*{SUFFIX}"))
+        places = (f"*/*{SUFFIX}", f"*/{pieces.FOLDER}/*{SUFFIX}")
+        waiting = [path for place in places for path in settings.segments_dir.glob(place)]
         deadline = time.monotonic() + PATIENCE
         while waiting := [path for path in waiting if path.exists()]:
             if time.monotonic() > deadline:

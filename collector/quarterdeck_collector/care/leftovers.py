@@ -10,6 +10,7 @@ from typing import Any, Final
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]  # ships no types
 
 from quarterdeck import semconv
+from quarterdeck_collector import pieces, quarantine
 from quarterdeck_collector.care.selection import Selection
 from quarterdeck_collector.receive.otlp import LOGS, METRICS, TRACES, Kind
 from quarterdeck_collector.segments import SUFFIX, frame, unframe
@@ -46,9 +47,10 @@ class Leftovers:
 
     def _files(self) -> Iterator[tuple[Path, Kind]]:
         for name, kind in _KINDS.items():
-            found = [*self.segments.glob(f"{name}/rejected/*{SUFFIX}"), *self.forward.glob(f"*/{name}/*{SUFFIX}")]
+            segments = self.segments / name
+            found = [*segments.glob(f"{quarantine.FOLDER}/*{SUFFIX}"), *self.forward.glob(f"*/{name}/*{SUFFIX}")]
             if self.sealed:
-                found += self.segments.glob(f"{name}/*{SUFFIX}")
+                found += [*segments.glob(f"*{SUFFIX}"), *segments.glob(f"{pieces.FOLDER}/*{SUFFIX}")]
             yield from ((path, kind) for path in sorted(found))
 
 
@@ -67,6 +69,7 @@ def _purge(path: Path, kind: Kind, selection: Selection, *, dry_run: bool) -> in
 def _rewrite(path: Path, bodies: list[bytes]) -> None:
     """Replace a file; a request of which nothing is left stays as an empty one, because the forwarder counts them."""
     if not any(bodies):
+        path.with_suffix(quarantine.REASON).unlink(missing_ok=True)  # it may quote what is to go
         path.unlink(missing_ok=True)
         return
     fresh = path.with_name(f"{path.name}.tmp")

@@ -20,6 +20,13 @@ from quarterdeck_collector.store import Store
 
 _LATEST: Final = 2**63 - 1
 _DAY: Final = 86_400 * 1_000_000_000
+_ASKED_AT_ONCE: Final = 2_000
+"""Items whose trace ids fit into a statement (ClickHouse reads 256 KiB)."""
+_COLUMNS: Final = {
+    "traces": "TraceId, SpanId",
+    "logs": "toString(toUnixTimestamp64Nano(Timestamp)), TraceId, SpanId, EventName, lower(hex(MD5(Body)))",
+}
+"""What an item is known by."""
 
 Identity = tuple[str, ...]
 
@@ -56,8 +63,8 @@ def restore(store: Store, kind: Kind, message: Any) -> ImportReport:
     """
     total = kind.count(message)
     identity = _span_identity if kind is TRACES else _record_identity
-    present = (_stored_spans if kind is TRACES else _stored_records)(store, list(_items(kind, message)))
-    _drop(kind, message, lambda item: identity(item) in present)
+    found = present(store, kind, message)
+    _drop(kind, message, lambda item: identity(item) in found)
     fresh = kind.count(message)
     keep_days = next(row_days(table) for table in tables(store).base if table.name == f"otel_{kind.name}")
     oldest = (time.time_ns() - keep_days * _DAY) if keep_days else 0
@@ -106,18 +113,23 @@ def _record_identity(record: Any) -> Identity:
     return str(min(_time_of(record), _LATEST)), record.trace_id.hex(), record.span_id.hex(), record.event_name, body
 
 
-def _stored_spans(store: Store, spans: list[Any]) -> set[Identity]:
-    return _ask(store, "otel_traces", "TraceId, SpanId", spans)
+def present(store: Store, kind: Kind, message: Any) -> set[Identity]:
+    """Give the identities of the spans or log records of a message that are stored.
 
+    Args:
+        store: Where.
+        kind: TRACES or LOGS.
+        message: Its request.
 
-def _stored_records(store: Store, records: list[Any]) -> set[Identity]:
-    columns = "toString(toUnixTimestamp64Nano(Timestamp)), TraceId, SpanId, EventName, lower(hex(MD5(Body)))"
-    return _ask(store, "otel_logs", columns, records)
+    Raises:
+        StoreError: If the store refuses.
+    """
+    items = list(_items(kind, message))
+    parts = (items[at : at + _ASKED_AT_ONCE] for at in range(0, len(items), _ASKED_AT_ONCE))
+    return set[Identity]().union(*(_ask(store, f"otel_{kind.name}", _COLUMNS[kind.name], part) for part in parts))
 
 
 def _ask(store: Store, table: str, columns: str, items: list[Any]) -> set[Identity]:
-    if not items:
-        return set()
     traces = ", ".join(quoted(trace) for trace in sorted({item.trace_id.hex() for item in items}))
     times = [_time_of(item) for item in items]
     first, last = (f"fromUnixTimestamp64Nano(toInt64({min(limit(times), _LATEST)}))" for limit in (min, max))

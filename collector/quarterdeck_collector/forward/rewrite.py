@@ -1,6 +1,5 @@
 """What a target gets of a request: no live events, no values longer than it takes, no more bytes than it takes."""
 
-from collections.abc import Iterator
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -107,43 +106,3 @@ def _trim_value(value: Any, limit: int) -> bool:
     value.Clear()
     value.string_value = whole[: limit - len(mark)].decode(errors="ignore") + mark.decode()
     return True
-
-
-def halves(kind: Kind, body: bytes) -> tuple[bytes, bytes] | None:
-    """Divide a request into two of about as many spans, records or metrics; None if it has but one."""
-    message = _parsed(kind, body)
-    if message is None or (count := sum(1 for _ in _places(kind, message))) < 2:  # noqa: PLR2004 - two halves
-        return None
-    return _part(kind, body, 0, count // 2), _part(kind, body, count // 2, count)
-
-
-def _places(kind: Kind, message: Any) -> Iterator[tuple[Any, int]]:
-    outer, middle, inner = kind.levels
-    for whole in getattr(message, outer):
-        for scoped in getattr(whole, middle):
-            items = getattr(scoped, inner)
-            for index in range(len(items)):
-                yield items, index
-
-
-def _part(kind: Kind, body: bytes, first: int, after: int) -> bytes:
-    """Give the items from ``first`` to before ``after``, with the resources and scopes that they belong to."""
-    message: Any = kind.request.FromString(body)
-    outer, middle, inner = kind.levels
-    at = 0
-    for whole in getattr(message, outer):
-        for scoped in getattr(whole, middle):
-            items = getattr(scoped, inner)
-            size = len(items)
-            del items[min(size, max(0, after - at)) :]
-            del items[: min(len(items), max(0, first - at))]
-            at += size
-        _keep(getattr(whole, middle), inner)
-    _keep(getattr(message, outer), middle)
-    return bytes(message.SerializeToString())
-
-
-def _keep(parts: Any, inner: str) -> None:
-    for index in range(len(parts) - 1, -1, -1):
-        if not getattr(parts[index], inner):
-            del parts[index]

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from typing import Final, ParamSpec, TypeVar
 
 from quarterdeck_collector.counters import Counters
-from quarterdeck_collector.forward.rewrite import halves, trimmed, without_live_events
+from quarterdeck_collector.forward.rewrite import trimmed, without_live_events
 from quarterdeck_collector.forward.spool import Entry, Spool
 from quarterdeck_collector.forward.targets import Target
 from quarterdeck_collector.forward.transport import Answer, Transport, Verdict
+from quarterdeck_collector.receive.halves import halves
 from quarterdeck_collector.receive.otlp import Kind
 from quarterdeck_collector.segments import unframe
 
