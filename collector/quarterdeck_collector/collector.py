@@ -31,7 +31,7 @@ from quarterdeck_collector.pieces import recover_pieces
 from quarterdeck_collector.quarantine import Quarantine
 from quarterdeck_collector.receive.otlp import LOGS, METRICS, TRACES, Kind
 from quarterdeck_collector.refusals import StoreError
-from quarterdeck_collector.room_guard import RoomGuard
+from quarterdeck_collector.room_guard import RoomGuard, guard_from_the_start
 from quarterdeck_collector.saved import SavedObjects
 from quarterdeck_collector.segments import Segment, recover
 from quarterdeck_collector.settings import Settings
@@ -45,6 +45,9 @@ T = TypeVar("T")
 
 KINDS = (TRACES, LOGS, METRICS)
 """Signals that are kept."""
+
+SPOOL_LEAVES = 2
+"""How many times the reserve of the embedded engine segments leave free: it takes what waits when they have stopped."""
 
 DRAIN_SECONDS = 3.0
 """How long a stopping collector inserts what is on disk; the rest waits there for the next start."""
@@ -162,9 +165,10 @@ class Collector:
         settings = self.settings
         if settings.clickhouse_url:
             return ServerStore(settings.clickhouse_url, settings.database, settings.cluster)
-        store = await offload(EmbeddedStore, settings.store_dir, settings.database)
+        store = await offload(EmbeddedStore, settings.store_dir, settings.database, settings.disk_reserve_bytes)
         try:
             await offload(self._migrate, store)
+            await offload(guard_from_the_start, store)
         except BaseException:
             store.close()
             raise
@@ -205,7 +209,7 @@ class Collector:
             busy=lambda: delivery.busy,
             gathering=lambda: delivery.gathering,
             sync=survive,
-            leave_room=settings.clickhouse_url is None,
+            leave=SPOOL_LEAVES * self._store.room.reserve if isinstance(self._store, EmbeddedStore) else 0,
             on_committed=LogTail(self.broker).committed if kind is LOGS else None,
         )
         delivery.on_free = commits.seal_if_ripe
@@ -282,8 +286,8 @@ class Collector:
         await stream.delivery.run()
 
     async def _guard_room(self) -> None:
-        if self._gate is not None and not self.settings.clickhouse_url:
-            await RoomGuard(self._gate, self.settings.store_dir).run()
+        if isinstance(self._store, EmbeddedStore):
+            await RoomGuard(self._store).run()
 
     async def _watch_alerts(self, ready: "asyncio.Task[None]") -> None:
         await asyncio.shield(ready)
@@ -357,8 +361,8 @@ class Collector:
         checks = dict(self.checks)
         if checks["clickhouse"].ok and any(stream.delivery.failing for stream in self.streams.values()):
             checks["clickhouse"] = Check(reason="inserts fail; segments wait on disk")
-        if self._gate is not None and self._gate.problem:
-            checks["clickhouse"] = Check(reason=self._gate.problem)
+        if self._store is not None and self._store.problem:
+            checks["clickhouse"] = Check(reason=self._store.problem)
         for problem in filter(None, (stream.commits.problem for stream in self.streams.values())):
             checks["spool"] = Check(reason=problem)
         if problem := self.budget.problem():

@@ -22,9 +22,6 @@ TIMER_STEP: Final = 0.002
 STRETCH: Final = 4
 """How many times its usual age a segment may reach while ClickHouse is busy: forwarding waits for it too."""
 
-DISK_RESERVE: Final = 64 << 20
-"""Bytes of the disk that are left to others, beside as many as wait: ClickHouse needs those to take what waits."""
-
 
 class SpoolFullError(Exception):
     """Nothing more can be kept on disk for now."""
@@ -88,7 +85,8 @@ class CommitLog:
             as for many, so it then goes on growing; whoever says so calls :meth:`seal_if_ripe` when that is over.
         gathering: Whether a segment that is not large had better grow, for the same reason and with the same call.
         sync: Whether what is acknowledged must survive a power cut, not only the end of this process.
-        leave_room: Whether ClickHouse is on the same disk.
+        leave: Bytes of the disk that are left to others, beside as many as wait: ClickHouse, if it is on the same disk,
+            needs those to take what waits.
         on_committed: Told of requests that have just been written: Position of their first record, their framed bytes
             and the number of records.
     """
@@ -103,7 +101,7 @@ class CommitLog:
         busy: Callable[[], bool] = lambda: False,
         gathering: Callable[[], bool] = lambda: False,
         sync: bool = True,
-        leave_room: bool = False,
+        leave: int = 0,
         on_committed: Callable[[int, list[bytes], int], None] | None = None,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -114,7 +112,7 @@ class CommitLog:
         self._busy = busy
         self._gathering = gathering
         self._sync = sync
-        self._leave_room = leave_room
+        self._leave = leave
         self._on_committed = on_committed
         self._segment: OpenSegment | None = None
         self._waiting: list[_Waiting] = []
@@ -201,10 +199,15 @@ class CommitLog:
             self._commits = None
 
     def _write(self, batch: list[_Waiting]) -> None:
-        if self._leave_room:
+        if self._leave:
             disk = os.statvfs(self._folder)
-            if disk.f_bavail * disk.f_frsize < DISK_RESERVE + self._budget.used:
-                raise OSError(errno.ENOSPC, f"less than {DISK_RESERVE} bytes would be left beside what waits")
+            free, kept = disk.f_bavail * disk.f_frsize, self._leave + self._budget.used
+            if free < kept:
+                raise OSError(
+                    errno.ENOSPC,
+                    f"the disk is nearly full: {free >> 20} MiB are left, {kept >> 20} MiB are kept free for what "
+                    "waits; free some space",
+                )
         if self._segment is None:
             self._segment = OpenSegment(self._folder, sync=self._sync)
         self._segment.append(

@@ -36,8 +36,11 @@ class GatedStore(Store):
         self._closed = False
         self._inside = 0
         self._unsettled: set[str] = set()
-        self.problem = ""
-        """Why no operation can change parts now; empty if one can."""
+
+    @property
+    @override
+    def problem(self) -> str:
+        return self.inner.problem
 
     def abandon(self, segment: Segment) -> None:
         """Expect no further insert of a segment that failed."""
@@ -50,7 +53,8 @@ class GatedStore(Store):
         """Let no insert begin until the block ends; those under way are waited for.
 
         Raises:
-            BusyError: If one takes too long, or may be stored in part: it has to succeed first; or for :attr:`problem`.
+            BusyError: If one takes too long, or may be stored in part: it has to succeed first; or nothing can
+                be written now.
         """
         if self.problem:
             raise BusyError(self.problem)

@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings, CliImplicitFlag, NoDecode, SettingsC
 from quarterdeck import egress, price_file
 from quarterdeck.tokens import TOKEN_FILE
 from quarterdeck_collector.care.retention import Retention
+from quarterdeck_collector.room import RESERVE
 
 if TYPE_CHECKING:
     from quarterdeck_collector.forward.targets import Target
@@ -72,6 +73,12 @@ class Settings(BaseSettings):
     )
     spool_max_bytes: int = Field(
         4096 * MEBIBYTE, gt=0, description="Bytes that may wait on disk for ClickHouse; above it requests get 503."
+    )
+    disk_reserve_bytes: int = Field(
+        RESERVE,
+        gt=0,
+        description="Bytes of its disk that embedded ClickHouse leaves free, at most a fifth of the disk: below, it "
+        "writes nothing; below twice as many, beside what waits, requests get 503.",
     )
     segment_max_bytes: int = Field(
         8 * MEBIBYTE, gt=0, description="A segment of this size is inserted at once if ClickHouse is free."

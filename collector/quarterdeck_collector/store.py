@@ -16,8 +16,8 @@ from urllib.parse import unquote, urlsplit
 
 from typing_extensions import override
 
-from quarterdeck_collector import room
-from quarterdeck_collector.refusals import NOT_ENOUGH_SPACE, StoreError, refusal
+from quarterdeck_collector.refusals import StoreError, refusal
+from quarterdeck_collector.room import RESERVE, Room
 
 SCHEMA_FILE: Final = Path(__file__).parent / "schema" / "otlp.proto"
 """Our trimmed OTLP schema, read by ClickHouse."""
@@ -58,6 +58,11 @@ class Store(Protocol):
     database: str
     dict_auth: str
     cluster: str
+
+    @property
+    def problem(self) -> str:
+        """Why nothing can be written now; empty if that is not known before it is tried."""
+        return ""
 
     @property
     def on_cluster(self) -> str:
@@ -158,6 +163,7 @@ class EmbeddedStore(Store):
     Args:
         path: Folder of the engine's files.
         database: Database to work in.
+        reserve: Bytes of its disk that it leaves free.
 
     Raises:
         StoreError: If the engine cannot be opened.
@@ -166,11 +172,12 @@ class EmbeddedStore(Store):
     dict_auth = ""
     cluster = ""
 
-    def __init__(self, path: Path, database: str) -> None:
+    def __init__(self, path: Path, database: str, reserve: int = RESERVE) -> None:
         import chdb
 
         self.database = database
         self._path = str(path.absolute())
+        self.room = Room(path.absolute(), reserve)
         engine: Any = chdb  # untyped
         self._connect = engine.connect
         self._lent = 0
@@ -237,29 +244,30 @@ class EmbeddedStore(Store):
             answer = connection.query(sql, "JSONEachRow", params=params).bytes() or b""
         return [json.loads(line) for line in answer.decode().split("\n") if line]
 
-    def _need_room(self, size: int) -> None:
-        if problem := room.problem(Path(self._path), size):
-            raise StoreError(problem, NOT_ENOUGH_SPACE)
+    @property
+    @override
+    def problem(self) -> str:
+        return self.room.problem
 
     @override
     def insert_rows(self, table: str, rows: Sequence[dict[str, Any]]) -> None:
         data = "\n".join(map(json.dumps, rows))
-        self._need_room(len(data))
-        self.command(f"INSERT INTO {self.database}.{table} FORMAT JSONEachRow\n{data}")
+        with self.room.writing(len(data)):
+            self.command(f"INSERT INTO {self.database}.{table} FORMAT JSONEachRow\n{data}")
 
     @override
     def insert_otlp(self, table: str, segment: Path, message: str, token: str) -> None:
-        self._need_room(segment.stat().st_size)
         settings = {
             **_INSERT_SETTINGS,
             "insert_deduplication_token": token,
             "format_schema": f"{SCHEMA_FILE.absolute()}:{message}",
         }
         # Never Connection.send_insert(): it reports success when a view behind the table throws.
-        self.command(
-            f"INSERT INTO {self.database}.{table} FROM INFILE {literal(str(segment.absolute()))} COMPRESSION 'none' "
-            f"SETTINGS {_setting_list(settings)} FORMAT Protobuf"
-        )
+        with self.room.writing(segment.stat().st_size):
+            self.command(
+                f"INSERT INTO {self.database}.{table} FROM INFILE {literal(str(segment.absolute()))} "
+                f"COMPRESSION 'none' SETTINGS {_setting_list(settings)} FORMAT Protobuf"
+            )
 
     @override
     def make_durable(self) -> None:

@@ -10,6 +10,7 @@ import pytest
 from quarterdeck_collector import gate
 from quarterdeck_collector.gate import BusyError, GatedStore
 from quarterdeck_collector.refusals import StoreError
+from quarterdeck_collector.room import RESERVE, Room
 from support.stores import ShortNames
 from support.waiting import eventually
 
@@ -22,6 +23,7 @@ class SlowStore(ShortNames):
 
     def __init__(self) -> None:
         self.database, self.dict_auth = "tests", ""
+        self.room = Room(Path(), RESERVE)
         self.begun: list[str] = []
         self.may_end = threading.Event()
         self.error: StoreError | None = None

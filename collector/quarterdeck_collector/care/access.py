@@ -95,7 +95,7 @@ def opened(settings: Settings, *, make: bool = False) -> Iterator[Store]:
         raise AccessError(f"there are no data in {folder}; say where they are with --data-dir or --clickhouse-url")
     with (
         sole_owner(settings.lock_file, f"data directory {folder}"),
-        contextlib.closing(EmbeddedStore(settings.store_dir, settings.database)) as store,
+        contextlib.closing(EmbeddedStore(settings.store_dir, settings.database, settings.disk_reserve_bytes)) as store,
     ):
         yield store
 
