@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from quarterdeck_ui import assets
 from support import otlp
 from support.accessibility import findings
-from support.browser import DESKTOP, PHONE, TABLET, Finger
+from support.browser import DESKTOP, PHONE, TABLET, Finger, open_page
 from support.collectors import CollectorProcess, collector
 from support.dashboard import Dashboard, dashboard, opened
 from support.scenario import Run
@@ -247,6 +247,27 @@ def test_axe_finds_nothing_serious_and_the_theme_stays(
         expect(page.locator(".log-row").first).to_be_visible()
         expect(page.locator(".deck")).to_have_attribute("data-theme", theme)
         assert findings(page) == []
+
+
+def test_a_page_is_loaded_once_and_streamlit_draws_its_part_in_the_theme_that_was_chosen(
+    browser: Browser, deck: Dashboard
+) -> None:
+    scheme = "getComputedStyle(document.querySelector('.stApp')).colorScheme"
+    loaded: list[str] = []
+    watched = open_page(browser, "about:blank")
+    page = watched.page
+    page.on("framenavigated", lambda frame: loaded.append(frame.url))
+    page.goto(f"{deck.url}/?view=alerts")
+    expect(page.get_by_role("button", name="New rule")).to_be_visible()
+    page.wait_for_load_state("networkidle")
+    assert (page.evaluate(scheme), len(loaded)) == ("dark", 1)
+    page.get_by_role("button", name="Theme: dark").click()
+    with page.expect_navigation():
+        page.get_by_role("menuitemradio", name="Light").click()
+    expect(page.get_by_role("button", name="New rule")).to_be_visible()
+    assert (page.evaluate(scheme), len(loaded)) == ("light", 2)
+    assert (watched.console_errors, watched.foreign_requests) == ([], [])
+    page.context.close()
 
 
 def test_every_colour_has_a_name_in_both_themes() -> None:

@@ -18,6 +18,7 @@ from quarterdeck_ui import (
     alerts_route,
     assets,
     chart_runs,
+    first_page,
     language_route,
     leaving,
     log_export,
@@ -27,6 +28,7 @@ from quarterdeck_ui import (
 )
 from quarterdeck_ui.access.door import Door
 from quarterdeck_ui.access.entrance import entrance
+from quarterdeck_ui.colours import THEME
 from quarterdeck_ui.feed import Feed
 from quarterdeck_ui.hub import Hub
 from quarterdeck_ui.log_feed import LogFeed
@@ -37,38 +39,6 @@ from quarterdeck_ui.settings import Settings
 
 _SCRIPT = Path(__file__).parent / "script.py"
 _LOG = logging.getLogger("quarterdeck.ui")
-
-_DARK = {
-    "primaryColor": "#4c8dff",
-    "backgroundColor": "#0a0e16",
-    "secondaryBackgroundColor": "#121926",
-    "textColor": "#e4e9f2",
-    "borderColor": "#1e2736",
-    "linkColor": "#4c8dff",
-    "codeBackgroundColor": "#121926",
-    "chartCategoricalColors": ["#4c8dff", "#35d0a0", "#f5b84b", "#b197fc", "#ff8fa3", "#4dd0e1", "#9aa5b5"],
-}
-_LIGHT = {
-    "primaryColor": "#1d5fd0",
-    "backgroundColor": "#eef1f6",
-    "secondaryBackgroundColor": "#ffffff",
-    "textColor": "#162032",
-    "borderColor": "#d9e0ea",
-    "linkColor": "#1d5fd0",
-    "codeBackgroundColor": "#f5f7fa",
-    "chartCategoricalColors": ["#2a6fdb", "#0b8a64", "#c07a00", "#7c55d1", "#d0506b", "#1490a4", "#6c7a90"],
-}
-THEME = {
-    "theme.baseFontSize": 14,
-    "theme.baseRadius": "6px",
-    "theme.font": "Inter, 'SF Pro Text', 'Segoe UI', Roboto, "
-    "'Noto Sans', 'Liberation Sans', Arial, system-ui, sans-serif",
-    "theme.codeFont": "'JetBrains Mono', 'SF Mono', 'Cascadia Code', "
-    "Menlo, Consolas, 'Liberation Mono', ui-monospace, monospace",
-    **{f"theme.dark.{name}": value for name, value in _DARK.items()},
-    **{f"theme.light.{name}": value for name, value in _LIGHT.items()},
-}
-"""Streamlit's own widgets in the colours of ``components/theme.css``."""
 
 
 def application(settings: Settings) -> Any:
@@ -104,6 +74,7 @@ def application(settings: Settings) -> Any:
             *language_route.routes(runner),
             Route("/healthz", _healthz),
             Route("/readyz", _readyz(hub)),
+            first_page.route(),
             assets.route(),
             Route("/logs", _logs),
             *ways_in,

@@ -6,18 +6,16 @@ import { closeMenu } from "./menu.js";
 import { pagesButton, rail } from "./rail.js";
 import { adopt } from "./style.js";
 import { theme } from "./theme.js";
-import { agree } from "./theme_of_streamlit.js";
 
 const mounted = new WeakMap();
 
 function build(data) {
   const root = el("div", { class: "deck frame" });
-  const colours = theme(root);
+  const colours = theme(root, () => window.location.reload()); // Streamlit looks for its own theme only when it starts
   const leave = el("form", { method: "post", action: "/logout", class: "who" }, el("button", { type: "submit", title: "Log out", disabled: !data.leave }, data.person?.name ?? ""));
   const alarm = bell(watchAlerts());
   leave.hidden = !data.person?.name;
   root.append(rail(data.view), pagesButton(root, data.view), el("div", { class: "foot" }, alarm.root, leave, colours.button), alarm.notices);
-  agree();
   return { root, stop: () => { closeMenu(); colours.stop(); alarm.stop(); } };
 }
 

@@ -10,8 +10,8 @@ function chosen() {
   try { return localStorage.getItem(KEY) in CHOICES ? localStorage.getItem(KEY) : "dark"; } catch { return "dark"; } // storage may be forbidden
 }
 
-// Give `root` the theme, and a button that changes it.
-export function theme(root) {
+// Give `root` the theme, and a button that changes it; `changed` is told when a reader has chosen another one.
+export function theme(root, changed = () => {}) {
   let choice = chosen();
   const button = el("button", { type: "button", class: "act theme", "data-qd": "theme", "aria-haspopup": "menu", onclick: () => openMenu(root, button, Object.entries(CHOICES).map(([name, label]) => ({ label, checked: name === choice, act: () => choose(name) })), { label: "Theme" }) });
 
@@ -28,6 +28,7 @@ export function theme(root) {
     choice = name;
     try { localStorage.setItem(KEY, name); } catch { /* it then holds for this page */ }
     apply();
+    changed();
   }
 
   const stored = (event) => { if (event.key === KEY) { choice = chosen(); apply(); } };
