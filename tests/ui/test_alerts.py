@@ -141,7 +141,6 @@ def test_a_rule_made_from_a_chart_fires_is_muted_and_resolves(
     calls(home, 40, failed=True)
     with opened(browser, deck.url) as watched:
         page = watched.page
-        page.evaluate("localStorage.setItem('stActiveTheme-/-v2', '\"Dark\"')")  # or the first page loads twice
         record_the_desktop(page, deck)
         expect(page.locator("[data-qd=bell]")).to_have_attribute("aria-label", "No alert fires")
         page.get_by_role("button", name="Actions of Errors").click()
@@ -203,7 +202,6 @@ def test_a_viewer_reads_alerts_and_errors_and_is_offered_nothing_that_the_server
     with dashboard(tmp_path, home.otlp, home.clickhouse, "--ui-login", "password") as locked:
         watched = open_page(browser, f"{locked.url}/?view=alerts")
         page = watched.page
-        page.evaluate("localStorage.setItem('stActiveTheme-/-v2', '\"Dark\"')")  # or the first page loads twice
         page.get_by_label("Name").fill("vera")
         page.get_by_label("Password").fill(password)
         page.get_by_role("button", name="Log in").click()

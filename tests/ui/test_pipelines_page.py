@@ -21,6 +21,7 @@ from support.browser import DESKTOP, PHONE, Watched, open_page
 from support.collectors import CollectorProcess, wait_for
 from support.dashboard import Dashboard, dashboard
 from support.runner import Runner, eventually
+from support.scenario import Run
 from support.servers import serve
 
 expect.set_options(timeout=30_000)
@@ -90,7 +91,6 @@ class Visit:
         watched = open_page(self._browser, f"{self._url}/healthz", size)
         self.opened.append(watched)
         # What the page would do itself, and then load again: Streamlit takes up the theme when it starts.
-        watched.page.evaluate("localStorage.setItem('stActiveTheme-/-v2', JSON.stringify('Dark'))")
         watched.page.goto(f"{self._url}/?view=pipelines{query}")
         expect(watched.page.get_by_role("heading", name="Pipelines")).to_be_visible()
         return watched.page
@@ -344,6 +344,11 @@ def test_a_viewer_reads_a_pipeline_and_is_offered_nothing_that_the_server_would_
 ) -> None:
     file, text = runner.folder / "guarded.yaml", ASK.format(name="guarded")
     file.write_text(text)
+    told = Run(home.otlp, "guarded", quiet=True, ago=60)
+    call = told.call(told.step("ask", 1), "claude-haiku-4-5", "What is a tide?", system="Be brief.")
+    told.end_call(call, "Water that comes and goes.", (5, 6))
+    told.end()
+    made = runner.http.post("/v1/runs", json={"pipeline": "guarded", "inputs": {"word": "tides"}}).json()
     people = PasswordFile(tmp_path / "ui-users")
     people.add("otto", Role.OPERATOR, KEY)
     flags = ("--ui-login", "password", "--runner-url", str(runner.http.base_url).rstrip("/"))
@@ -352,7 +357,6 @@ def test_a_viewer_reads_a_pipeline_and_is_offered_nothing_that_the_server_would_
         page = watched.page
         page.get_by_label("Name").fill("otto")
         page.get_by_label("Password").fill(KEY)
-        page.evaluate("localStorage.setItem('stActiveTheme-/-v2', JSON.stringify('Dark'))")
         button(page, "Log in").click()
         written(page, "guarded").click()
         page.keyboard.press("Control+Home")
@@ -381,11 +385,17 @@ def test_a_viewer_reads_a_pipeline_and_is_offered_nothing_that_the_server_would_
         for name in ("Test", "Remove", "Keep the key"):
             expect(button(page, name)).to_have_count(0)
         assert findings(page) == []
-        for tool, what in (("draft", "Sending a draft"), ("experiment", "Running an experiment")):
+        tools = {
+            "draft": ("Sending a draft", "Saving test data"),
+            "experiment": ("Running an experiment", "Saving test data"),
+            f"call&run={told.id}&span={call.id.hex()}": ("Sending a call",),
+            f"replay&run={made['id']}": ("Replaying a run",),
+        }
+        for tool, acts in tools.items():
             page.goto(f"{locked.url}/?view=debugger&tool={tool}")
-            expect(page.get_by_text(f"{what} takes the role operator.")).to_be_visible()
-            expect(page.get_by_text("Saving test data takes the role operator.")).to_be_visible()
-            for name in ("Send", "Run the experiment", "Save"):
+            for act in acts:
+                expect(page.get_by_text(f"{act} takes the role operator.")).to_be_visible()
+            for name in ("Send", "Run the experiment", "Save", "Propose", "Replay"):
                 expect(button(page, name)).to_have_count(0)
         assert (watched.console_errors, watched.foreign_requests) == ([], [])
         page.context.close()
