@@ -18,6 +18,12 @@ from support.collectors import PLAIN, CollectorProcess, collector, launch, wait_
 from support.dashboard import Dashboard, dashboard, opened
 from support.scenario import ANSWER, Part, Run, alive, play
 
+MOVES = """icon => new Promise((moved) => {
+  const [endless] = icon.getAnimations();
+  const begin = endless.currentTime;
+  setInterval(() => { if (endless.currentTime !== begin) moved(); }, 50);
+})"""
+
 
 @pytest.fixture(scope="module")
 def deck(home: CollectorProcess, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
@@ -39,6 +45,7 @@ def test_a_run_appears_progresses_streams_and_ends(browser: Browser, deck: Dashb
         call = run.call(step, "claude-sonnet-4-5", "Check the invoice.", system="Be brief.")
         inspector = page.locator('[data-qd="inspector"]')
         expect(inspector).to_contain_text("Check the invoice.")
+        mine.locator(".i-running").first.evaluate(MOVES)
         run.chunk(call, "The total ")
         expect(inspector).to_contain_text("The total")
         run.chunk(call, "is **4,213.50** EUR <img src=x onerror=alert(1)>")

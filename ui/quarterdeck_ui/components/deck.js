@@ -9,6 +9,7 @@ import { inspector } from "./inspector.js";
 import { keep, kept } from "./keep.js";
 import { closeMenu, saying } from "./menu.js";
 import { quick } from "./quick.js";
+import { pace } from "./pace.js";
 import { pagesButton, rail } from "./rail.js";
 import { runs } from "./runs.js";
 import { close, followNewest, open, select, state } from "./store.js";
@@ -72,6 +73,7 @@ function build(host) {
   const say = saying(root);
   deckMenus(root, panels, say);
   const colours = theme(root);
+  const unpaced = pace(root);
   top.root.querySelector(".scope").append(colours.button, el("button", { type: "button", class: "act help", "aria-label": "Keyboard help", title: "Keyboard help (?)", onclick: () => help(root, KEYS) }, "?"));
   Object.assign(actions, { help: () => help(root, KEYS), quick: () => quick(root, { onPipeline: filterBy }), busy: () => dialogIsOpen(root) });
   const keys = (event) => onKey(event, parts, actions);
@@ -86,7 +88,7 @@ function build(host) {
     leave.hidden = !person?.name;
     text(leave.firstChild, person?.name ?? "");
   };
-  return { root, welcome, stop: () => { document.removeEventListener("keydown", keys); window.removeEventListener("pagehide", leaving); closeMenu(); colours.stop(); top.stop(); Object.values(parts).forEach((part) => part.stop()); } };
+  return { root, welcome, stop: () => { document.removeEventListener("keydown", keys); window.removeEventListener("pagehide", leaving); closeMenu(); colours.stop(); unpaced(); top.stop(); Object.values(parts).forEach((part) => part.stop()); } };
 }
 
 const typing = (target) => target.closest?.("input, textarea, select, [contenteditable]");

@@ -8,6 +8,7 @@ import { asJson, code } from "./highlight.js";
 import { logList } from "./log_list.js";
 import { asQuery, LEVELS, logStore } from "./log_store.js";
 import { closeMenu } from "./menu.js";
+import { pace } from "./pace.js";
 import { pagesButton, rail } from "./rail.js";
 import { adopt } from "./style.js";
 import { theme } from "./theme.js";
@@ -168,6 +169,7 @@ function build() {
 
   root.querySelector(".bar").prepend(pagesButton(root, "logs"));
   const colours = theme(root);
+  const unpaced = pace(root);
   const alarm = bell(watchAlerts());
   root.append(alarm.notices);
   root.querySelector(".right").append(alarm.root, colours.button, el("button", { type: "button", class: "act help", "aria-label": "Keyboard help", title: "Keyboard help (?)", onclick: () => help(root, KEYS) }, "?"));
@@ -186,7 +188,7 @@ function build() {
     else if (event.key === "End" && !target.closest?.("input")) list.follow();
   };
   document.addEventListener("keydown", keys);
-  return { root, start: () => changed({}), stop: () => { document.removeEventListener("keydown", keys); closeMenu(); colours.stop(); alarm.stop(); list.stop(); store.stop(); } };
+  return { root, start: () => changed({}), stop: () => { document.removeEventListener("keydown", keys); closeMenu(); colours.stop(); unpaced(); alarm.stop(); list.stop(); store.stop(); } };
 }
 
 export default function (component) {

@@ -11,6 +11,7 @@ const STEPS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 15e3, 3e4
 
 const ROW_HEIGHT = 27;
 const TICK_PX = 52; // of a label on the axis
+const TICK_MS = 200;
 
 export function timeline(panel, actions) {
   const following = el("span", { class: "tally", role: "status" });
@@ -33,6 +34,8 @@ export function timeline(panel, actions) {
   let frame = null;
   let riding = "";
   let rows = 0;
+  let width = 0; // of the axis
+  let drawn = 0; // when
   let every = ""; // what the reader asked of all rows: "open", "shut" or nothing
   let chosenFolds = new Map(); // and of single ones
   let marking = false;
@@ -99,7 +102,7 @@ export function timeline(panel, actions) {
   }
 
   function scale(span) {
-    const most = Math.max(1, Math.min(5, Math.floor(axis.clientWidth / TICK_PX)));
+    const most = Math.max(1, Math.min(5, Math.floor(width / TICK_PX)));
     const step = STEPS.find((each) => span / each <= most) ?? 864e5;
     const ticks = [];
     for (let at = 0; at <= span * 0.96; at += step) ticks.push(at);
@@ -207,6 +210,7 @@ export function timeline(panel, actions) {
   }
 
   function draw() {
+    drawn = performance.now();
     const run = state.detail?.run ?? (state.run ? state.runs.get(state.run) : null);
     text(following, state.chosen || !run ? "" : state.reading ? "stays here while you read" : "following the newest run");
     release.hidden = !state.chosen && !state.reading;
@@ -276,13 +280,14 @@ export function timeline(panel, actions) {
   });
   const animate = () => {
     const run = state.detail?.run;
+    if (performance.now() - drawn < TICK_MS / 2) return; // something new has just come
     if (run && OPEN.has(run.status) && run.status !== "paused" && !document.hidden) draw();
     else if (run && OPEN.has(run.status)) describe(run);
   };
-  frame = setInterval(animate, 200);
+  frame = setInterval(animate, TICK_MS);
   const offs = ["detail", "selection", "span", "runs", "loaded"].map((topic) => on(topic, draw));
   draw();
-  const watcher = new ResizeObserver(() => { rows = -1; draw(); });
+  const watcher = new ResizeObserver(() => { rows = -1; width = axis.clientWidth; draw(); });
   watcher.observe(list);
   return { stop: () => { watcher.disconnect(); window.removeEventListener("pagehide", leaving); place.stop(); bars.stop(); clearInterval(frame); offs.forEach((off) => off()); } };
 }

@@ -11,6 +11,8 @@ export function virtualList(root, { create, update, height, key, drawn = () => {
   let items = [];
   let tops = [0];
   let asked = false;
+  let top = 0; // where the reader is: kept, as asking makes the browser lay everything out
+  let room = 0;
 
   const at = (y) => {
     let low = 0;
@@ -25,8 +27,8 @@ export function virtualList(root, { create, update, height, key, drawn = () => {
 
   function draw() {
     asked = false;
-    const from = Math.max(0, at(root.scrollTop) - MARGIN);
-    const until = Math.min(items.length, at(root.scrollTop + root.clientHeight) + 1 + MARGIN);
+    const from = Math.max(0, at(top) - MARGIN);
+    const until = Math.min(items.length, at(top + room) + 1 + MARGIN);
     const seen = new Set();
     const put = (index) => {
       const item = items[index];
@@ -49,21 +51,25 @@ export function virtualList(root, { create, update, height, key, drawn = () => {
     drawn(until === items.length);
   }
 
-  const later = () => { if (!asked) { asked = true; requestAnimationFrame(draw); } };
+  const look = () => { top = root.scrollTop; room = root.clientHeight; };
+  const later = () => { if (!asked) { asked = true; requestAnimationFrame(() => { look(); draw(); }); } };
   root.addEventListener("scroll", later, { passive: true });
   const resized = new ResizeObserver(() => { measure(); later(); });
   resized.observe(root);
 
+  // True if the list has another height than before.
   function measure() {
+    const before = tops.at(-1);
     tops = [0];
     for (const item of items) tops.push(tops.at(-1) + height(item));
     space.style.height = `${tops.at(-1)}px`;
+    return tops.at(-1) !== before;
   }
 
   return {
     show(next) {
       items = next;
-      measure();
+      if (measure()) look();
       draw();
     },
     redraw: later,
@@ -72,9 +78,10 @@ export function virtualList(root, { create, update, height, key, drawn = () => {
     item: (index) => items[index],
     // Bring a row into sight and give its node.
     reveal(index) {
-      const [top, bottom] = [tops[index], tops[index + 1]];
-      if (top < root.scrollTop) root.scrollTop = top;
+      const [first, bottom] = [tops[index], tops[index + 1]];
+      if (first < root.scrollTop) root.scrollTop = first;
       else if (bottom > root.scrollTop + root.clientHeight) root.scrollTop = bottom - root.clientHeight;
+      look();
       draw();
       return nodes.get(key(items[index]));
     },
