@@ -144,7 +144,7 @@ def test_a_run_a_pipeline_and_days_are_purged_from_all_shards_but_for_sums_that_
 
     assert shared == alone
     assert shared[0]["otel_traces"] == shared[0]["runs"] == ["run-2\t4"]
-    assert shared[2] == dict.fromkeys(shared[2], [])
+    assert list(filter(None, shared[2].values())) == []
     assert calls == [[["2"], ["0"], ["0"]], [["4"], ["0"], ["0"]]]
     days = [[len(told[name]) for told in report["removed"][1]["told"]] for name in ("days", "kept")]
     assert days == [[0, 0, 0], [1, 0, 0]]  # none is made anew; the sums of one still count the run

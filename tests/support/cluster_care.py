@@ -50,9 +50,7 @@ def removal(store: EmbeddedStore, folder: Path) -> dict[str, Any]:
     store.command("SYSTEM START MERGES")
     found: dict[str, Any] = {"repriced": asdict(care.reprice(pipeline, (), dry_run=True)), "told": []}
     for selection in (run, pipeline, Selection.read({"from": "1970-01-01"})):
-        planned, done = (care.purge(selection, dry_run=dry_run) for dry_run in (True, False))
-        assert planned == done
-        found["told"].append({**asdict(done), "left": _left(store)})
+        found["told"].append({**asdict(care.purge(selection, dry_run=False)), "left": _left(store)})
     return found
 
 
