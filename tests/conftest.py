@@ -18,6 +18,10 @@ os.environ["QUARTERDECK_BUFFER_DIR"] = tempfile.mkdtemp(prefix="quarterdeck-buff
 """What a test cannot deliver does not wait in the home of whoever runs the tests, and no later test sends it."""
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-snapshots", action="store_true", help="write the files of whole outputs anew")
+
+
 @pytest.fixture(scope="session")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStore]:
     """chDB opens one path per process: all tests of a process share it."""

@@ -104,22 +104,6 @@ def _around(kind: Kind, message: Any, scope: dict[str, Any], url: str) -> Any:
     return message
 
 
-def _known(kind: Kind, messages: list[Any]) -> list[bytes]:
-    """Give every span or record with its resource and scope as bytes, attributes in the order of their keys."""
-    outer, middle, inner = kind.levels
-    found = []
-    for message in messages:
-        for whole in getattr(message, outer):
-            for scoped in getattr(whole, middle):
-                for item in getattr(scoped, inner):
-                    copy = type(item).FromString(item.SerializeToString())
-                    copy.attributes.sort(key=lambda pair: pair.key)
-                    parts = (whole.resource, scoped.scope, copy)
-                    urls = f"{whole.schema_url}|{scoped.schema_url}|".encode()
-                    found.append(urls + b"|".join(part.SerializeToString(deterministic=True) for part in parts))
-    return sorted(found)
-
-
 @pytest.fixture
 def other(engine: EmbeddedStore) -> Iterator[EmbeddedStore]:
     """A second store, to import into."""
@@ -164,10 +148,10 @@ def _check(kind: Kind, message: Any, store: EmbeddedStore, other: EmbeddedStore,
     _emptied(store, other)
     _add(store, kind, message)
     exported = _exported(store, kind)
-    assert _known(kind, exported) == _known(kind, [message])
+    assert otlp.known(kind, exported) == otlp.known(kind, [message])
     for name in ("runs.otlp.zst", "runs.jsonl"):
         read = _through_file(folder / name, kind, exported)
-        assert _known(kind, read) == _known(kind, [message])
+        assert otlp.known(kind, read) == otlp.known(kind, [message])
     for one in read:
         _add(other, kind, one)
     assert _same_rows(kind, store, other)
@@ -227,7 +211,7 @@ def test_pages_lose_and_repeat_nothing(store: EmbeddedStore, monkeypatch: pytest
 
     exported = _exported(store, LOGS)
     assert len(exported) > 5
-    assert _known(LOGS, exported) == _known(LOGS, [message])
+    assert otlp.known(LOGS, exported) == otlp.known(LOGS, [message])
 
 
 def test_what_an_import_brings_that_is_older_than_what_is_kept_is_told(store: EmbeddedStore) -> None:

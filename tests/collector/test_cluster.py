@@ -129,15 +129,48 @@ def test_changes_of_tables_are_made_on_all_nodes(report: dict[str, Any]) -> None
     assert set(report["durable"]) == stored
 
 
+def test_new_prices_would_change_the_same_calls_on_all_shards(report: dict[str, Any]) -> None:
+    alone, shared = (removed["repriced"] for removed in report["removed"])
+    ((old,), (new,)) = (repriced.pop("models") for repriced in (alone, shared))
+    assert shared == alone
+    assert new == pytest.approx(old)  # shards are added up in any order
+    assert (new["calls"], new["new_cost"]) == (4, pytest.approx(600 * 100 / 1e6))
+
+
+def test_a_run_a_pipeline_and_days_are_purged_from_all_shards_but_for_sums_that_know_no_runs(
+    report: dict[str, Any],
+) -> None:
+    alone, shared = ([told["left"] for told in removed["told"]] for removed in report["removed"])
+    calls = [[left.pop("sums") for left in each] for each in (alone, shared)]
+
+    assert shared == alone
+    assert shared[0]["otel_traces"] == shared[0]["runs"] == ["run-2\t4"]
+    assert list(filter(None, shared[2].values())) == []
+    assert calls == [[["2"], ["0"], ["0"]], [["4"], ["0"], ["0"]]]
+    days = [[len(told[name]) for told in report["removed"][1]["told"]] for name in ("days", "kept")]
+    assert days == [[0, 0, 0], [1, 0, 0]]  # none is made anew; the sums of one still count the run
+
+
+def test_rows_are_removed_on_all_nodes_by_the_same_list_of_runs(report: dict[str, Any]) -> None:
+    removals = [order for order in report["removals"] if " DELETE IN PARTITION " in order]
+    assert [order for order in removals if "_local ON CLUSTER 'two' " not in order] == []
+    looked_up = {name for order in removals for name in re.findall(r"FROM (\S+)", order)}
+    assert looked_up == {"shared.runs_before_purge_local"}
+    synced = "SYSTEM SYNC REPLICA ON CLUSTER 'two' shared.runs_before_purge_local"
+    assert report["removals"].count(synced) == 3
+
+
 def test_what_works_on_a_single_node_only_says_so(tmp_path: Path) -> None:
     flags = ["--data-dir", str(tmp_path), "--clickhouse-url", SERVER, "--cluster", "c"]
     settings = CliApp.run(Settings, cli_args=flags)
     with opened(settings) as store:
         care = LocalCare(store, nothing_around(settings, store))
-        with pytest.raises(ClusterError, match=r"purge rebuilds .* does not work on a cluster"):
-            care.purge(Selection(pipeline="digest"), dry_run=True)
-        with pytest.raises(ClusterError, match="reprice rebuilds"):
-            care.reprice(Selection(pipeline="digest"), (), dry_run=True)
+        with pytest.raises(ClusterError, match="on a cluster whole days are purged: give --from and --to as dates"):
+            care.purge(Selection.read({"pipeline": "digest", "to": "2026-01-31T18:00"}), dry_run=True)
+        with pytest.raises(
+            ClusterError, match=r"reprice makes .* anew, which .*; --dry-run tells what it would change"
+        ):
+            care.reprice(Selection(pipeline="digest"), (), dry_run=False)
 
 
 def test_tables_of_a_cluster_and_of_a_single_node_are_not_mixed(report: dict[str, Any]) -> None:

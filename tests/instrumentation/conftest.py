@@ -13,10 +13,6 @@ from support.servers import serve
 __all__ = ["telemetry"]
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--update-snapshots", action="store_true", help="write the files of whole traces anew")
-
-
 @pytest.fixture(autouse=True)
 def _strict(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     """In tests a guarded error is an error, the environment says nothing, and nothing stays initialised."""

@@ -23,10 +23,8 @@ from typing_extensions import override
 from quarterdeck import semconv
 from quarterdeck_collector import prices
 from quarterdeck_collector.alerts.reading import question as alert_question
-from quarterdeck_collector.care import archive, retention
-from quarterdeck_collector.care.restore import ImportReport, restore
+from quarterdeck_collector.care import retention
 from quarterdeck_collector.care.retention import Retention
-from quarterdeck_collector.care.selection import Selection
 from quarterdeck_collector.durability import sync_parts
 from quarterdeck_collector.migrate import MigrationError, migrate, migrations, placeholders
 from quarterdeck_collector.receive.otlp import LOGS, METRICS, TRACES, Kind
@@ -34,6 +32,7 @@ from quarterdeck_collector.refusals import StoreError
 from quarterdeck_collector.segments import frame
 from quarterdeck_collector.store import EmbeddedStore
 from support import otlp
+from support.cluster_care import archived, removal, told_again
 
 _HERE = "<replica><host>127.0.0.1</host><port>19000</port></replica>"
 CONFIG = f"""<clickhouse>
@@ -85,14 +84,14 @@ class TwoShards(Node):
         if held := re.search(r"Distributed\('two', '\w+', '(\w+)_local'", sql):
             self._split(held[1])
             sql = sql.replace(f"'{held[1]}_local'", f"'{held[1]}_shard'")
-        sql = re.sub(r"'/clickhouse/[^']*', '[^']*', ", "", sql)
+        sql = re.sub(r"'/clickhouse/[^']*', '[^']*'(, )?", "", sql)
         super().command(re.sub(r"\bReplicated(?=\w*MergeTree)", "", sql))
 
     def _split(self, table: str) -> None:
         """Make a view of a table's even parts where shard 1 is asked, and of its odd ones where shard 2 is."""
         parity = "toUInt64(splitByChar('_', _part)[-3]) % 2 + 1"
         super().command(
-            f"CREATE VIEW {self.database}.{table}_shard AS SELECT * FROM {self.database}.{table}_local "  # noqa: S608 - ours
+            f"CREATE VIEW {self.database}.{table}_shard AS SELECT *, _partition_id FROM {self.database}.{table}_local "  # noqa: S608 - ours
             f"WHERE {parity} = shardNum() SETTINGS asterisk_include_alias_columns = 1"
         )
 
@@ -331,16 +330,6 @@ def _answers(store: EmbeddedStore, start: int) -> dict[str, list[dict[str, Any]]
     return {name: _ask(store, sql, known | special.get(name, {})) for name, sql in QUESTIONS.items()}
 
 
-def _archive(store: EmbeddedStore) -> list[str]:
-    selection = Selection(runs=RUNS[:1])
-    return [str(message) for kind in (TRACES, LOGS) for message in archive.messages(store, kind, selection)]
-
-
-def _told_again(store: EmbeddedStore) -> ImportReport:
-    (message,) = archive.messages(store, TRACES, Selection(pipeline="digest"))
-    return restore(store, TRACES, message)
-
-
 def _mistaken(store: EmbeddedStore) -> str:
     """Give what is said where --cluster is set otherwise than when the tables were made."""
     try:
@@ -371,8 +360,8 @@ def report(folder: Path) -> dict[str, Any]:
         "shards": _ask(two, shards, {}),
         "alone": _answers(one, start),
         "shared": _answers(two, start),
-        "told": [_archive(each) for each in (one, two)],
-        "imported": [asdict(_told_again(each)) for each in (one, two)],
+        "told": [archived(each) for each in (one, two)],
+        "imported": [asdict(told_again(each)) for each in (one, two)],
         "kept": [[retention.apply(each, KEPT) for _ in range(2)] for each in (one, two)],
         "again": migrate(two, optional=("payload_search",)),
         "without": _mistaken(EmbeddedStore(store, "shared")),
@@ -380,7 +369,9 @@ def report(folder: Path) -> dict[str, Any]:
     }
     repeated = {kind.name: (kind, path) for kind, path in segments}  # one of each signal
     _fill(two, list(repeated.values()), ())
-    return found | {"retried": _answers(two, start), "durable": sync_parts(two, wanted=True), "orders": two.orders}
+    found |= {"retried": _answers(two, start), "durable": sync_parts(two, wanted=True), "orders": list(two.orders)}
+    two.orders.clear()
+    return found | {"removed": [removal(each, folder) for each in (one, two)], "removals": two.orders}
 
 
 def main(folder: Path) -> None:

@@ -10,6 +10,8 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import KeyValue, KeyValueList
 
+from quarterdeck_collector.receive.otlp import Kind
+
 _NUMBERS = itertools.count(1)
 
 
@@ -113,3 +115,19 @@ def metrics(*given: dict[str, Any], resource: dict[str, Any] | None = None) -> E
     for fields in given:
         scoped.metrics.add(**fields)
     return request
+
+
+def known(kind: Kind, messages: list[Any]) -> list[bytes]:
+    """Give every span, record or metric with its resource and scope as bytes, attributes in the order of their keys."""
+    outer, middle, inner = kind.levels
+    found = []
+    for message in messages:
+        for whole in getattr(message, outer):
+            for scoped in getattr(whole, middle):
+                for item in getattr(scoped, inner):
+                    copy = type(item).FromString(item.SerializeToString())
+                    getattr(copy, "attributes", []).sort(key=lambda pair: pair.key)
+                    parts = (whole.resource, scoped.scope, copy)
+                    urls = f"{whole.schema_url}|{scoped.schema_url}|".encode()
+                    found.append(urls + b"|".join(part.SerializeToString(deterministic=True) for part in parts))
+    return sorted(found)

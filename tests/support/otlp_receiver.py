@@ -14,6 +14,7 @@ import grpc
 from google.protobuf.message import Message  # type: ignore[import-untyped]  # ships no types
 from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]  # ships no types
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
     ExportTraceServiceResponse,
@@ -31,6 +32,7 @@ class Receiver:
 
     traces: list[ExportTraceServiceRequest] = field(default_factory=list)
     logs: list[ExportLogsServiceRequest] = field(default_factory=list)
+    metrics: list[ExportMetricsServiceRequest] = field(default_factory=list)
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     """Headers of the newest request."""
@@ -50,7 +52,7 @@ class Receiver:
     """Requests so far, whatever became of them."""
 
     def app(self) -> Starlette:
-        paths = {"/v1/traces": self._traces, "/v1/logs": self._logs}
+        paths = {"/v1/traces": self._traces, "/v1/logs": self._logs, "/v1/metrics": self._metrics}
         return Starlette(routes=[Route(path, endpoint, methods=["POST"]) for path, endpoint in paths.items()])
 
     async def _traces(self, request: Request) -> Response:
@@ -58,6 +60,9 @@ class Receiver:
 
     async def _logs(self, request: Request) -> Response:
         return await self._take(request, self.logs, ExportLogsServiceRequest)
+
+    async def _metrics(self, request: Request) -> Response:
+        return await self._take(request, self.metrics, ExportMetricsServiceRequest)
 
     async def _take(self, request: Request, kept: list[Any], kind: type[Message]) -> Response:
         self.headers, self.asked = dict(request.headers), self.asked + 1
@@ -84,6 +89,7 @@ class Receiver:
         kinds: dict[str, tuple[list[Any], type[Message]]] = {
             "trace.v1.TraceService": (self.traces, ExportTraceServiceRequest),
             "logs.v1.LogsService": (self.logs, ExportLogsServiceRequest),
+            "metrics.v1.MetricsService": (self.metrics, ExportMetricsServiceRequest),
         }
         for name, (kept, kind) in kinds.items():
             method: Any = grpc.unary_unary_rpc_method_handler(partial(self._call, kept, kind))

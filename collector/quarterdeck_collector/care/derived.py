@@ -58,7 +58,7 @@ def rebuild(store: Store, day: str) -> None:
         StoreError: If the store refuses.
     """
     found = tables(store)
-    _await_mutations(store, found.sources)
+    await_mutations(store, found.sources)
     for _ in range(TRIES):
         before = _written(store, found.sources, day)
         for table in found.derived:
@@ -115,11 +115,20 @@ def _await_inserts(store: Store) -> None:
             time.sleep(_PAUSE)
 
 
-def _await_mutations(store: Store, sources: list[Table]) -> None:
-    """Wait for deletes and updates that an interrupted operation left to ClickHouse."""
-    names = ", ".join(f"'{table.name}'" for table in sources)
+def await_mutations(store: Store, changed: list[Table]) -> None:
+    """Wait for deletes and updates that ClickHouse does by itself.
+
+    Args:
+        store: Where; on a cluster all its nodes.
+        changed: The tables.
+
+    Raises:
+        StoreError: If one does not end.
+    """
+    names = ", ".join(f"'{store.local(table.name)}'" for table in changed)
+    mutations = f"clusterAllReplicas('{store.cluster}', system.mutations)" if store.cluster else "system.mutations"
     sql = (
-        "SELECT table, latest_fail_reason FROM system.mutations "  # noqa: S608 - names are ours
+        f"SELECT table, latest_fail_reason FROM {mutations} "  # noqa: S608 - names are ours
         f"WHERE database = '{store.database}' AND table IN ({names}) AND NOT is_done"
     )
     deadline = time.monotonic() + _MUTATION_PATIENCE

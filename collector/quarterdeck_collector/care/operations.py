@@ -19,7 +19,7 @@ from quarterdeck_collector.store import Store
 
 
 class ClusterError(Exception):
-    """The operation is for a single node."""
+    """The operation, or this one of it, is for a single node."""
 
 
 class Care(Protocol):
@@ -77,7 +77,11 @@ class LocalCare(Care):
 
     def purge(self, selection: Selection, *, dry_run: bool) -> PurgeReport:
         """Remove data for good."""
-        self._need_single_node("purge")
+        if self._store.cluster and not selection.whole_days:
+            raise ClusterError(
+                "on a cluster whole days are purged: give --from and --to as dates, "
+                "such as --from 2026-01-31 --to 2026-01-31"
+            )
         self._prepare(dry_run=dry_run)
         report = purge(self._store, selection, self._around.leftovers, self._around.quiet, dry_run=dry_run)
         if not dry_run:
@@ -86,7 +90,11 @@ class LocalCare(Care):
 
     def reprice(self, selection: Selection, models: Sequence[str], *, dry_run: bool) -> RepriceReport:
         """Compute costs anew, from prices that are read anew."""
-        self._need_single_node("reprice")
+        if self._store.cluster and not dry_run:
+            raise ClusterError(
+                "reprice makes the sums of whole days anew, which no statement does on all nodes of a cluster; "
+                "--dry-run tells what it would change"
+            )
         self._prepare(dry_run=dry_run)
         self._around.load_prices()
         return reprice(self._store, selection, models, self._around.quiet, dry_run=dry_run)
@@ -110,13 +118,6 @@ class LocalCare(Care):
         self._around.settle()
         with self._around.quiet():
             return finish_pending(self._store)
-
-    def _need_single_node(self, operation: str) -> None:
-        if self._store.cluster:
-            raise ClusterError(
-                f"{operation} rebuilds what a single node holds and does not work on a cluster; retention does, and so "
-                f"does ALTER TABLE … ON CLUSTER '{self._store.cluster}' DELETE of the tables …_local"
-            )
 
     def _prepare(self, *, dry_run: bool) -> None:
         self._around.settle()

@@ -1,4 +1,8 @@
-"""Remove data for good: rows, what is derived from them, and files beside the store."""
+"""Remove data for good: rows, what is derived from them, and files beside the store.
+
+On a cluster every node removes its own rows. Sums that cannot tell a run from another stay: to make them anew takes
+statements that no cluster runs on all its nodes.
+"""
 
 import time
 from collections.abc import Callable
@@ -6,11 +10,12 @@ from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
-from quarterdeck_collector.care.derived import mark, rebuild
+from quarterdeck_collector.care.derived import await_mutations, mark, rebuild
 from quarterdeck_collector.care.leftovers import Leftovers
 from quarterdeck_collector.care.retention import oldest_whole_day
 from quarterdeck_collector.care.selection import Selection, quoted
 from quarterdeck_collector.care.tables import Table, Tables, tables
+from quarterdeck_collector.migrate import placeholders
 from quarterdeck_collector.store import Store
 
 Quiet = Callable[[], AbstractContextManager[None]]
@@ -29,7 +34,7 @@ class PurgeReport:
         rows: Rows per table.
         requests: Spans and records in files beside the store.
         days: Days whose derived tables were rebuilt.
-        kept: Days whose spans have expired: sums that are left of them can only be removed by pipeline or whole day.
+        kept: Days of which sums by minute and hour stay as they are: their spans have expired, or lie on a cluster.
     """
 
     rows: dict[str, int] = field(default_factory=dict)
@@ -66,14 +71,18 @@ def purge(store: Store, selection: Selection, leftovers: Leftovers, quiet: Quiet
     touched = {table.day(part) for table in found.sources for part in parts[table.name]}
     whole = _days_with_spans(store)
     report.days = sorted(touched & whole)
-    report.kept = sorted({table.day(part) for table in found.derived for part in parts[table.name]} - set(report.days))
+    if any(selection.condition(table.columns, "") is None for table in found.derived):
+        touched |= {table.day(part) for table in found.derived for part in parts[table.name]}
+        report.kept = sorted(touched - set(report.days))
     if not dry_run:
         _purge(store, selection, found, report.days, quiet)
     return report
 
 
 def _days_with_spans(store: Store) -> set[str]:
-    """Give the days whose sums can be made anew, because no span of them has expired."""
+    """Give the days whose sums can be made anew: all spans of a day are on this node, and none has expired."""
+    if store.cluster:
+        return set()
     first_whole = oldest_whole_day(store)
     sql = f"SELECT DISTINCT toString(toDate(Timestamp)) FROM {store.database}.otel_traces"  # noqa: S608 - the name is ours
     return {day for (day,) in store.rows(sql) if day >= first_whole}
@@ -92,17 +101,27 @@ def _purge(store: Store, selection: Selection, found: Tables, days: list[str], q
     for table in found.derived:  # what is left is of days that cannot be rebuilt
         for part in _partitions(store, table, selection, runs):
             _delete(store, table, part, selection.condition(table.columns, runs))
-    store.command(f"DROP TABLE {runs} SYNC")
     store.make_durable()
-    _clear_old_files(store, found)
+    if not store.cluster:  # where nodes may lag behind: they read the copy, and clear their files by themselves
+        store.command(f"DROP TABLE {runs} SYNC")
+        _clear_old_files(store, found)
 
 
 def _resolved_runs(store: Store) -> str:
-    """Keep which runs there are now: the table itself changes while what belongs to them is removed."""
-    copy = f"{store.database}.runs_before_purge"
+    """Keep for a day which runs there are now: the table itself changes while what belongs to them is removed."""
+    copy = f"{store.database}.{store.local('runs_before_purge')}"
+    values = placeholders(store)
+    engine = f"{values['R']}MergeTree({values['shared'].removesuffix(', ')})"
+    store.command(f"DROP TABLE IF EXISTS {copy} {store.on_cluster} SYNC")
+    store.command(
+        f"CREATE TABLE {copy} {store.on_cluster} "
+        "(RunId String, TraceId String, PipelineName String, Copied DateTime DEFAULT now()) "
+        f"ENGINE = {engine} ORDER BY RunId TTL Copied + INTERVAL 1 DAY"
+    )
     columns = "RunId, TraceId, PipelineName"
-    select = f"SELECT DISTINCT {columns} FROM {store.database}.runs"  # noqa: S608 - names are ours
-    store.command(f"CREATE OR REPLACE TABLE {copy} ENGINE = MergeTree ORDER BY RunId AS {select}")
+    store.command(f"INSERT INTO {copy} ({columns}) SELECT DISTINCT {columns} FROM {store.database}.runs")  # noqa: S608 - names are ours
+    if store.cluster:  # every node reads its own copy
+        store.command(f"SYSTEM SYNC REPLICA {store.on_cluster} {copy}")
     return copy
 
 
@@ -116,10 +135,14 @@ def _partitions(store: Store, table: Table, selection: Selection, runs: str) -> 
 
 
 def _delete(store: Store, table: Table, part: str, condition: str | None) -> None:
+    wait = 0 if store.cluster else 2  # a statement for all nodes has a minute
     store.command(
-        f"ALTER TABLE {store.database}.{table.name} DELETE IN PARTITION ID '{part}' WHERE {condition} "
-        "SETTINGS mutations_sync = 2, allow_nondeterministic_mutations = 1"
+        f"ALTER TABLE {store.database}.{store.local(table.name)} {store.on_cluster} "
+        f"DELETE IN PARTITION ID '{part}' WHERE {condition} "
+        f"SETTINGS mutations_sync = {wait}, allow_nondeterministic_mutations = 1"
     )
+    if store.cluster:
+        await_mutations(store, [table])
 
 
 def _clear_old_files(store: Store, found: Tables) -> None:

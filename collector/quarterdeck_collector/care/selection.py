@@ -5,7 +5,7 @@ Conditions say GLOBAL, which matters on a cluster only: a run and its spans may 
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final, Self
 
 _TIME_COLUMNS: Final = ("Timestamp", "TimeUnix")
@@ -71,6 +71,11 @@ class Selection:
         """Whether nothing but time limits it."""
         return not self.runs and not self.pipeline
 
+    @property
+    def whole_days(self) -> bool:
+        """Whether it begins and ends with days, if with anything."""
+        return all(moment.time() == time.min for moment in (self.start, self.end) if moment)
+
     def condition(self, columns: Sequence[str], runs: str) -> str | None:
         """Write the condition for a table; one that knows days only can be told apart by whole days.
 
@@ -110,27 +115,28 @@ class Selection:
     def _of_run(self, columns: Sequence[str], runs: str) -> str | None:
         if not self.runs:
             return ""
-        ids = ", ".join(map(quoted, self.runs))
-        traces = f"SELECT TraceId FROM {runs} WHERE RunId IN ({ids})"  # noqa: S608 - ids are quoted
-        return _of_runs(columns, f"RunId IN ({ids})", traces)
+        selected = f"RunId IN ({', '.join(map(quoted, self.runs))})"
+        return _of_runs(columns, runs, selected, selected)
 
     def _of_pipeline(self, columns: Sequence[str], runs: str) -> str | None:
         if not self.pipeline:
             return ""
-        if "PipelineName" not in columns:
-            return None
-        name = quoted(self.pipeline)
-        named_runs = f"FROM {runs} WHERE PipelineName = {name}"
-        named = f"PipelineName = {name} OR RunId GLOBAL IN (SELECT RunId {named_runs})"
-        return _of_runs(columns, named, f"SELECT TraceId {named_runs}")
+        named = f"PipelineName = {quoted(self.pipeline)}"
+        if "PipelineName" in columns and "RunId" not in columns:
+            return named
+        selected = f"RunId GLOBAL IN (SELECT RunId FROM {runs} WHERE {named})"  # noqa: S608 - the name is quoted
+        return _of_runs(columns, runs, selected, f"{named} OR {selected}" if "PipelineName" in columns else selected)
 
 
-def _of_runs(columns: Sequence[str], condition: str, traces: str) -> str | None:
-    if "RunId" not in columns:
-        return None
-    if "TraceId" not in columns:
+def _of_runs(columns: Sequence[str], runs: str, selected: str, condition: str) -> str | None:
+    if "RunId" in columns and "TraceId" not in columns:
         return condition
-    return f"{condition} OR (RunId = TraceId AND TraceId != '' AND TraceId GLOBAL IN ({traces}))"
+    traces = f"SELECT TraceId FROM {runs}"  # noqa: S608 - the name is ours
+    if "RunId" in columns:
+        return f"{condition} OR (RunId = TraceId AND TraceId != '' AND TraceId GLOBAL IN ({traces} WHERE {selected}))"
+    if "TraceId" in columns:  # it may be of other runs too
+        return f"TraceId GLOBAL IN ({traces} GROUP BY TraceId HAVING min({selected}))"
+    return None
 
 
 def _moment(text: str | None, name: str, *, whole_day: bool = False) -> datetime | None:

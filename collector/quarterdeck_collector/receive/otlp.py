@@ -130,15 +130,27 @@ def parse(kind: Kind, body: bytes, media: str) -> tuple[Any, bytes]:
     try:
         if media == PROTOBUF:
             return kind.request.FromString(body), body
-        document = json.loads(body)
-        if not isinstance(document, dict):
-            raise ValueError("it is not a JSON object")  # noqa: TRY301, TRY004 - one way out for all that is wrong
-        message = kind.request()
-        json_format.ParseDict(_with_base64_ids(document), message, ignore_unknown_fields=True)
+        message = _from_json(kind, body)
         return message, message.SerializeToString()
     except (DecodeError, json_format.ParseError, ValueError, RecursionError, SystemError) as error:
         # SystemError is what protobuf's C code makes of a JSON key that is no Unicode, such as "\ud800"
         raise BadRequestError(f"the body is no {kind.request.DESCRIPTOR.name}: {_quotable(error)}") from error
+
+
+def _from_json(kind: Kind, body: bytes) -> Any:
+    document = json.loads(body)
+    if not isinstance(document, dict):
+        raise ValueError("it is not a JSON object")  # noqa: TRY004 - one kind of error for all that is wrong
+    try:
+        return json_format.ParseDict(_with_base64_ids(document), kind.request(), ignore_unknown_fields=True)
+    except json_format.ParseError:
+        document = _with_base64_ids(json.loads(body, object_hook=_with_values))
+        return json_format.ParseDict(document, kind.request(), ignore_unknown_fields=True)
+
+
+def _with_values(found: dict[str, Any]) -> dict[str, Any]:
+    """Mend a map that is spelled as an array, as in OTLP's own example of an event."""
+    return {key: {"values": part} if key in _MAPS and isinstance(part, list) else part for key, part in found.items()}
 
 
 def _quotable(error: Exception) -> str:
@@ -146,6 +158,7 @@ def _quotable(error: Exception) -> str:
     return str(error)[:_LONGEST_REASON].encode(errors="replace").decode()
 
 
+_MAPS: Final = ("kvlistValue", "kvlist_value")
 _ID_KEYS: Final = ("traceId", "spanId", "parentSpanId", "trace_id", "span_id", "parent_span_id")
 _HOLDERS: Final = frozenset(
     {"resourceSpans", "scopeSpans", "spans", "links", "resourceLogs", "scopeLogs", "logRecords"}
