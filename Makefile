@@ -8,7 +8,7 @@ PACKAGES := instrumentation collector runner ui console
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --constraint constraints.txt
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: up test lint format screenshots docs bench dist clean
+.PHONY: up test lint format screenshots docs bench soak dist clean
 
 up: $(VENV)/.all ## start everything and open the dashboard
 	@exec $(BIN)/quarterdeck up $(ARGS)
@@ -34,6 +34,9 @@ docs: $(VENV)/.dev ## build the documentation site into artefacts/site
 
 bench: $(VENV)/.dev ## print every benchmark's ratio
 	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+
+soak: $(VENV)/.dev ## an hour of mixed load while things break: nothing is lost, nothing grows; ARGS="--minutes 5" for a try
+	$(BIN)/python tests/soak.py $(ARGS)
 
 dist: $(VENV)/.dev ## build wheel and sdist, the same bytes from the same commit, and list what users install with them
 	rm -rf dist $(VENV)/release $(VENV)/shipped
