@@ -30,6 +30,8 @@ STORM = 0.35
 """Share of the time in which the collector is killed."""
 WARM_UP = 0.25
 STORED_WITHIN_S = 300
+JUDGED_AFTER_MIN = 15
+"""The engine keeps merged parts for eight minutes, and threads as soon as it has once needed them."""
 
 
 class Soak:
@@ -104,8 +106,14 @@ class Soak:
 def facts(soak: Soak, expected: Expected, options: argparse.Namespace) -> Iterator[tuple[bool, str]]:
     """Say of each fact whether it holds."""
     running, viewer = soak.home.running, soak.viewer
+
+    def waiting() -> list[str]:
+        return [path.name for path in (soak.home.data / "segments").rglob("*.otlp")]
+
     with contextlib.suppress(AssertionError):  # what is missing is said below
         wait_for(lambda: not any(expected.differences(running.sql).values()), STORED_WITHIN_S, every=1)
+        wait_for(lambda: not waiting(), STORED_WITHIN_S, every=1)
+    yield not waiting(), f"nothing waits on disk {waiting()[:3] or ''}"
     for what, wrong in expected.differences(running.sql).items():
         some = f"; {len(wrong)} ids differ (stored, right): {dict(list(wrong.items())[:3])}" if wrong else ""
         yield not wrong, f"{expected.stored(what)} {what} are stored exactly once{some}"
@@ -125,12 +133,19 @@ def facts(soak: Soak, expected: Expected, options: argparse.Namespace) -> Iterat
     asked = f"the deck's questions were answered {viewer.answered} times, while {viewer.away} rounds found nobody"
     yield viewer.answered > 0 and not viewer.wrong, f"{asked} {viewer.wrong[:3] or ''}"
     yield not soak.home.tracebacks, f"no traceback was logged {soak.home.tracebacks[:1] or ''}"
-    waiting = [path.name for path in (soak.home.data / "segments").rglob("*.otlp")]
-    yield not waiting, f"nothing waits on disk {waiting[:3] or ''}"
-    found = gauges.drift(soak.readings, WARM_UP)
+    yield from growth(gauges.drift(soak.readings, WARM_UP), options.drift)
+
+
+def growth(found: gauges.Drift, most: float) -> Iterator[tuple[bool, str]]:
+    """Say of each measure of the collector whether it stayed as it was."""
     memory = f"memory ({found.memory_slope:+.0f} MB an hour)"
-    for name, ratio in ((memory, found.memory), ("disk per item", found.disk_per_item), ("files", found.files)):
-        yield ratio <= options.drift, f"{name}, last half to first half: ratio {ratio:.3f}, at most {options.drift}"
+    measures = {memory: found.memory, "open files": found.files}
+    slow = {"disk per item": found.disk_per_item, "threads": found.threads}
+    long_enough = found.minutes >= JUDGED_AFTER_MIN
+    for name, ratio in (measures | slow).items():
+        judged = name in measures or long_enough
+        told = f"at most {most}" if judged else f"not judged in less than {JUDGED_AFTER_MIN} minutes"
+        yield not judged or ratio <= most, f"{name}, last half to first half: ratio {ratio:.3f}, {told}"
 
 
 def main() -> int:

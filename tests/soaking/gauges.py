@@ -3,7 +3,7 @@
 import contextlib
 import os
 import statistics
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -25,15 +25,16 @@ class Reading:
     spool_mb: float
     """What of it waits to be inserted."""
     files: int
-    """Open files, sockets included."""
+    """Open files, sockets included; without the counters that the engine opens for each of its threads."""
+    threads: int
     items: int
     """Spans, records and points acknowledged so far."""
 
     def line(self, faults: str) -> str:
         """One row of the table."""
         return (
-            f"{self.seconds / 60:7.1f}{self.resident_mb:9.0f}{self.disk_mb:9.1f}{self.spool_mb:9.2f}{self.files:7}"
-            f"{self.items:10}   {faults}"
+            f"{self.seconds / 60:7.1f}{self.resident_mb:9.0f}{self.disk_mb:9.1f}{self.spool_mb:9.2f}"
+            f"{self.files:7}{self.threads:9}{self.items:10}   {faults}"
         )
 
 
@@ -42,11 +43,17 @@ HEAD: Final = " minute   RSS MB  disk MB spool MB  files     items   faults so f
 
 def read(pid: int, data: Path, seconds: float, items: int) -> Reading:
     """Take a reading."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    resident = next(line for line in status.splitlines() if line.startswith("VmRSS:"))
-    files = len(list(Path(f"/proc/{pid}/fd").iterdir()))
+    status = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+    files = sum(not name.startswith("/proc/") for name in _open_files(pid))
     spool, disk = used(data / "segments"), used(data)
-    return Reading(seconds, pid, int(resident.split()[1]) / 1024, disk / _MB, spool / _MB, files, items)
+    resident, threads = int(status["VmRSS"].split()[0]), int(status["Threads"])
+    return Reading(seconds, pid, resident / 1024, disk / _MB, spool / _MB, files, threads, items)
+
+
+def _open_files(pid: int) -> Iterator[str]:
+    for entry in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(OSError):  # closed meanwhile
+            yield str(entry.readlink())
 
 
 def used(folder: Path) -> int:
@@ -71,6 +78,9 @@ class Drift:
     """MB an hour; of a short soak it tells little."""
     disk_per_item: float
     files: float
+    threads: float
+    minutes: float
+    """How long the process was watched after its warm-up."""
 
 
 def drift(readings: Sequence[Reading], warm_up: float) -> Drift:
@@ -92,4 +102,6 @@ def drift(readings: Sequence[Reading], warm_up: float) -> Drift:
         statistics.linear_regression([r.seconds / 3600 for r in warm], [r.resident_mb for r in warm]).slope,
         ratio([r.disk_mb / r.items for r in second], [r.disk_mb / r.items for r in first]),
         ratio([r.files for r in second], [r.files for r in first]),
+        ratio([r.threads for r in second], [r.threads for r in first]),
+        (warm[-1].seconds - warm[0].seconds) / 60,
     )
