@@ -133,19 +133,24 @@ def facts(soak: Soak, expected: Expected, options: argparse.Namespace) -> Iterat
     asked = f"the deck's questions were answered {viewer.answered} times, while {viewer.away} rounds found nobody"
     yield viewer.answered > 0 and not viewer.wrong, f"{asked} {viewer.wrong[:3] or ''}"
     yield not soak.home.tracebacks, f"no traceback was logged {soak.home.tracebacks[:1] or ''}"
-    yield from growth(gauges.drift(soak.readings, WARM_UP), options.drift)
+    yield from growth(gauges.drift(soak.readings, WARM_UP), options)
 
 
-def growth(found: gauges.Drift, most: float) -> Iterator[tuple[bool, str]]:
+def growth(found: gauges.Drift, options: argparse.Namespace) -> Iterator[tuple[bool, str]]:
     """Say of each measure of the collector whether it stayed as it was."""
-    memory = f"memory ({found.memory_slope:+.0f} MB an hour)"
-    measures = {memory: found.memory, "open files": found.files}
-    slow = {"disk per item": found.disk_per_item, "threads": found.threads}
-    long_enough = found.minutes >= JUDGED_AFTER_MIN
-    for name, ratio in (measures | slow).items():
-        judged = name in measures or long_enough
-        told = f"at most {most}" if judged else f"not judged in less than {JUDGED_AFTER_MIN} minutes"
-        yield not judged or ratio <= most, f"{name}, last half to first half: ratio {ratio:.3f}, {told}"
+    ratio = "{}, last half to first half: ratio".format
+    measures = [(ratio("memory"), found.memory, options.drift), (ratio("open files"), found.files, options.drift)]
+    slow = [
+        ("MB an hour by which memory grew in the last half:", found.memory_slope, options.slope),
+        (ratio("disk per item"), found.disk_per_item, options.drift),
+        (ratio("threads"), found.threads, options.drift),
+    ]
+    if found.minutes >= JUDGED_AFTER_MIN:
+        measures, slow = [*measures, *slow], []
+    for name, value, most in measures:
+        yield value <= most, f"{name} {value:.4g}, at most {most:g}"
+    for name, value, _ in slow:
+        yield True, f"{name} {value:.4g}, not judged in less than {JUDGED_AFTER_MIN} minutes"
 
 
 def main() -> int:
@@ -154,6 +159,9 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--clients", type=int, default=4, help="senders of spans over HTTP; half as many speak gRPC")
     parser.add_argument("--drift", type=float, default=1.25, help="largest ratio of the last half to the first half")
+    parser.add_argument(
+        "--slope", type=float, default=100, help="largest growth of memory, MB an hour, in the last half"
+    )
     parser.add_argument("--seed", type=int, default=7, help="of the times at which something breaks")
     options = parser.parse_args()
     free_of_keys()

@@ -38,7 +38,7 @@ class Reading:
         )
 
 
-HEAD: Final = " minute   RSS MB  disk MB spool MB  files     items   faults so far"
+HEAD: Final = " minute   RSS MB  disk MB spool MB  files  threads     items   faults so far"
 
 
 def read(pid: int, data: Path, seconds: float, items: int) -> Reading:
@@ -71,11 +71,11 @@ def used(folder: Path) -> int:
 
 @dataclass(frozen=True)
 class Drift:
-    """The last half against the first half, each as a ratio, and the slope of the line through all."""
+    """The last half against the first half, each as a ratio, and the slope of memory in the last half."""
 
     memory: float
     memory_slope: float
-    """MB an hour; of a short soak it tells little."""
+    """MB an hour, of the line through the last half."""
     disk_per_item: float
     files: float
     threads: float
@@ -99,7 +99,7 @@ def drift(readings: Sequence[Reading], warm_up: float) -> Drift:
 
     return Drift(
         ratio([r.resident_mb for r in second], [r.resident_mb for r in first]),
-        statistics.linear_regression([r.seconds / 3600 for r in warm], [r.resident_mb for r in warm]).slope,
+        statistics.linear_regression([r.seconds / 3600 for r in second], [r.resident_mb for r in second]).slope,
         ratio([r.disk_mb / r.items for r in second], [r.disk_mb / r.items for r in first]),
         ratio([r.files for r in second], [r.files for r in first]),
         ratio([r.threads for r in second], [r.threads for r in first]),
