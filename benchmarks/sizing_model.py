@@ -1,10 +1,9 @@
 """CPU, disk and memory that a load takes, against what the model of the sizing page says of it.
 
 Spans come at the rate of a day's busiest hour, in requests of up to 500, for a minute of that hour, to a collector with
-its defaults; the ratio is measured to predicted, so that 1 is a model that is right and more than 1 one that promises too
-much. What an idle collector takes is measured first: the model leaves it out, and at low rates it shows. Disk is
-compared a span, before payloads go, once merges are done: a minute's parts are smaller, and less well packed, than a
-day's.
+its defaults; the ratio is measured to predicted: 1 is a model that is right, more than 1 one that promises too much.
+CPU of merges after the minute counts as of the minute. Disk is compared a span, before payloads go, once merges are
+done.
 """
 
 import argparse

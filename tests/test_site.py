@@ -167,9 +167,11 @@ def test_a_load_needs_what_the_measured_constants_say() -> None:
     day = value["spans_a_second"] * 86_400 / value["peak_to_mean"]  # at its peak one collector stores all that it can
     need = sizing.machine_for(day)
     assert need.memory_gb * 1000 == pytest.approx(value["ingest_peak_mb"])
-    assert need.cores == pytest.approx(value["spans_a_second"] * value["cpu_us_per_span"] / 1e6 / value["busy_share"])
-    twice = sizing.machine_for(2 * day)
-    assert (twice.cores, twice.disk_gb) == (pytest.approx(2 * need.cores), pytest.approx(2 * need.disk_gb))
+    fed, busy = value["fed_cores"], value["spans_a_second"] * value["cpu_us_per_span"] / 1e6
+    assert need.cores == pytest.approx((fed + busy) / value["busy_share"])
+    twice, none = sizing.machine_for(2 * day), sizing.machine_for(0)
+    assert twice.cores - need.cores == pytest.approx(need.cores - none.cores)
+    assert (twice.disk_gb, none.disk_gb) == (pytest.approx(2 * need.disk_gb), 0)
     defaults = CollectorSettings.model_fields
     assert (value["keep_days"], value["keep_payloads_days"]) == (
         defaults["keep_days"].default,
