@@ -8,7 +8,7 @@ PACKAGES := instrumentation collector runner ui console
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --constraint constraints.txt
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: up test lint format screenshots docs bench dist clean
+.PHONY: up test lint format screenshots docs bench soak dist clean
 
 up: $(VENV)/.all ## start everything and open the dashboard
 	@exec $(BIN)/quarterdeck up $(ARGS)
@@ -32,8 +32,11 @@ screenshots: $(VENV)/.dev $(VENV)/.browser ## remake the pictures of the README 
 docs: $(VENV)/.dev ## build the documentation site into artefacts/site
 	$(BIN)/mkdocs build --strict
 
-bench: $(VENV)/.dev ## print every benchmark's ratio
-	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+bench: $(VENV)/.dev $(VENV)/.browser ## run every benchmark and write one page of their ratios, artefacts/bench/index.md; ARGS="memory ingest" for some
+	@$(BIN)/python benchmarks/lab/page.py $(ARGS)
+
+soak: $(VENV)/.dev ## an hour of mixed load while things break: nothing is lost, nothing grows; ARGS="--minutes 5" for a try
+	$(BIN)/python tests/soak.py $(ARGS)
 
 dist: $(VENV)/.dev ## build wheel and sdist, the same bytes from the same commit, and list what users install with them
 	rm -rf dist $(VENV)/release $(VENV)/shipped
@@ -41,7 +44,7 @@ dist: $(VENV)/.dev ## build wheel and sdist, the same bytes from the same commit
 	$(PYTHON) -m venv $(VENV)/release && $(PYTHON) -m venv $(VENV)/shipped
 	$(VENV)/release/bin/python -m pip install --quiet --disable-pip-version-check 'cyclonedx-bom>=7.5' 'pip-audit>=2.10'
 	$(VENV)/shipped/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt "$$(ls dist/*.whl)[all]"
-	$(VENV)/shipped/bin/quarterdeck --version
+	$(VENV)/shipped/bin/quarterdeck doctor
 	$(VENV)/release/bin/cyclonedx-py environment --output-reproducible --output-file dist/sbom.cdx.json $(VENV)/shipped/bin/python
 
 clean: ## remove what the other targets made, data included

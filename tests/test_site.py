@@ -154,14 +154,24 @@ def test_words_in_the_text_that_name_variables_and_tests_are_right() -> None:
     assert [name for file, name in tests if f"def {name}(" not in (ROOT / file).read_text()] == []
 
 
+def test_each_threat_of_the_security_model_is_answered_by_a_test() -> None:
+    text = (PAGES / "operations" / "security.md").read_text()
+    table = text.partition("| threat | answer | test |\n|---|---|---|\n")[2].partition("\n\n")[0]
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()]
+    assert len(cells) > 15
+    assert [row for row in cells if len(row) != 3 or "`tests/" not in row[2]] == []
+
+
 def test_a_load_needs_what_the_measured_constants_say() -> None:
     value = {name: entry["value"] for name, entry in sizing.CONSTANTS.items()}
     day = value["spans_a_second"] * 86_400 / value["peak_to_mean"]  # at its peak one collector stores all that it can
     need = sizing.machine_for(day)
     assert need.memory_gb * 1000 == pytest.approx(value["ingest_peak_mb"])
-    assert need.cores == pytest.approx(value["spans_a_second"] * value["cpu_us_per_span"] / 1e6 / value["busy_share"])
-    twice = sizing.machine_for(2 * day)
-    assert (twice.cores, twice.disk_gb) == (pytest.approx(2 * need.cores), pytest.approx(2 * need.disk_gb))
+    fed, busy = value["fed_cores"], value["spans_a_second"] * value["cpu_us_per_span"] / 1e6
+    assert need.cores == pytest.approx((fed + busy) / value["busy_share"])
+    twice, none = sizing.machine_for(2 * day), sizing.machine_for(0)
+    assert twice.cores - need.cores == pytest.approx(need.cores - none.cores)
+    assert (twice.disk_gb, none.disk_gb) == (pytest.approx(2 * need.disk_gb), 0)
     defaults = CollectorSettings.model_fields
     assert (value["keep_days"], value["keep_payloads_days"]) == (
         defaults["keep_days"].default,

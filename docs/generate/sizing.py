@@ -37,10 +37,10 @@ def machine_for(spans_a_day: float) -> Machine:
     """
     value = {name: entry["value"] for name, entry in CONSTANTS.items()}
     peak = spans_a_day / SECONDS_A_DAY * value["peak_to_mean"]
-    busy = peak * value["cpu_us_per_span"] / 1e6
+    busy = value["fed_cores"] + peak * value["cpu_us_per_span"] / 1e6
     lean = value["bytes_per_span"] - value["payload_bytes_per_span"]
     kept = lean * value["keep_days"] + value["payload_bytes_per_span"] * value["keep_payloads_days"]
-    share = min(1.0, peak / value["spans_a_second"])
+    share = min(1.0, peak / value["peak_memory_from"])
     memory = value["idle_mb"] + share * (value["ingest_peak_mb"] - value["idle_mb"])
     more = max(1.0, busy / 2)  # beyond two cores memory grows with the collectors and nodes that share the load
     search = value["search_bytes_per_span"] * value["keep_payloads_days"]

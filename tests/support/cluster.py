@@ -5,7 +5,6 @@ for Keeper the engine creates and type-checks every table of a cluster, and a cl
 node is asked as any other, each shard showing other parts of the same tables.
 """
 
-import itertools
 import json
 import os
 import re
@@ -14,25 +13,24 @@ import time
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from typing_extensions import override
 
-from quarterdeck import semconv
 from quarterdeck_collector import prices
-from quarterdeck_collector.alerts.reading import question as alert_question
 from quarterdeck_collector.care import retention
 from quarterdeck_collector.care.retention import Retention
 from quarterdeck_collector.durability import sync_parts
 from quarterdeck_collector.migrate import MigrationError, migrate, migrations, placeholders
-from quarterdeck_collector.receive.otlp import LOGS, METRICS, TRACES, Kind
+from quarterdeck_collector.receive.otlp import Kind
 from quarterdeck_collector.refusals import StoreError
 from quarterdeck_collector.segments import frame
 from quarterdeck_collector.store import EmbeddedStore
-from support import otlp
+from support import told
 from support.cluster_care import archived, removal, told_again
+from support.questions import Reader, answers, ask
+from support.told import SECOND
 
 _HERE = "<replica><host>127.0.0.1</host><port>19000</port></replica>"
 CONFIG = f"""<clickhouse>
@@ -47,11 +45,11 @@ CONFIG = f"""<clickhouse>
     </remote_servers>
 </clickhouse>
 """
-RUNS = ("run-1", "run-2")
-BEGUN = "run-3"
-EVENTS = (semconv.EVENT_PIPELINE_STARTED, semconv.EVENT_HEARTBEAT)
+SKIPPING = {
+    "a trace, where the user's profile has shards skipped": "SELECT SpanId FROM otel_traces "
+    "WHERE TraceId = lower(hex('run-1')) || repeat('0', 22) SETTINGS optimize_skip_unused_shards = 1",
+}
 KEPT = Retention(payloads=14, rows=30, rollups=0)
-SECOND = 1_000_000_000
 
 
 class Node(EmbeddedStore):
@@ -127,85 +125,10 @@ def _columns(store: EmbeddedStore) -> dict[str, list[list[str]]]:
     return found
 
 
-def _call(run: str, step: str, number: int, **attributes: Any) -> dict[str, Any]:
-    return {
-        "name": "chat",
-        "kind": 3,
-        "attributes": {
-            semconv.RUN_ID: run,
-            semconv.PIPELINE_NAME: "digest",
-            semconv.STEP_ID: step,
-            semconv.STEP_NAME: "summarise",
-            semconv.OPERATION_NAME: semconv.OPERATION_CHAT,
-            semconv.PROVIDER_NAME: semconv.PROVIDER_ANTHROPIC,
-            semconv.REQUEST_MODEL: "claude-sonnet-4-5",
-            semconv.RESPONSE_ID: f"msg_{run}_{number}",
-            semconv.USAGE_INPUT_TOKENS: 100 * number,
-            semconv.USAGE_OUTPUT_TOKENS: 10,
-            semconv.INPUT_MESSAGES: f'["question {number} of {run}"]',
-            semconv.PROMPT_PARTS: '[{"kind": "static", "source": "", "text": "question"}]',
-            semconv.OUTPUT_MESSAGES: f'["answer {number} of {run}"]',
-            **attributes,
-        },
-    }
-
-
-def _spans(run: str, start: int) -> list[dict[str, Any]]:
-    """Give the spans of a run with a step of two calls, one of which fails, in the order in which they end."""
-    own = {semconv.RUN_ID: run, semconv.PIPELINE_NAME: "digest"}
-    trace, step = run.encode().ljust(16, b"\0"), run.encode()[-2:] * 4
-    failed = {"status": {"code": 2, "message": f"no answer after {len(run)} s"}}
-    told = [
-        _call(run, step.hex(), 1) | {"parent_span_id": step},
-        _call(run, step.hex(), 2, **{semconv.ERROR_TYPE: "timeout"}) | {"parent_span_id": step} | failed,
-        {
-            "name": "step summarise",
-            "span_id": step,
-            "parent_span_id": b"rootroot",
-            "attributes": own
-            | {semconv.STEP_ID: step.hex(), semconv.STEP_NAME: "summarise", semconv.STEP_INDEX: 1}
-            | {semconv.STEP_STATUS: "completed"},
-        },
-        {
-            "name": "invoke_workflow digest",
-            "span_id": b"rootroot",
-            "attributes": own
-            | {semconv.RUN_STATUS: "completed", semconv.PIPELINE_CONFIG: "{}", semconv.RUN_OUTPUT: f'"{run}"'},
-        },
-    ]
-    return [
-        {
-            "span_id": number.to_bytes(8),
-            "trace_id": trace,
-            "start_time_unix_nano": start + number * SECOND,
-            "end_time_unix_nano": start + 2 * number * SECOND,
-            **span,
-        }
-        for number, span in enumerate(told, start=1)
-    ]
-
-
-def _points(start: int) -> Any:
-    """Give a metric of every type, with one data point."""
-    point = {"time_unix_nano": start, "start_time_unix_nano": start}
-    kinds: dict[str, dict[str, float]] = {
-        "gauge": {"as_int": 1},
-        "sum": {"as_double": 0.5},
-        "histogram": {"sum": 2.5, "count": 1},
-    }
-    kinds |= {"exponential_histogram": {"scale": 2, "count": 3}, "summary": {"sum": 4.0, "count": 5}}
-    return otlp.metrics(*({"name": name, name: {"data_points": [point | own]}} for name, own in kinds.items()))
-
-
 def _segments(folder: Path, start: int) -> list[tuple[Kind, Path]]:
-    """Write what ends at one time into a file of its own: spans of a run come in many batches."""
-    requests: list[tuple[Kind, Any]] = [
-        (TRACES, otlp.traces(*spans)) for spans in zip(*(_spans(run, start) for run in RUNS), strict=True)
-    ]
-    requests += [(LOGS, otlp.logs({"time_unix_nano": start, "body": word})) for word in ("one", "two")]
-    requests += [(METRICS, _points(start + number)) for number in range(2)]
+    """Write each request into a file."""
     written = []
-    for number, (kind, request) in enumerate(requests):
+    for number, (kind, request) in enumerate(told.requests(start)):
         written.append((kind, folder / f"{number}.otlp"))
         written[-1][1].write_bytes(frame(request.SerializeToString()))
     return written
@@ -218,116 +141,13 @@ def _fill(store: EmbeddedStore, segments: Sequence[tuple[Kind, Path]], events: S
         store.insert_rows(store.local("live_events"), [event])
 
 
-def _events(start: int) -> list[dict[str, Any]]:
-    """Tell of runs that are open: of one of them spans have ended already."""
-    return [
-        {
-            "Position": start + number,
-            "Timestamp": f"{start / SECOND:.9f}",
-            "StartTime": f"{start / SECOND:.9f}",
-            "EventName": name,
-            "RunId": run,
-            "PipelineName": "digest",
-            "Attributes": {"quarterdeck.run.status": "running"},
-        }
-        for number, (name, run) in enumerate(itertools.product(EVENTS, (RUNS[0], BEGUN)))
-    ]
+def _reader(store: EmbeddedStore) -> Reader:
+    def read(sql: str, parameters: Mapping[str, str]) -> str:
+        with store.handle() as handle:
+            handle.query(f"USE {store.database}")
+            return (handle.query(sql, "JSONEachRow", params=dict(parameters)).bytes() or b"").decode()
 
-
-WHOLE = (
-    *("pipeline_executions", "step_executions", "metrics_snapshots", "otel_traces", "otel_logs", "model_calls"),
-    *("otel_metrics_gauge", "otel_metrics_sum", "otel_metrics_histogram"),
-    *("otel_metrics_exponential_histogram", "otel_metrics_summary"),
-)
-
-
-def _sums(table: str, key: str, sums: str) -> str:
-    return f"SELECT {key}, {sums} FROM {table} GROUP BY {key}"  # noqa: S608 - ours
-
-
-ALERTS = ("calls", "latency", "runs", "new_errors", "open_runs")
-
-
-def _alert(name: str) -> str:
-    text = alert_question(name).replace("${db}.", "").replace("${sums}", "llm_1m")
-    return text.replace("${windows}", alert_question("windows"))
-
-
-QUESTIONS = {
-    **{f"alert {name}": _alert(name) for name in ALERTS},
-    **{name: f"SELECT * FROM {name}" for name in WHOLE},  # noqa: S608 - ours
-    "llm_1h": _sums("llm_1h", "Model", "sum(Calls), quantilesBFloat16Merge(0.5, 0.95, 0.99)(DurationQuantiles)"),
-    "error_groups": _sums("error_groups", "Fingerprint", "sum(Errors), uniqMerge(Runs), argMaxMerge(LastSpan)"),
-    "otel_traces_trace_id_ts": _sums("otel_traces_trace_id_ts", "TraceId", "min(Start), max(End)"),
-    "a search": "SELECT SpanId FROM otel_traces WHERE hasAllTokens(SearchText, ['question', 'run'])",
-    "a trace, where the user's profile has shards skipped": "SELECT SpanId FROM otel_traces "
-    "WHERE TraceId = lower(hex('run-1')) || repeat('0', 22) SETTINGS optimize_skip_unused_shards = 1",
-    **{
-        file.name: file.read_text()
-        for file in resources.files("quarterdeck_ui.queries").iterdir()
-        if file.name.endswith(".sql") and file.name != "columns.sql"  # a cluster has other tables
-    },
-}
-
-
-def _ask(store: EmbeddedStore, sql: str, known: Mapping[str, str]) -> list[dict[str, Any]]:
-    parameters = {name: known[name] for name in re.findall(r"\{(\w+):", sql)}
-    with store.handle() as handle:
-        handle.query(f"USE {store.database}")
-        answer = handle.query(sql, "JSONEachRow", params=parameters).bytes() or b""
-    rows = [json.loads(line, parse_float=_rounded) for line in answer.decode().splitlines()]
-    return sorted(rows, key=repr)
-
-
-def _rounded(number: str) -> float:
-    """Leave out what depends on the order in which numbers are added."""
-    return round(float(number), 12)
-
-
-def _answers(store: EmbeddedStore, start: int) -> dict[str, list[dict[str, Any]]]:
-    group = _ask(store, "SELECT toString(any(Fingerprint)) AS Id FROM errors", {})[0]["Id"]
-    known = {
-        "run": RUNS[0],
-        "runs": str(list(RUNS)),
-        "span": (1).to_bytes(8).hex(),
-        "since": str(start),
-        "until": str(start + 60 * SECOND),
-        "limit": "100",
-        "after": "0",
-        "heard": "0",
-        "bucket": "86400",
-        "from_ns": "0",
-        "to_ns": str(start + 60 * SECOND),
-        "to_id": "0",
-        "searching": "true",
-        **dict.fromkeys(("nth", "longer", "shorter"), "0"),
-        "by": "tokens",
-        "each": "3",
-        "sums": "llm_1m",
-        **dict.fromkeys(("levels", "statuses", "words"), "[]"),
-        **dict.fromkeys(("pipeline", "step", "model", "provider", "environment", "service"), ""),
-        **dict.fromkeys(("text", "pattern", "needle", "rule"), ""),
-        "dimension": "step",
-        "grain": "60",
-        "tag": "service.name",
-        **dict.fromkeys(("cost_from", "cost_to", "seconds_from", "seconds_to"), "-1"),
-        "heartbeat": semconv.EVENT_HEARTBEAT,
-        "group": group,
-        "groups": f"[{group}]",
-        "ended": f"['{semconv.EVENT_PIPELINE_COMPLETED}']",
-    }
-    # Log records are of no run here.
-    special: dict[str, dict[str, str]] = {
-        "logs.sql": {"run": ""},
-        "call_of_step.sql": {"step": "summarise"},
-        "errors_of_group.sql": {"span": ""},
-        **{f"{name}.sql": {"pipeline": "digest"} for name in ("good_run", "earlier_run", "completed_runs", "versions")},
-    }
-    begin, end = str(start // SECOND - 300), str(start // SECOND + 120)
-    times = {"since": begin, "until": end, "first": end, "every": "60", "count": "1", "window": "300", "grain": "60"}
-    special |= {f"alert {name}": {**times, "period": "", "provider": "", "grace": "30"} for name in ALERTS}
-    special["alert_history.sql"] = {"since": "0"}
-    return {name: _ask(store, sql, known | special.get(name, {})) for name, sql in QUESTIONS.items()}
+    return read
 
 
 def _mistaken(store: EmbeddedStore) -> str:
@@ -346,7 +166,7 @@ def report(folder: Path) -> dict[str, Any]:
     created = Node(store, "created")
     one, two = EmbeddedStore(store, "alone"), TwoShards(store, "shared")
     refused = list(_refused(created))
-    segments, events = _segments(folder, start), _events(start)
+    segments, events = _segments(folder, start), told.events(start)
     for each in (one, two):
         migrate(each, optional=("payload_search",))
         each.command("SYSTEM STOP MERGES")  # each insert stays a part of its own
@@ -357,9 +177,9 @@ def report(folder: Path) -> dict[str, Any]:
         "refused": refused,
         "engines": _engines(created),
         "columns": _columns(created),
-        "shards": _ask(two, shards, {}),
-        "alone": _answers(one, start),
-        "shared": _answers(two, start),
+        "shards": ask(_reader(two), shards, {}),
+        "alone": answers(_reader(one), start, SKIPPING),
+        "shared": answers(_reader(two), start, SKIPPING),
         "told": [archived(each) for each in (one, two)],
         "imported": [asdict(told_again(each)) for each in (one, two)],
         "kept": [[retention.apply(each, KEPT) for _ in range(2)] for each in (one, two)],
@@ -369,7 +189,11 @@ def report(folder: Path) -> dict[str, Any]:
     }
     repeated = {kind.name: (kind, path) for kind, path in segments}  # one of each signal
     _fill(two, list(repeated.values()), ())
-    found |= {"retried": _answers(two, start), "durable": sync_parts(two, wanted=True), "orders": list(two.orders)}
+    found |= {
+        "retried": answers(_reader(two), start, SKIPPING),
+        "durable": sync_parts(two, wanted=True),
+        "orders": list(two.orders),
+    }
     two.orders.clear()
     return found | {"removed": [removal(each, folder) for each in (one, two)], "removals": two.orders}
 

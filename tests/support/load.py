@@ -8,12 +8,14 @@ from typing import Self
 
 import grpc
 import httpx
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 from support import otlp
 from support.collectors import PATIENCE, CollectorProcess, wait_for
 
 SPANS_PER_REQUEST = 3
 CALL = {"gen_ai.operation.name": "chat", "gen_ai.usage.input_tokens": 10, "text": "x" * 500}
+PATHS = {"Trace": "/v1/traces", "Logs": "/v1/logs", "Metrics": "/v1/metrics"}
 DEEP = {"deep": {"a": [1, {"b": "c"}]}}
 
 
@@ -38,12 +40,16 @@ class Load:
         clients: How many post at once.
         pause: Seconds between two requests of a client.
         over_grpc: Whether they speak gRPC instead of HTTP.
+        signal: What they send: Trace, Logs or Metrics.
     """
 
-    def __init__(self, clients: int = 4, pause: float = 0, *, over_grpc: bool = False) -> None:
+    def __init__(self, clients: int = 4, pause: float = 0, *, over_grpc: bool = False, signal: str = "Trace") -> None:
         self._over_grpc = over_grpc
+        self._signal = signal
         self._pause = pause
         self.acknowledged: list[bytes] = []
+        self.rejected: list[int] = []
+        """Of each acknowledged request that was not taken whole, how many items were not."""
         self.refused = 0
         self.make: Callable[[bytes], bytes] = flat_spans
         self._running: CollectorProcess | None = None
@@ -84,13 +90,20 @@ class Load:
             return False
         with contextlib.suppress(httpx.TransportError, grpc.RpcError):
             if self._over_grpc:
-                self._running.rpc("Trace", body)
+                self._note(self._running.rpc(self._signal, body))
                 return True
-            answer = client.post(f"{self._running.otlp}/v1/traces", content=body)
+            answer = client.post(self._running.otlp + PATHS[self._signal], content=body)
             assert answer.status_code in (200, 503), answer.text
             self.refused += answer.status_code == 503
-            return answer.status_code == 200
+            if answer.status_code == 200:
+                self._note(answer.content)
+                return True
         return False
+
+    def _note(self, answer: bytes) -> None:
+        # The three answers are alike but for their names.
+        if rejected := ExportTraceServiceResponse.FromString(answer).partial_success.rejected_spans:
+            self.rejected.append(rejected)
 
     def stop(self) -> set[str]:
         """Stop at once and give the traces that were acknowledged."""
