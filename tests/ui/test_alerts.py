@@ -13,12 +13,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from quarterdeck.amounts import amount
 from quarterdeck_ui.access.people import PasswordFile, Role
 from quarterdeck_ui.pages.alerts import client
 from quarterdeck_ui.pages.alerts.draft import defaults, from_address
 from quarterdeck_ui.pages.alerts.preview_chart import chart
 from quarterdeck_ui.pages.alerts.sparkline import sparkline
-from quarterdeck_ui.pages.alerts.words import about, amount, plain
+from quarterdeck_ui.pages.alerts.words import about, plain
 from quarterdeck_ui.queries import Store, alert_history, alert_rules
 from quarterdeck_ui.saved import Saved
 from support import otlp
@@ -162,8 +163,8 @@ def test_a_rule_made_from_a_chart_fires_is_muted_and_resolves(
         expect(page.locator(".alert-notice")).to_contain_text("Firing: Too many errors")
         seen_on_the_desktop_once(page)
         expect(row).to_contain_text("Firing")
-        expect(row).to_contain_text("100.0%")
-        expect(row).to_contain_text("above 50.0%")
+        expect(row).to_contain_text("100 %")
+        expect(row).to_contain_text("above 50 %")
         assert findings(page) == []
         wait_for(lambda: len(told) == 2)
         assert (told[1][1]["title"], told[1][1]["value"]) == ("FIRING: Too many errors", 1)
@@ -262,7 +263,7 @@ def test_a_link_says_what_a_new_rule_is_about() -> None:
 
 @pytest.mark.parametrize(
     ("value", "unit", "words"),
-    [(0.034, "share", "3.4%"), (1234.5, "usd", "$1,234.50"), (0.0021, "usd", "$0.0021"), (12.34, "seconds", "12.3 s"),
+    [(0.034, "share", "3.4 %"), (1234.5, "usd", "$1,234.50"), (0.0021, "usd", "$0.0021"), (12.34, "seconds", "12.3 s"),
      (1234567, "tokens", "1,234,567"), (None, "usd", "no value")],
 )  # fmt: skip
 def test_a_value_is_written_with_its_unit(value: float | None, unit: str, words: str) -> None:

@@ -91,7 +91,7 @@ def _limit(name: str, at: float, dash: list[int]) -> dict[str, Any]:
     return {
         "data": {"values": [{"at": at, "name": name}]},
         "layer": [
-            {"mark": {"type": "rule", "color": _BAD, "strokeDash": dash, "strokeWidth": 1.4}},
+            {"mark": {"type": "rule", "color": _BAD, "strokeDash": dash, "strokeWidth": 1.4, "aria": False}},
             {
                 "mark": {"type": "text", "align": "left", "x": 4, "dy": -6, "color": _BAD, "fontSize": 11},
                 "encoding": {"text": {"field": "name"}},

@@ -93,7 +93,7 @@ def _prediction(found: asking.Json, row: CallRow | None) -> None:
 
 
 def _off(predicted: int, actual: int) -> str | None:
-    return f"{(predicted - actual) / actual:+.0%} of the {actual:,} recorded" if actual else None
+    return f"{(predicted - actual) / actual * 100:+.0f} % of the {actual:,} recorded" if actual else None
 
 
 def show_answer(answer: asking.Json, before: str = "", row: CallRow | None = None) -> None:
@@ -162,7 +162,7 @@ def _recorded(before: str, row: CallRow | None) -> None:
 
 def _change(now: Any, then: Any) -> str | None:
     share = (now - then) / then if now is not None and then else 0.0
-    return f"{share:+.0%}" if abs(share) >= _SAME else None
+    return f"{share * 100:+.0f} %" if abs(share) >= _SAME else None
 
 
 def money(value: float | None) -> str:
