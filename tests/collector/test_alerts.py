@@ -171,7 +171,7 @@ def test_it_is_told_once_written_down_and_goes_on_after_a_restart(watch: Watch) 
     assert [*watch.looks(1)] == ["FIRING: Errors of digest"]
     (due,) = watch.ledger.due(watch.now)
     assert (due.event_id, due.channel) == ("errors-1-1", "ops")
-    assert due.message["text"] == ("Error rate of model calls over the last 5 minutes: 50.0%. It fires above 5.0%.")
+    assert due.message["text"] == ("Error rate of model calls over the last 5 minutes: 50 %. It fires above 5 %.")
     assert due.message["url"] == f"{UI}/?view=alerts&rule=errors"
     watch.engine = watch.started()
     assert watch.looks(14) == ["RESOLVED: Errors of digest"]

@@ -14,6 +14,7 @@ from quarterdeck_runner.demo.provider.app import create_app
 from quarterdeck_runner.demo.provider.settings import StandInSettings
 from quarterdeck_ui import queries
 from quarterdeck_ui.queries import Store
+from support.accessibility import findings
 from support.browser import DESKTOP, Watched, open_page
 from support.collectors import CollectorProcess, collector
 from support.dashboard import Dashboard, dashboard
@@ -132,6 +133,7 @@ def test_a_rate_limit_is_found_explained_retried_resolved_and_comes_back(browser
         page.get_by_role("tab", name="Last good run").click()
         expect(page.get_by_text("+Write about it. [[error:429]]")).to_be_visible()
         expect(page.get_by_text("-Write about it. Now the other half, please.")).to_be_visible()
+        assert findings(page) == []
         _retry(page, house, run)
         _resolve_and_return(page, house, group)
 
@@ -181,6 +183,12 @@ def test_kinds_of_failure_have_groups_of_their_own(browser: Browser, house: Hous
         expect(page.locator(".st-key-error-advice")).to_contain_text("Mend the code at ui/test_errors_page.py:parse")
         expect(page.get_by_role("button", name="Retry from parse")).to_be_disabled()
         expect(page.get_by_text("a program of yours ran it")).to_be_visible()
+        page.emulate_media(reduced_motion="reduce")
+        page.get_by_role("button", name="Theme: dark").click()
+        page.get_by_role("menuitemradio", name="Light").click()
+        page.reload()  # for Streamlit's own parts, which look at the theme when they start
+        expect(page.get_by_text("a program of yours ran it")).to_be_visible()
+        assert findings(page) == []
 
 
 @qd.step

@@ -5,6 +5,7 @@ from email.utils import formatdate
 from typing import Any, Final
 from urllib.parse import quote
 
+from quarterdeck.amounts import amount
 from quarterdeck_collector.alerts.channels import Channel
 from quarterdeck_collector.alerts.machine import Event, What
 from quarterdeck_collector.alerts.rules import Rule
@@ -17,22 +18,6 @@ _SIGNS: Final = {
     What.REMINDER: "\N{LARGE RED CIRCLE}",
     What.RESOLVED: "\N{LARGE GREEN CIRCLE}",
 }
-_MILLI: Final = 0.01
-
-
-def amount(value: float | None, unit: str) -> str:
-    """Write a value for people."""
-    if value is None:
-        return "no value"
-    match unit:
-        case "share":
-            return f"{value:.1%}"
-        case "usd":
-            return f"${value:,.2f}" if abs(value) >= _MILLI or not value else f"${value:.4g}"
-        case "seconds":
-            return f"{value:.3g} s"
-        case _:
-            return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.3g}"
 
 
 def condition(rule: Rule) -> str:

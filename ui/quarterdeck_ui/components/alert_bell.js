@@ -53,10 +53,11 @@ export function bell(source) {
     attr(root, "aria-label", said);
     attr(root, "title", [said, ...firing.map((each) => each.name)].join("\n"));
     const news = known.notices.filter((each) => !seen.includes(each.id));
+    const last = new Map(news.map((each) => [each.rule, each])); // whoever comes after the end need not hear of the beginning
     if (!news.length) return;
     seen = [...seen, ...news.map((each) => each.id)].slice(-MOST_SEEN);
     try { sessionStorage.setItem(KEY, JSON.stringify(seen)); } catch { /* then a reload shows them again */ }
-    news.forEach(show);
+    last.forEach(show);
   }
 
   const off = source.on(draw);

@@ -9,7 +9,7 @@ export const CHARTS = [
   { key: "distribution", title: "Distribution", kind: "histogram", unit: count, by: "latency" },
   { key: "first", title: "First token", kind: "lines", unit: seconds, by: "first" },
   { key: "cost", title: "Cost", kind: "bars", unit: money, by: "cost" },
-  { key: "errors", title: "Errors", kind: "bars", unit: percent, least: 0.1, by: "errors" },
+  { key: "errors", title: "Errors", kind: "bars", unit: percent, least: 0.1, most: 1, by: "errors" },
   { key: "throughput", title: "Throughput", kind: "bars", unit: count, by: "calls" },
 ];
 

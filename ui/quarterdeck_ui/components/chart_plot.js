@@ -20,7 +20,7 @@ export function scales(width, height, [from, until], top) {
   };
 }
 
-export const peak = (chart, told, all) => nice(chart.kind === "histogram" ? Math.max(...told.bins.map(([, , calls]) => calls), 0) : Math.max(chart.least ?? 0, ...all.flatMap((s) => s.points.map(([, v, base = 0]) => v + base))));
+export const peak = (chart, told, all) => Math.min(chart.most ?? Infinity, nice(chart.kind === "histogram" ? Math.max(...told.bins.map(([, , calls]) => calls), 0) : Math.max(chart.least ?? 0, ...all.flatMap((s) => s.points.map(([, v, base = 0]) => v + base)))));
 
 function frame(picture, chart, s, stampOf) {
   for (const share of s.height > 110 ? [0, 0.5, 1] : [0, 1]) {

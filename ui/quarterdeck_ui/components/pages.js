@@ -32,6 +32,7 @@ export function template(texts) {
 export function variables(value) {
   const known = asJson(value);
   if (!known || Array.isArray(known)) return content(value);
+  if (!Object.keys(known).length) return nothing("This prompt has no variables; the tab Template shows what it is made of.");
   const rows = Object.entries(known).map(([name, each]) => {
     const body = el("dd", { class: "prose" });
     prose(body, typeof each === "string" ? each : JSON.stringify(each, null, 2));

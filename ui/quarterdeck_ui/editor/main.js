@@ -67,7 +67,7 @@ function extensions(host) {
       { key: "Tab", run: acceptCompletion },
       ...closeBracketsKeymap, ...defaultKeymap, ...searchKeymap, ...historyKeymap, ...foldKeymap, ...completionKeymap, ...lintKeymap, indentWithTab,
     ]),
-    EditorView.contentAttributes.of({ "aria-label": host.data.label }),
+    EditorView.contentAttributes.of({ "aria-label": host.data.label, tabindex: "0" }),
     EditorView.domEventHandlers({ blur: () => { host.tell(); } }),
     EditorView.updateListener.of((update) => host.updated(update)),
   ];

@@ -1,7 +1,8 @@
 """What calls took and asked, step by step: the evidence of suggestions."""
 
-from dataclasses import dataclass
-from typing import Any, Final
+from dataclasses import dataclass, fields
+from functools import partial
+from typing import Any, Final, TypeVar
 
 from quarterdeck_ui.queries.store import Row, Store
 from quarterdeck_ui.scope import Scope
@@ -75,6 +76,9 @@ class Evidence:
     parts: tuple[StepParts, ...]
 
 
+_Kind = TypeVar("_Kind", StepUse, StepPrompts)
+
+
 def evidence(store: Store, scope: Scope, now_ns: int) -> Evidence:
     """Read what the calls of a range took and asked.
 
@@ -94,8 +98,8 @@ def evidence(store: Store, scope: Scope, now_ns: int) -> Evidence:
         "service": scope.service,
     }
     return Evidence(
-        tuple(map(_use, store.ask("advice_calls", **limits, limit=_STEPS))),
-        tuple(map(_prompts, store.ask("advice_prompts", **limits, limit=_PROMPTS))),
+        tuple(map(partial(_read, StepUse), store.ask("advice_calls", **limits, limit=_STEPS))),
+        tuple(map(partial(_read, StepPrompts), store.ask("advice_prompts", **limits, limit=_PROMPTS))),
         tuple(map(_parts, store.ask("advice_parts", **limits, each=_EACH, limit=_PARTS))),
     )
 
@@ -104,41 +108,10 @@ def _where(row: Row) -> Where:
     return row["PipelineName"], row["StepName"], row["Model"]
 
 
-def _use(row: Row) -> StepUse:
-    return StepUse(
-        where=_where(row),
-        calls=row["Calls"],
-        cost=row["Cost"],
-        tokens_in=row["InputTokens"],
-        cache_read=row["CacheReadTokens"],
-        cut=row["Cut"],
-        cut_cost=row["CutCost"],
-        cut_call=tuple(row["CutCall"]),
-        failed=row["Failed"],
-        failed_cost=row["FailedCost"],
-        failed_seconds=row["FailedSeconds"],
-        failed_runs=row["FailedRuns"],
-        failed_call=tuple(row["FailedCall"]),
-        input_rate=row["Rates"][0],
-        cache_read_rate=row["Rates"][1],
-    )
-
-
-def _prompts(row: Row) -> StepPrompts:
-    return StepPrompts(
-        where=_where(row),
-        calls=row["Calls"],
-        repeats=row["Repeats"],
-        repeat_cost=row["RepeatCost"],
-        repeated_call=tuple(row["RepeatedCall"]),
-        most_asked=row["MostAsked"],
-        first=row["First"],
-        last=row["Last"],
-        characters=row["Characters"],
-        json_calls=row["JsonCalls"],
-        broken_json=row["BrokenJson"],
-        broken_call=tuple(row["BrokenCall"]),
-    )
+def _read(kind: type[_Kind], row: Row) -> _Kind:
+    """Every field but the first is a column of the same name, in the spelling of the tables."""
+    names = [each.name for each in fields(kind) if each.name != "where"]
+    return kind(where=_where(row), **{name: row[name.title().replace("_", "")] for name in names})
 
 
 def _parts(row: Row) -> StepParts:

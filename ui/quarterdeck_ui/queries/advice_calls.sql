@@ -3,8 +3,8 @@ SELECT
     PipelineName, StepName, Model,
     count() AS Calls,
     sum(ifNull(c.Cost, 0)) AS Cost,
-    sum(c.InputTokens) AS InputTokens,
-    sum(c.CacheReadTokens) AS CacheReadTokens,
+    sum(c.InputTokens) AS TokensIn,
+    sum(c.CacheReadTokens) AS CacheRead,
     countIf(lower(c.FinishReason) IN ('length', 'max_tokens')) AS Cut,
     sumIf(ifNull(c.Cost, 0), lower(c.FinishReason) IN ('length', 'max_tokens')) AS CutCost,
     argMaxIf((c.RunId, c.SpanId), c.Timestamp, lower(c.FinishReason) IN ('length', 'max_tokens')) AS CutCall,
@@ -16,7 +16,9 @@ SELECT
     arraySlice(
         argMax(dictGetOrDefault('model_prices', 'Rates', (toString(c.Provider), toString(c.PriceModel)), toDate(c.Timestamp), [0., 0., 0., 0., 0.]), c.Timestamp),
         1, 2
-    ) AS Rates
+    ) AS Rates,
+    Rates[1] AS InputRate,
+    Rates[2] AS CacheReadRate
 FROM model_calls AS c
 WHERE toStartOfHour(c.Timestamp) >= toStartOfHour(fromUnixTimestamp64Nano({since:Int64}))
     AND c.Timestamp BETWEEN fromUnixTimestamp64Nano({since:Int64}) AND fromUnixTimestamp64Nano({until:Int64})

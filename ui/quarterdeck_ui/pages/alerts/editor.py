@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import streamlit as st
 
+from quarterdeck.amounts import amount
 from quarterdeck_ui import services
 from quarterdeck_ui.access import identity
 from quarterdeck_ui.pages.alerts import acts, client
@@ -14,7 +15,7 @@ from quarterdeck_ui.pages.alerts.client import CHANNEL, Measures
 from quarterdeck_ui.pages.alerts.draft import SCOPES, defaults, from_address, new_id
 from quarterdeck_ui.pages.alerts.preview_chart import chart
 from quarterdeck_ui.pages.alerts.rules import chosen_rule
-from quarterdeck_ui.pages.alerts.words import COMPARISONS, NO_DATA, SEVERITIES, WINDOWS, ago, amount, plain
+from quarterdeck_ui.pages.alerts.words import COMPARISONS, NO_DATA, SEVERITIES, WINDOWS, ago, plain
 from quarterdeck_ui.queries import alert_scopes
 from quarterdeck_ui.saved import SavedError
 

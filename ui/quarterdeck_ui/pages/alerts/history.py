@@ -6,10 +6,11 @@ from typing import Any, Final
 
 import streamlit as st
 
+from quarterdeck.amounts import amount
 from quarterdeck_ui import services
 from quarterdeck_ui.pages.alerts import acts
 from quarterdeck_ui.pages.alerts.client import CHANNEL
-from quarterdeck_ui.pages.alerts.words import TOLD, amount, plain
+from quarterdeck_ui.pages.alerts.words import TOLD, plain
 from quarterdeck_ui.queries import AlertEvent, Outcome, alert_history
 
 _DAYS: Final = {1: "Last day", 7: "Last 7 days", 30: "Last 30 days", 400: "All"}

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from quarterdeck_ui.chart_time import TIME_AXIS, TIME_TIP
 
-_FORMATS: Final = {"share": ".1%", "usd": "$,.4~g", "seconds": ",.3~g", "tokens": ".3~s", "count": ",.3~g"}
+_FORMATS: Final = {"share": ",.3~%", "usd": "$,.4~g", "seconds": ",.3~g", "tokens": ".3~s", "count": ",.3~g"}
 _BAD: Final = "#e5484d"
 _LINE: Final = "#4c8dff"
 _USUAL: Final = "#35d0a0"
@@ -91,7 +91,7 @@ def _limit(name: str, at: float, dash: list[int]) -> dict[str, Any]:
     return {
         "data": {"values": [{"at": at, "name": name}]},
         "layer": [
-            {"mark": {"type": "rule", "color": _BAD, "strokeDash": dash, "strokeWidth": 1.4}},
+            {"mark": {"type": "rule", "color": _BAD, "strokeDash": dash, "strokeWidth": 1.4, "aria": False}},
             {
                 "mark": {"type": "text", "align": "left", "x": 4, "dy": -6, "color": _BAD, "fontSize": 11},
                 "encoding": {"text": {"field": "name"}},

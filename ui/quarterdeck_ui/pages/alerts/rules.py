@@ -5,12 +5,13 @@ from collections import Counter
 
 import streamlit as st
 
+from quarterdeck.amounts import amount
 from quarterdeck_ui import services
 from quarterdeck_ui.access import identity
 from quarterdeck_ui.pages.alerts import acts
 from quarterdeck_ui.pages.alerts.client import ALL, Measures, condition, measures
 from quarterdeck_ui.pages.alerts.sparkline import sparkline
-from quarterdeck_ui.pages.alerts.words import OFF, SIGNS, UNREADABLE, Sign, about, ago, amount, plain, threshold
+from quarterdeck_ui.pages.alerts.words import OFF, SIGNS, UNREADABLE, Sign, about, ago, plain, threshold
 from quarterdeck_ui.queries import AlertRule, alert_rules
 
 _EVERY_S = 4.0
@@ -145,7 +146,7 @@ def _menu(rule: AlertRule, *, enabled: bool) -> None:
     if not identity.steers():
         options = ["Look at it", "History"]
     chosen = st.menu_button(
-        "", options, icon=":material/more_vert:", key=f"menu-{rule.id}", help=f"Actions of {rule.name}"
+        plain(f"Actions of {rule.name}"), options, icon=":material/more_vert:", key=f"menu-{rule.id}"
     )
     if chosen:
         _act(rule, chosen)

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
+from quarterdeck.amounts import amount
+
 Colour = Literal["red", "orange", "green", "gray", "blue"]
 
 WINDOWS: Final = {
@@ -36,7 +38,6 @@ NO_DATA: Final = {
 }
 
 _SPECIAL: Final = re.compile(r"([\\`*_{}\[\]()#+!|<>~:$])")
-_CENT: Final = 0.01
 _STEPS: Final = ((86_400, "d"), (3600, "h"), (60, "min"))
 
 
@@ -68,21 +69,6 @@ TOLD: Final = {
 def plain(text: str) -> str:
     """Text that Markdown shows as it is."""
     return _SPECIAL.sub(r"\\\1", text)
-
-
-def amount(value: float | None, unit: str) -> str:
-    """A value with its unit."""
-    if value is None:
-        return "no value"
-    match unit:
-        case "share":
-            return f"{value:.1%}"
-        case "usd":
-            return f"${value:,.2f}" if abs(value) >= _CENT or not value else f"${value:.3g}"
-        case "seconds":
-            return f"{value:.3g} s"
-        case _:
-            return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.3g}"
 
 
 def ago(seconds: float) -> str:

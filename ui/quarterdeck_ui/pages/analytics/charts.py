@@ -24,7 +24,10 @@ _STATES: Final = ("", "completed", "", "", "failed", "", "cancelled")
 
 
 def _numbers(title: str, text: str) -> Spec:
-    return {"type": "quantitative", "axis": {"title": title, "format": text, "tickCount": 5}}
+    axis: Spec = {"title": title, "format": text, "tickCount": 5}
+    if text.endswith("%"):
+        axis["labelExpr"] = f"replace(format(datum.value, '{text[:-1]}~%'), '%', ' %')"
+    return {"type": "quantitative", "axis": axis}
 
 
 def _tips(*fields: tuple[str, str, str]) -> list[Spec]:
@@ -107,7 +110,7 @@ def lines(field: str, title: str, text: str) -> Spec:
             },
             {
                 "transform": [{"filter": "datum.kind == 'change'"}],
-                "mark": {"type": "rule", "strokeDash": [5, 4], "strokeWidth": 1.5, "opacity": 0.8},
+                "mark": {"type": "rule", "strokeDash": [5, 4], "strokeWidth": 1.5, "opacity": 0.8, "aria": False},
                 "encoding": {
                     "x": x,
                     "color": {"field": "part", "type": "nominal"},
@@ -201,7 +204,10 @@ def ratios() -> Spec:
     return {
         "height": {"step": 16},
         "layer": [
-            {"mark": {"type": "rule", "strokeDash": [4, 4], "color": _MIDDLE}, "encoding": {"x": {"datum": 1}}},
+            {
+                "mark": {"type": "rule", "strokeDash": [4, 4], "color": _MIDDLE, "aria": False},
+                "encoding": {"x": {"datum": 1}},
+            },
             {
                 "mark": {"type": "rule", "strokeWidth": 2},
                 "encoding": {

@@ -25,6 +25,7 @@ _BADGES: Final = {
 }
 _WEEKDAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MOST_LINES: Final = 7
+_AT_ONCE: Final = 8
 
 
 def show(asked: ChartRange) -> None:
@@ -71,12 +72,20 @@ def stand_out(found: Sequence[Finding]) -> None:
                 "Looked for: dear days, versions that are slower or fail more, hours of many errors, answers that come "
                 "to nothing, prompts sent again, lasting changes of duration, single steps that take most."
             )
-        for each in found:
-            colour, icon, word = _BADGES[each.kind]
-            st.markdown(
-                f":{colour}-badge[:material/{icon}: {word}] **{plain(each.title)}** "
-                f"[:material/open_in_new: Show the runs]({each.href})  \n:gray[{plain(each.detail)}]"
-            )
+        for each in found[:_AT_ONCE]:
+            _finding(each)
+        if rest := found[_AT_ONCE:]:
+            with st.expander(f"{len(rest)} more"):
+                for each in rest:
+                    _finding(each)
+
+
+def _finding(found: Finding) -> None:
+    colour, icon, word = _BADGES[found.kind]
+    st.markdown(
+        f":{colour}-badge[:material/{icon}: {word}] **{plain(found.title)}** "
+        f"[:material/open_in_new: Show the runs]({found.href})  \n:gray[{plain(found.detail)}]"
+    )
 
 
 def _totals(asked: ChartRange) -> None:

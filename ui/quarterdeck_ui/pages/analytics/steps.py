@@ -42,7 +42,8 @@ def show(asked: ChartRange) -> None:
     st.subheader("After a version change", anchor=False)
     st.caption(
         "Each version beside the one before it. Duration of completed runs: U test of Mann and Whitney; share that "
-        f"failed: exact test of Fisher; all p-values corrected by Benjamini and Hochberg, and judged at {ALPHA:.0%}."
+        f"failed: exact test of Fisher; all p-values corrected by Benjamini and Hochberg, and "
+        f"judged at {ALPHA * 100:.0f} %."
     )
     changes = [_version(asked, step) for step in reversed(compared(fetch.versions(asked)))]
     empty = f"No pipeline has two versions with {FEWEST_RUNS} runs each in this range."

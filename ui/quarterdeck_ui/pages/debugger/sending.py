@@ -74,6 +74,7 @@ def _prediction(found: asking.Json, row: CallRow | None) -> None:
         f"{known['tokens']:,}",
         _off(known["tokens"], row.tokens_in if row else 0),
         delta_color="off",
+        delta_arrow="off",
         help=f"{known['method']}. {known['note']}" if known["note"] else known["method"],
     )
     columns[1].metric(
@@ -81,6 +82,7 @@ def _prediction(found: asking.Json, row: CallRow | None) -> None:
         f"{output['tokens']:,}" if output else _NOT_KNOWN,
         _off(output["tokens"], row.tokens_out if row else 0) if output else None,
         delta_color="off",
+        delta_arrow="off",
         help="As long as earlier answers of this model." if output else "This model has answered nothing here yet.",
     )
     columns[2].metric(
@@ -93,7 +95,10 @@ def _prediction(found: asking.Json, row: CallRow | None) -> None:
 
 
 def _off(predicted: int, actual: int) -> str | None:
-    return f"{(predicted - actual) / actual:+.0%} of the {actual:,} recorded" if actual else None
+    if not actual:
+        return None
+    off = f"{(predicted - actual) / actual * 100:+.0f} %"
+    return f"as recorded: {actual:,}" if off in {"+0 %", "-0 %"} else f"{off} of the {actual:,} recorded"
 
 
 def show_answer(answer: asking.Json, before: str = "", row: CallRow | None = None) -> None:
@@ -162,7 +167,7 @@ def _recorded(before: str, row: CallRow | None) -> None:
 
 def _change(now: Any, then: Any) -> str | None:
     share = (now - then) / then if now is not None and then else 0.0
-    return f"{share:+.0%}" if abs(share) >= _SAME else None
+    return f"{share * 100:+.0f} %" if abs(share) >= _SAME else None
 
 
 def money(value: float | None) -> str:

@@ -143,8 +143,8 @@ def _prefix(prompts: StepPrompts, uses: Mapping[Where, StepUse]) -> Iterator[Sug
         yield Suggestion(
             "Cacheable beginning",
             prompts.where,
-            f"all prompts begin with the same {common:,} characters (about {tokens:,.0f} tokens); {cached:.0%} of the "
-            "input came from the cache",
+            f"all prompts begin with the same {common:,} characters (about {tokens:,.0f} tokens); "
+            f"{cached * 100:.0f} % of the input came from the cache",
             "Claude: set `cache_control` at the end of that part; Gemini: keep it first and unchanged, and the calls "
             "close together.",
             saved,

@@ -180,7 +180,7 @@ def _load() -> None:
         return
     found = _NAME.search(text)
     name = found[1].strip() if found else file.name.rpartition(".")[0]
-    st.code(text[:2000], language="yaml")
+    st.code(text[:2000], language="yaml", wrap_lines=True)
     if st.button(f"Open '{name}' in the editor", type="primary", key="load-begin"):
         _begin(name, text)
 

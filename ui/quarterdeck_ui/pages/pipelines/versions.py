@@ -91,7 +91,7 @@ def _configuration(found: Sequence[PipelineVersion]) -> None:
     if not text:
         st.caption("The runs of this version did not tell their configuration; capturing it may be switched off.")
     elif other is None:
-        st.code(text, language="json")
+        st.code(text, language="json", wrap_lines=True)
     else:
         before = laid_out(config_of(services.current().store, by_name[other]))
         found_difference = difference(before, text, (other, one))
