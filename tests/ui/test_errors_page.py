@@ -185,8 +185,8 @@ def test_kinds_of_failure_have_groups_of_their_own(browser: Browser, house: Hous
         expect(page.get_by_text("a program of yours ran it")).to_be_visible()
         page.emulate_media(reduced_motion="reduce")
         page.get_by_role("button", name="Theme: dark").click()
-        page.get_by_role("menuitemradio", name="Light").click()
-        page.reload()  # for Streamlit's own parts, which look at the theme when they start
+        with page.expect_navigation():  # for Streamlit's own parts, which look at the theme when they start
+            page.get_by_role("menuitemradio", name="Light").click()
         expect(page.get_by_text("a program of yours ran it")).to_be_visible()
         assert findings(page) == []
 
