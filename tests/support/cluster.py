@@ -305,6 +305,7 @@ def _answers(store: EmbeddedStore, start: int) -> dict[str, list[dict[str, Any]]
         "by": "tokens",
         "each": "3",
         "sums": "llm_1m",
+        "latencies": "latency_1h",
         **dict.fromkeys(("levels", "statuses", "words"), "[]"),
         **dict.fromkeys(("pipeline", "step", "model", "provider", "environment", "service"), ""),
         **dict.fromkeys(("text", "pattern", "needle", "rule"), ""),
