@@ -1,3 +1,2 @@
--- With a sharding key, so that 0018 can fill it.
 CREATE TABLE IF NOT EXISTS ${db}.latency_1h ${on_cluster} AS ${db}.latency_1h${L}
-ENGINE = Distributed('${cluster}', '${db}', 'latency_1h${L}', rand());
+ENGINE = Distributed('${cluster}', '${db}', 'latency_1h${L}');

@@ -1,8 +1,8 @@
 -- What was stored before the table was made, read in the order of time so that little of it is in memory at once. Emptied
--- first: an attempt that was interrupted may have filled a part.
+-- first: an attempt that was interrupted may have filled a part. Of a cluster, one node takes the past of all: it is little.
 TRUNCATE TABLE ${db}.latency_1h${L} ${on_cluster};
 
-INSERT INTO ${db}.latency_1h
+INSERT INTO ${db}.latency_1h${L}
 SELECT
     h.Time AS Time,
     h.ServiceName AS ServiceName,
@@ -12,4 +12,4 @@ SELECT
     quantilesBFloat16MergeState(0.5, 0.95, 0.99)(h.FirstChunkQuantiles) AS FirstChunkQuantiles
 FROM ${db}.llm_1h AS h
 GROUP BY Time, ServiceName, Environment
-SETTINGS optimize_aggregation_in_order = 1, max_partitions_per_insert_block = 0, insert_deduplicate = 0, distributed_foreground_insert = 1;
+SETTINGS optimize_aggregation_in_order = 1, max_partitions_per_insert_block = 0, insert_deduplicate = 0;
