@@ -53,6 +53,55 @@ def _of_all(front: Callable[..., Any], *more: Any) -> Way:
     return ask
 
 
+def _of_ever(front: Callable[..., Any], *more: Any) -> Way:
+    """A front door that is asked about a scope, of all that is there."""
+    return lambda asker, _: front(asker.store, *more, Scope(), time.time_ns())
+
+
+def _of_an_hour(front: Callable[..., Any], *more: Any) -> Way:
+    """A front door of the analytics that reads payloads or attributes, asked about the last hour."""
+
+    def ask(asker: Asker, _: Sample) -> Any:
+        now = time.time_ns()
+        return front(asker.store, queries.ChartRange(now - 3600 * _NS, now), *more)
+
+    return ask
+
+
+def _advice(asker: Asker, _: Sample) -> Any:
+    return queries.evidence(asker.store, Scope(3600), time.time_ns())
+
+
+def _config(asker: Asker, sample: Sample) -> str:
+    run = queries.run_by_id(asker.store, sample.run)
+    versions = queries.pipeline_versions(asker.store, run.pipeline, Scope(), time.time_ns()) if run else []
+    return queries.config_of(asker.store, versions[0]) if versions else ""
+
+
+def _groups(asker: Asker, _: Sample) -> list[queries.ErrorGroup]:
+    now = time.time_ns()
+    return queries.error_groups(asker.store, queries.ErrorScope(now - 10 * queries.DAY_S * _NS, now))
+
+
+def _errors_of_group(asker: Asker, sample: Sample) -> Any:
+    return [queries.errors_of_group(asker.store, group.id) for group in _groups(asker, sample)[:1]]
+
+
+def _good_run(asker: Asker, sample: Sample) -> Any:
+    run = queries.run_by_id(asker.store, sample.run)
+    return queries.good_run(asker.store, run.pipeline, run.id, run.start_ns) if run else None
+
+
+def _earlier_run(asker: Asker, sample: Sample) -> Any:
+    run = queries.run_by_id(asker.store, sample.run)
+    return queries.earlier_run(asker.store, run.pipeline, run.id, run.start_ns) if run else None
+
+
+def _completed_runs(asker: Asker, _: Sample) -> int:
+    now = time.time_ns()
+    return queries.completed_runs(asker.store, "support-triage", now - queries.DAY_S * _NS, now)
+
+
 def _behind(asker: Asker, _: Sample) -> Any:
     now = time.time_ns()
     return queries.runs_behind(asker.store, queries.ChartRange(now - 60 * _NS, now), "latency")
@@ -177,7 +226,33 @@ LOGS: Final = (
     Question("logs, a pattern", _logs(pattern=r"attempt=3 took 8\d+ ms")),
     Question("logs, a rare text", _logs(text="zyxneedle")),
 )
-ONE_RUN: Final = ()
+ONE_RUN: Final = (
+    Question("spans of a run", _front(queries.spans_of_run, "run", "start_ns", "end_ns"), TRACE_MS, _own("raw_trace")),
+    Question("call of a step", lambda asker, sample: queries.call_of_step(asker.store, sample.run, "summarize", 0)),
+    Question("payload of a span", _front(queries.span_payload, "run", "span"), baseline=_own("raw_span")),
+    Question("a run as a document", _step_payloads),
+    Question("a span as it is stored", _front(queries.raw_span, "run", "span")),
+    Question("a call", _front(queries.call_by_id, "run", "span")),
+    Question("newest calls", lambda asker, _: queries.recent_calls(asker.store, time.time_ns())),
+    Question("calls by words", lambda asker, _: queries.recent_calls(asker.store, time.time_ns(), "zyxneedle")),
+    Question("versions of a pipeline", _of_ever(queries.pipeline_versions, "support-triage")),
+    Question("configuration of a run", _config),
+)
+ERRORS: Final = (
+    Question("groups of errors", _groups),
+    Question("errors of a group", _errors_of_group),
+    Question("error of a run", _front(queries.error_of_run, "run")),
+    Question("the last good run", _good_run),
+    Question("the run before", _earlier_run),
+    Question("completed runs", _completed_runs),
+)
+ALERTS: Final = (
+    Question("alert rules", _front(queries.alert_rules)),
+    Question("what was told", lambda asker, _: queries.alert_history(asker.store, time.time() - queries.DAY_S)),
+    Question("what fires", _front(queries.alerts_now)),
+    Question("names for rules", _front(queries.alert_scopes)),
+    Question("tables and columns", _front(queries.columns)),
+)
 ANALYTICS: Final = (
     Question("calls by step and day", _of_all(queries.measures, "step", queries.DAY_S)),
     Question("runs by pipeline and day", _of_all(queries.run_measures, "pipeline", queries.DAY_S)),
@@ -188,8 +263,13 @@ ANALYTICS: Final = (
     Question("versions", _of_all(queries.version_runs)),
     Question("flaws of answers", _of_all(queries.quiet_flaws)),
     Question("hours that fail", _of_all(queries.failing_hours)),
+    Question("kinds of errors", _of_all(queries.error_kinds, "anthropic")),
+    Question("names of tags", _of_all(queries.tag_names)),
+    Question("cost by tag, an hour", _of_an_hour(queries.tag_cost, "customer.id")),
+    Question("answers of an hour", _of_an_hour(queries.answers)),
+    Question("advice on an hour", _advice),
 )
-PAGES: Final = (*RUNS, *HISTORY, *CHARTS, *LOGS, *ONE_RUN, *ANALYTICS)
+PAGES: Final = (*RUNS, *HISTORY, *CHARTS, *LOGS, *ONE_RUN, *ERRORS, *ALERTS, *ANALYTICS)
 """What the dashboard runs, through its own front doors."""
 
 BY_HAND: Final = (

@@ -36,6 +36,8 @@ _INSERT_SETTINGS: Final = {
     # the plan of an insert with all its views is made anew each time: merging its steps costs a quarter of that and
     # makes nothing faster
     "query_plan_merge_expressions": "0",
+    # nor does looking for comparisons that follow from others, in every condition of every view
+    "optimize_and_compare_chain": "0",
     # a retry must be recognised in every table; before version 26.2 the default was 0
     "deduplicate_blocks_in_dependent_materialized_views": "1",
 }

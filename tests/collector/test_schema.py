@@ -234,6 +234,22 @@ def test_calls_add_up_by_minute_and_by_hour(store: EmbeddedStore, ingest: Ingest
     ]
 
 
+def test_latency_by_hour_is_filled_with_what_came_before_its_table(store: EmbeddedStore, ingest: Ingest) -> None:
+    _record_run(store, ingest)
+    latency = (
+        "SELECT toString(Time), sum(Calls), quantilesBFloat16Merge(0.5, 0.95, 0.99)(DurationQuantiles)[1] "
+        "FROM $latency_1h GROUP BY Time"
+    )
+    by_hour = store.rows(latency)
+    assert [row[:2] for row in by_hour] == [["2026-01-01 00:00:00", "2"]]
+
+    store.command("DROP TABLE $latency_1h SYNC")
+    store.command("DROP TABLE $latency_1h_mv SYNC")
+    store.command("DELETE FROM $schema_migrations WHERE version LIKE '001%_latency_sums%'")
+    assert migrate(store) == ["0016_latency_sums", "0018_latency_sums_filled"]
+    assert store.rows(latency) == by_hour
+
+
 def _two_tellings(outer: dict[str, Any], inner: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     call = {semconv.OPERATION_NAME: semconv.OPERATION_CHAT, semconv.USAGE_INPUT_TOKENS: 10}
     return _span(2, 1, "outer", call | outer), _span(3, 2, "inner", call | inner)

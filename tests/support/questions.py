@@ -79,6 +79,7 @@ def answers(reader: Reader, start: int, more: Mapping[str, str] | None = None) -
         "by": "tokens",
         "each": "3",
         "sums": "llm_1m",
+        "latencies": "latency_1h",
         **dict.fromkeys(("levels", "statuses", "words"), "[]"),
         **dict.fromkeys(("pipeline", "step", "model", "provider", "environment", "service"), ""),
         **dict.fromkeys(("text", "pattern", "needle", "rule"), ""),

@@ -109,6 +109,9 @@ def numbers(rows: list[RunRow]) -> list[int]:
         ({"cost_to": 1.0, "pipeline": "crawl"}, [5]),
         ({"environment": "test"}, [4]),
         ({"service": "batch", "words": ("price",)}, [6]),
+        ({"statuses": ("cancelled", "failed"), "model": "flash"}, [2]),
+        ({"cost_from": 1.0, "seconds_from": 1.0, "seconds_to": 5.0, "statuses": ("completed",)}, [3]),
+        ({"cost_from": 1.0, "seconds_from": 6.0}, []),
     ],
 )  # fmt: skip
 def test_a_search_finds_the_runs_that_fit(store: Store, wanted: dict[str, Any], found: list[int]) -> None:

@@ -93,8 +93,8 @@ def _purge_text(report: PurgeReport, what: str) -> str:
         lines.append(f"{'':>12}  sums of {_days(report.days)} are made anew")
     if report.kept:
         lines.append(
-            f"{'':>12}  sums by minute and hour of {_days(report.kept)} still count them: these go only with a whole "
-            "pipeline or a whole day"
+            f"{'':>12}  sums by minute and hour of {_days(report.kept)} still count them: these go with a whole "
+            "pipeline, latencies by hour only with a whole day"
         )
     return "\n".join([f"{'rows':>12}  that {what}", *lines])
 

@@ -9,7 +9,7 @@ from quarterdeck_collector.care.selection import DAYS
 from quarterdeck_collector.care.tables import Table, tables
 from quarterdeck_collector.store import Store
 
-_LONG_KEPT: Final = frozenset({"runs", "failed_spans", "llm_1m", "llm_1h"})
+_LONG_KEPT: Final = frozenset({"runs", "failed_spans", "llm_1m", "llm_1h", "latency_1h"})
 _TIME: Final = ("Timestamp", "TimeUnix")
 _ROW_TTL: Final = re.compile(r"\bTTL [\w()]+ \+ toIntervalDay\((\d+)\)(?= SETTINGS|\s*$)")
 _PAYLOAD_TTL: Final = re.compile(r" TTL toDateTime\(Timestamp\) \+ toIntervalDay\((\d+)\),?\s*$")

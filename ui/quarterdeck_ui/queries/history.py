@@ -11,7 +11,7 @@ from quarterdeck_ui.queries.store import Store
 _HOUR_NS: Final = 3600 * 10**9
 _DAY_NS: Final = 24 * _HOUR_NS
 _MOST_DAYS: Final = 16
-_FAST_S, _SLOW_S = 0.03, 0.1
+_FAST_S, _SLOW_S = 0.02, 0.045
 
 Place = tuple[int, str]
 """Where a run stands in the order of all: when it began, nanoseconds, and its id."""

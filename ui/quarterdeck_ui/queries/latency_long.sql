@@ -1,7 +1,7 @@
 -- Latency of model calls and their time to first chunk, seconds, of a long range, from the sums by minute or hour: one row
 -- per interval, and one over the whole range. The sums keep every value to within half a percent; of the whole range, 21
--- quantiles say how it is distributed. Those of the whole
--- are merged from those of the intervals, so that every state is taken up once.
+-- quantiles say how it is distributed. Those of the whole are merged from those of the intervals, so that every state is
+-- taken up once.
 SELECT
     Bucket,
     grouping(Bucket) AS IsWhole,
@@ -15,7 +15,7 @@ FROM (
         quantilesBFloat16MergeState(0.5, 0.95, 0.99)(m.DurationQuantiles) AS Durations,
         quantilesBFloat16MergeState(0.5, 0.95, 0.99)(m.FirstChunkQuantiles) AS FirstChunks,
         sum(m.Calls) AS Counted
-    FROM {sums:Identifier} AS m
+    FROM {latencies:Identifier} AS m
     WHERE m.Time >= toStartOfInterval(fromUnixTimestamp64Nano({since:Int64}), toIntervalSecond({bucket:UInt32}))
         AND m.Time < fromUnixTimestamp64Nano({until:Int64})
         AND ({environment:String} = '' OR m.Environment = {environment:String})

@@ -17,7 +17,7 @@ _WIDTHS: Final = (15, 60, 300, 900, 3600, 7200, 14_400, 28_800, 86_400, 604_800)
 """Seconds that an interval may have, shortest first."""
 
 _FROM_SUMS: Final = 900
-_FROM_HOURS: Final = 7200
+_FROM_HOURS: Final = 3600
 """Intervals of at least so many seconds are made from the sums by minute, and by hour."""
 
 _STEPS: Final = 4
@@ -99,7 +99,8 @@ def performance(store: Store, asked: ChartRange) -> Performance:
     bucket, ending = asked.bucket, ""
     more: dict[str, str] = {}
     if bucket >= _FROM_SUMS:
-        ending, more["sums"] = "_long", "llm_1h" if bucket >= _FROM_HOURS else "llm_1m"
+        tables = ("llm_1h", "latency_1h") if bucket >= _FROM_HOURS else ("llm_1m", "llm_1m")
+        ending, (more["sums"], more["latencies"]) = "_long", tables
     calls, latency = store.ask_together(
         [f"calls_by_model{ending}", f"latency{ending}"],
         bucket=bucket,
