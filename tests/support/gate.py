@@ -23,7 +23,7 @@ from quarterdeck_collector.refusals import StoreError
 from quarterdeck_collector.store import EmbeddedStore
 from support.servers import serve
 
-_WRITE = re.compile(r"\s*(--[^\n]*\s*)*(INSERT|CREATE|ALTER|SYSTEM|DROP|DELETE)\b", re.IGNORECASE)
+_WRITE = re.compile(r"\s*(--[^\n]*\s*)*(INSERT|CREATE|ALTER|SYSTEM|DROP|DELETE|TRUNCATE)\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
