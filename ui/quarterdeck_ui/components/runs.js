@@ -4,6 +4,7 @@ import { OPEN, moment } from "./format.js";
 import { historyBar } from "./history_bar.js";
 import { historyStore, isBlank } from "./history_store.js";
 import { keepScroll } from "./keep.js";
+import { eachTick } from "./pace.js";
 import { actionsOf, runRow, tick, updateRow } from "./run_row.js";
 import { found, matches, readSort, rows, turned, writeSort } from "./runs_order.js";
 import { LATEST } from "./scope.js";
@@ -13,7 +14,6 @@ import { virtualList } from "./virtual.js";
 const HEADS = { status: ["c-status", "Status"], name: ["c-name", "Run"], progress: ["c-progress", "Progress"], time: ["c-time", "Elapsed"], tokens: ["c-tokens", "Tokens"], cost: ["c-cost", "Cost"] };
 const HEADING = 25;
 const END = 40;
-const TICK_MS = 200;
 
 export function runs(panel, actions) {
   const history = historyStore((fresh) => { if (fresh) list.scrollTop = 0; draw(); });
@@ -147,9 +147,9 @@ export function runs(panel, actions) {
   filter.addEventListener("keydown", (event) => { if (event.key === "Escape") { event.stopPropagation(); filter.value = ""; draw(); filter.blur(); } });
   bar.root.addEventListener("keydown", (event) => { if (event.key === "Escape") { event.stopPropagation(); toHistory(false); mode.focus(); } });
   const offs = ["runs", "selection", "loaded", "scope"].map((topic) => on(topic, draw));
-  const timer = setInterval(() => { for (const node of view.nodes()) if (node.run && OPEN.has(node.run.status)) tick(node); }, TICK_MS);
+  const still = eachTick(() => { for (const node of view.nodes()) if (node.run && OPEN.has(node.run.status)) tick(node); });
   draw();
-  return { focusFilter: () => { if (history.state.on) bar.focus(); else { filter.focus(); filter.select(); } }, stop: () => { clearInterval(timer); view.stop(); place.stop(); bar.stop(); history.stop(); offs.forEach((off) => off()); } };
+  return { focusFilter: () => { if (history.state.on) bar.focus(); else { filter.focus(); filter.select(); } }, stop: () => { still(); view.stop(); place.stop(); bar.stop(); history.stop(); offs.forEach((off) => off()); } };
 }
 
 const SAMPLE = "import quarterdeck as qd\n\nqd.init()\n\n@qd.pipeline\ndef hello(name): ...";

@@ -2,6 +2,7 @@
 import { attr, copy, el, icon, keyed, text } from "./dom.js";
 import { OPEN, count, duration, moment, money, percent } from "./format.js";
 import { keep, keepScroll, kept } from "./keep.js";
+import { eachTick } from "./pace.js";
 import { errorsOf } from "./links.js";
 import { ancestors, attempts, criticalPath, family, flat, foldingDepth, unfolded } from "./spans.js";
 import { now, on, select, state } from "./store.js";
@@ -11,7 +12,7 @@ const STEPS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 15e3, 3e4
 
 const ROW_HEIGHT = 27;
 const TICK_PX = 52; // of a label on the axis
-const TICK_MS = 200;
+const FRESH_MS = 80;
 
 export function timeline(panel, actions) {
   const following = el("span", { class: "tally", role: "status" });
@@ -31,7 +32,6 @@ export function timeline(panel, actions) {
   const flow = el("div", { class: "flow" }, axis, list, notice);
   const empty = el("div", { class: "empty" });
   panel.body.append(about, flow, empty);
-  let frame = null;
   let riding = "";
   let rows = 0;
   let width = 0; // of the axis
@@ -280,14 +280,14 @@ export function timeline(panel, actions) {
   });
   const animate = () => {
     const run = state.detail?.run;
-    if (performance.now() - drawn < TICK_MS / 2) return; // something new has just come
-    if (run && OPEN.has(run.status) && run.status !== "paused" && !document.hidden) draw();
+    if (performance.now() - drawn < FRESH_MS) return; // something new has just come
+    if (run && OPEN.has(run.status) && run.status !== "paused") draw();
     else if (run && OPEN.has(run.status)) describe(run);
   };
-  frame = setInterval(animate, TICK_MS);
+  const still = eachTick(animate);
   const offs = ["detail", "selection", "span", "runs", "loaded"].map((topic) => on(topic, draw));
   draw();
   const watcher = new ResizeObserver(() => { rows = -1; width = axis.clientWidth; draw(); });
   watcher.observe(list);
-  return { stop: () => { watcher.disconnect(); window.removeEventListener("pagehide", leaving); place.stop(); bars.stop(); clearInterval(frame); offs.forEach((off) => off()); } };
+  return { stop: () => { watcher.disconnect(); window.removeEventListener("pagehide", leaving); place.stop(); bars.stop(); still(); offs.forEach((off) => off()); } };
 }
