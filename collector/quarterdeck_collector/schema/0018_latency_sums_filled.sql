@@ -3,13 +3,7 @@
 TRUNCATE TABLE ${db}.latency_1h${L} ${on_cluster};
 
 INSERT INTO ${db}.latency_1h${L}
-SELECT
-    h.Time AS Time,
-    h.ServiceName AS ServiceName,
-    h.Environment AS Environment,
-    sum(h.Calls) AS Calls,
-    quantilesBFloat16MergeState(0.5, 0.95, 0.99)(h.DurationQuantiles) AS DurationQuantiles,
-    quantilesBFloat16MergeState(0.5, 0.95, 0.99)(h.FirstChunkQuantiles) AS FirstChunkQuantiles
+SELECT ${latency_sums}
 FROM ${db}.llm_1h AS h
 GROUP BY Time, ServiceName, Environment
 SETTINGS optimize_aggregation_in_order = 1, max_partitions_per_insert_block = 0, insert_deduplicate = 0;

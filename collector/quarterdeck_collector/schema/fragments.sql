@@ -112,3 +112,11 @@ exemplar.1 AS `Exemplars.FilteredAttributes`,
     exemplar.4 AS `Exemplars.Value`,
     exemplar.5 AS `Exemplars.SpanId`,
     exemplar.6 AS `Exemplars.TraceId`
+
+-- fragment latency_sums
+h.Time AS Time,
+h.ServiceName AS ServiceName,
+h.Environment AS Environment,
+sum(h.Calls) AS Calls,
+quantilesBFloat16MergeState(0.5, 0.95, 0.99)(h.DurationQuantiles) AS DurationQuantiles,
+quantilesBFloat16MergeState(0.5, 0.95, 0.99)(h.FirstChunkQuantiles) AS FirstChunkQuantiles
