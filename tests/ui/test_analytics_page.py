@@ -46,9 +46,9 @@ def settled(page: Page) -> None:
 
 
 @contextlib.contextmanager
-def analytics(browser: Browser, ui: Dashboard, query: str = "") -> Iterator[Page]:
+def analytics(browser: Browser, ui: Dashboard, query: str = "", view: str = "analytics&range=90d") -> Iterator[Page]:
     """The page at this address, on which nothing may go wrong unseen."""
-    watched = open_page(browser, f"{ui.url}/?view=analytics&range=90d{query}", DESKTOP)
+    watched = open_page(browser, f"{ui.url}/?view={view}{query}", DESKTOP)
     watched.page.set_default_timeout(PATIENCE_MS)
     expect.set_options(timeout=PATIENCE_MS)
     settled(watched.page)
@@ -83,6 +83,15 @@ def test_the_page_of_a_clean_history_names_nothing(browser: Browser, clean: Serv
         findings = page.locator(".st-key-findings")
         expect(findings.get_by_text("Nothing stands out")).to_be_visible()
         expect(findings.locator("a")).to_have_count(0)
+
+
+def test_errors_and_suggestions_of_the_history_name_what_is_planted(browser: Browser, ui: Dashboard) -> None:
+    with analytics(browser, ui, view="errors&range=90d") as page:
+        expect(page.locator("a.qd-row").filter(has_text="Rate limit").first).to_be_visible()
+        expect(page.locator("a.qd-row").filter(has_text="lead-scoring").first).to_be_visible()
+    with analytics(browser, ui, view="debugger&tool=advice&range=7d") as page:
+        expect(page.get_by_text("Same question again").first).to_be_visible()
+        expect(page.get_by_text("support-triage").first).to_be_visible()
 
 
 def test_tables_are_saved_as_csv_and_charts_as_png(browser: Browser, ui: Dashboard) -> None:
