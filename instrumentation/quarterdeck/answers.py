@@ -7,6 +7,7 @@ from typing import Final, Protocol
 
 from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, attach, detach, set_value
 
+from quarterdeck.forks import MAKING
 from quarterdeck.otlp_target import Target
 
 
@@ -66,9 +67,10 @@ def rejected(signal: str, body: bytes) -> Answer:
     """Read the answer to a request that was taken, perhaps in part."""
     if not body:
         return Answer(taken=True)
-    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]  # ships no types
-    from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
-    from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
+    with MAKING:
+        from google.protobuf.message import DecodeError  # type: ignore[import-untyped]  # ships no types
+        from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
+        from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
     try:
         if signal == "traces":

@@ -11,7 +11,8 @@ from opentelemetry.trace import SpanContext
 
 from quarterdeck.answers import Answer, inherited
 from quarterdeck.clean import clean_resource
-from quarterdeck.export import HELD_BYTES, MAKING, REQUEST_BYTES, weight_of
+from quarterdeck.export import HELD_BYTES, REQUEST_BYTES, weight_of
+from quarterdeck.forks import MAKING
 from quarterdeck.guard import guarded
 from quarterdeck.health import Health
 from quarterdeck.outgoing import Records

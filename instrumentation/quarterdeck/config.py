@@ -5,6 +5,7 @@ import functools
 import logging
 import os
 import sys
+import threading
 import time
 import weakref
 from collections.abc import Callable, Mapping, Sequence
@@ -29,7 +30,8 @@ from quarterdeck.channel import BATCH_RECORDS, QUEUE_RECORDS, Channel
 from quarterdeck.context import StampProcessor, captured_here, share_before_fork
 from quarterdeck.control import Commander, Control
 from quarterdeck.delivery import Delivery
-from quarterdeck.export import MAKING, REFUSED_EXIT_S, CleanBatchProcessor, CleanExporter, Relay
+from quarterdeck.export import REFUSED_EXIT_S, CleanBatchProcessor, CleanExporter, Relay
+from quarterdeck.forks import MAKING
 from quarterdeck.guard import guarded
 from quarterdeck.health import Health, install_hush
 from quarterdeck.live import EndProcessor, Live
@@ -76,6 +78,8 @@ class State:
 _redactor: Final = Redactor()
 _relays: "Final[weakref.WeakKeyDictionary[TracerProvider, Relay]]" = weakref.WeakKeyDictionary()
 _state: State | None = None
+_ending: Final = [threading.Lock()]
+"""Held by whoever shuts down: who comes meanwhile, to end the program say, waits until everything is sent."""
 
 
 def init(
@@ -178,8 +182,6 @@ def flush(timeout_s: float = 5) -> bool:
     state = _state
     if state is None:
         return True
-    import threading
-
     done: list[bool] = []
 
     def work() -> None:
@@ -202,10 +204,10 @@ def shutdown(timeout_s: float = _EXIT_S) -> None:
         timeout_s: seconds to wait at most for a collector that does not answer.
     """
     global _state
-    state, _state = _state, None
-    if state is None:
-        return
-    with termination.last(), guarded("shut telemetry down"):
+    with termination.last(), _ending[0], guarded("shut telemetry down"):
+        state, _state = _state, None
+        if state is None:
+            return
         threads.remove()
         process_pools.remove()
         if state.bridge is not None:
@@ -370,6 +372,7 @@ def _instrument_providers() -> None:
 
 def _after_fork() -> None:
     termination.forget()
+    _ending[0] = threading.Lock()
     if _state is None:
         return
     for part in (*_state.batches, *_state.deliveries, _state.live, _state.control):

@@ -15,7 +15,8 @@ from typing import Final
 
 from quarterdeck.answers import Answer, Transport, inherited
 from quarterdeck.disk_buffer import DiskBuffer, Request
-from quarterdeck.export import HELD_BYTES, MAKING, REFUSED_EXIT_S
+from quarterdeck.export import HELD_BYTES, REFUSED_EXIT_S
+from quarterdeck.forks import MAKING
 from quarterdeck.guard import guarded
 from quarterdeck.health import Health
 from quarterdeck.old_buffers import forget_the_old

@@ -30,10 +30,6 @@ REFUSED_EXIT_S: Final = 0.3
 
 _OVERHEAD_BYTES: Final = 500
 
-MAKING: Final = threading.RLock()
-"""Held while an exporter is made, and by whoever forks: a child would wait for ever for an import that its parent's
-thread had begun."""
-
 
 @dataclass(frozen=True)
 class _Batch:

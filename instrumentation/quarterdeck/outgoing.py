@@ -10,7 +10,8 @@ from quarterdeck.answers import Answer, Transport
 from quarterdeck.clean import clean_spans
 from quarterdeck.delivery import Delivery
 from quarterdeck.disk_buffer import Request
-from quarterdeck.export import MAKING, Outlet, portions
+from quarterdeck.export import Outlet, portions
+from quarterdeck.forks import MAKING
 from quarterdeck.redaction import Redactor
 
 if TYPE_CHECKING:
@@ -136,14 +137,16 @@ class KeptRecords:
 
 def halves_of_spans(request: Request) -> list[Request]:
     """Divide a request in two; nothing if it holds but one span."""
-    from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+    with MAKING:
+        from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
     return _halves(request, ExportTraceServiceRequest, ("resource_spans", "scope_spans", "spans"))
 
 
 def halves_of_records(request: Request) -> list[Request]:
     """Divide a request in two; nothing if it holds but one record."""
-    from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+    with MAKING:
+        from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 
     return _halves(request, ExportLogsServiceRequest, ("resource_logs", "scope_logs", "log_records"))
 

@@ -36,6 +36,8 @@ class HttpTransport:
     """
 
     def __init__(self, target: Target) -> None:
+        import netrc  # noqa: F401 - requests imports it as late as it can: in the midst of sending, where a fork may come
+
         import requests
 
         self._target = target

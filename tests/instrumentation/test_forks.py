@@ -174,3 +174,33 @@ def test_forks_in_the_middle_of_sending(protocol: str, receiver: Receiver, colle
     assert {name: runs(receiver)[name] for name in runs(receiver) if "child" in name} == {
         f"invoke_workflow child {number}": 1 for number in range(8)
     }
+
+
+IMPORTS = """
+    import sys
+    import quarterdeck as qd
+    from quarterdeck import forks
+
+    class Watch:
+        seen = []
+
+        def find_spec(self, name, path=None, target=None):
+            if not forks.MAKING._is_owned():
+                self.seen.append(name)
+
+    qd.init(sys.argv[1], buffer="")
+    with qd.pipeline("imports what the program's own thread needs"):
+        pass
+    sys.meta_path.insert(0, Watch())
+    qd.flush()
+    qd.shutdown()
+    assert not Watch.seen, Watch.seen
+"""
+
+
+@pytest.mark.parametrize("status", [200, 413])
+def test_what_our_threads_import_no_fork_finds_half_done(
+    status: int, receiver: Receiver, collector: str, tmp_path: Path
+) -> None:
+    receiver.status, receiver.rejected = status, 1
+    run(tmp_path, IMPORTS, collector)

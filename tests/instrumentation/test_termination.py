@@ -148,3 +148,46 @@ with qd.pipeline("p"), qd.step("s"):
     assert spoken["parent_id"] == spans["step"]["span_id"]
     (message,) = json.loads(spoken["attributes"][semconv.OUTPUT_MESSAGES])
     assert [part["content"].strip() for part in message["parts"]] == ["one"]
+
+
+ENDING = """
+    import os, signal, sys
+    import quarterdeck as qd
+    from quarterdeck import config, termination
+
+    def line(frame, event, _):
+        global left
+        left -= event == "line"
+        if event == "line" and not left:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return line
+
+    qd.init()
+    with qd.pipeline("parent"):
+        pass
+    assert qd.flush()
+    code, last = 0, 0
+    while code in (0, -signal.SIGTERM) and not (last and not code):
+        last += 1
+        child = os.fork()
+        if not child:
+            left = last
+            with qd.pipeline(f"child {last}"):
+                pass
+            ours = (config.__file__, termination.__file__)
+            sys.settrace(lambda frame, *_: line if frame.f_code.co_filename in ours else None)
+            qd.shutdown()
+            os._exit(0)
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    print(last, code)
+"""
+
+
+def test_a_signal_at_any_line_of_the_end_loses_nothing(receiver: Receiver, collector: str) -> None:
+    with start(collector, ENDING) as process:
+        said, _ = process.communicate(timeout=60)
+    last, code = map(int, said.split())
+    assert code == 0
+    assert last > 20
+    sent = {span["name"] for span in receiver.spans()}
+    assert sent == {"invoke_workflow parent", *(f"invoke_workflow child {number}" for number in range(1, last + 1))}
