@@ -133,13 +133,6 @@ def test_commands_options_and_routes_are_there(page: str, text: str) -> None:
     assert unknown_words(text, ROUTES, VARIABLES) == [], page
 
 
-@pytest.mark.parametrize("text", [text for _, language, text in BLOCKS if "curl" in text and ":8700" not in text])
-def test_what_is_asked_of_the_collector_is_answered(text: str, running: CollectorProcess) -> None:
-    asking = at_these_ports(text.replace("curl -s", "curl --silent --fail-with-body"), _ports(running))
-    done = subprocess.run(["bash", "-euc", asking], capture_output=True, text=True, check=False, timeout=60)
-    assert (done.returncode, bool(done.stdout)) == (0, True), done.stdout
-
-
 @pytest.mark.parametrize("text", [text for _, language, text in BLOCKS if language == "yaml"])
 def test_pipelines_have_no_problem(text: str, tmp_path: Path) -> None:
     assert list(validate(text, tmp_path / pipeline_file(text)).diagnostics) == []

@@ -154,8 +154,11 @@ def _reprice_text(report: RepriceReport, *, dry_run: bool) -> str:
         )
         for each in report.models
     ]
-    days = f"costs of {_days(report.days)} {'would change' if dry_run else 'were changed'}"
-    lines = [*_aligned(table), days if report.days else "no cost changes"]
+    lines = _aligned(table)
+    if report.days:
+        lines.append(f"costs of {_days(report.days)} {'would change' if dry_run else 'were changed'}")
+    else:
+        lines.append("no cost changes")
     if report.expired:
         lines.append(f"{_days(report.expired)} stay as they are: spans of them have expired")
     return "\n".join(lines)
@@ -228,7 +231,9 @@ def restore(argv: Sequence[str] | None = None) -> int:
         Exit code, as of :func:`purge`.
     """
     parser = _parser("import", "Store the spans and logs of OTLP files; what is there already is left as it is.")
-    parser.add_argument("files", type=Path, nargs="+", help="files as 'quarterdeck export' writes them")
+    parser.add_argument(
+        "files", type=Path, nargs="+", help="files that 'quarterdeck export' wrote, or the name it was given"
+    )
     parser.add_argument(
         "--signal",
         default="",
@@ -240,7 +245,7 @@ def restore(argv: Sequence[str] | None = None) -> int:
 
 def _restore(chosen: argparse.Namespace) -> int:
     with _reached(chosen) as care:
-        for path in chosen.files:
+        for path in [file for name in chosen.files for file in otlp_file.files_of(name)]:
             sums: Counter[str] = Counter()
             for kind, message in otlp_file.read(path, chosen.signal):
                 if kind is METRICS:

@@ -46,6 +46,17 @@ def name_for(path: Path, kind: Kind) -> Path:
     return path.with_name(f"{stem}.{kind.name}.{encoding}{rest}")
 
 
+def files_of(path: Path) -> list[Path]:
+    """Give the files that a name stands for: itself, or what an export to it has written, one for each signal.
+
+    Raises:
+        FileError: If the name has no known ending.
+    """
+    if path.exists():
+        return [path]
+    return [file for kind in (TRACES, LOGS) if (file := name_for(path, kind)).exists()] or [path]
+
+
 def _endings(path: Path) -> tuple[str, str]:
     suffixes = [suffix[1:] for suffix in path.suffixes]
     compression = suffixes.pop() if suffixes and suffixes[-1] in ("gz", "zst") else ""
