@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from quarterdeck import semconv
-from quarterdeck_ui.live_state import LiveCall, LiveStep
+from quarterdeck_ui.live_state import LiveCall, LiveRun, LiveStep
 from quarterdeck_ui.queries import Payload
 
 _TEXTS: Final = {
@@ -77,6 +77,12 @@ def from_call(call: LiveCall) -> SpanView:
 def from_step(step: LiveStep) -> SpanView:
     """Content of a step whose span has not arrived."""
     return _content(step.id, step.attributes, live=True, finish="", error=step.attributes.get(semconv.ERROR_TYPE, ""))
+
+
+def from_run(run: LiveRun) -> SpanView:
+    """Content of a run whose span has not arrived: what it was given, and its configuration."""
+    error = run.attributes.get(semconv.ERROR_TYPE, "")
+    return _content(run.root_id, run.attributes, live=True, finish="", error=error)
 
 
 def _content(span_id: str, known: Mapping[str, str], *, live: bool, finish: str, error: str) -> SpanView:

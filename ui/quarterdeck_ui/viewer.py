@@ -196,6 +196,8 @@ class Viewer:
             return span_view.from_call(live.calls[span_id])
         if live and span_id in live.steps:
             return span_view.from_step(live.steps[span_id])
+        if live and span_id == live.root_id:
+            return span_view.from_run(live)
         return None
 
 

@@ -7,6 +7,8 @@ import { fits } from "./scope.js";
 import { scopeBar } from "./scope_bar.js";
 import { now, on, state } from "./store.js";
 
+export const STAND_IN = "A local stand-in, not a real provider, answers the model calls of these runs";
+
 function gauge(label, title, of = "") {
   const value = el("span", { class: "value" });
   const note = el("span", { class: "note" });
@@ -23,7 +25,7 @@ export function header(actions) {
   const system = health();
   const alarm = bell({ known: () => state.alerts, on: (callback) => on("alerts", callback) });
   const scope = scopeBar();
-  const standIn = el("span", { class: "badge stand-in", hidden: true, title: "A local stand-in, not a real provider, answers the model calls of these runs" }, "stand-in answers");
+  const standIn = el("span", { class: "badge stand-in", hidden: true, title: STAND_IN }, "stand-in answers");
   const start = el("button", { class: "primary", type: "button", "data-qd": "start-run", "aria-label": "Start a run", onclick: actions.start }, icon("play", 11), el("span", {}, "Start run"));
   const bar = el(
     "header",

@@ -5,6 +5,12 @@ const SAME_MOMENT_MS = 0.5; // ends and starts of one moment may differ by the c
 
 const ordered = (a, b) => a.start - b.start || (a.id < b.id ? -1 : 1);
 
+// Id of the span that is the run itself; empty while it is not known.
+export function rootOf(nodes) {
+  for (const node of nodes.values()) if (node.kind === "run" && !nodes.has(node.parent)) return node.id;
+  return "";
+}
+
 // Children by parent, oldest first; under "" those without a parent here. Of a ring, the oldest counts as one of these.
 export function family(nodes) {
   const children = new Map([["", []]]);

@@ -3,8 +3,9 @@ import { attr, copy, el, icon, keyed, text } from "./dom.js";
 import { OPEN, count, duration, moment, money, percent } from "./format.js";
 import { keep, keepScroll, kept } from "./keep.js";
 import { eachTick } from "./pace.js";
+import { STAND_IN } from "./header.js";
 import { errorsOf } from "./links.js";
-import { ancestors, attempts, criticalPath, family, flat, foldingDepth, unfolded } from "./spans.js";
+import { ancestors, attempts, criticalPath, family, flat, foldingDepth, rootOf, unfolded } from "./spans.js";
 import { now, on, select, state } from "./store.js";
 import { virtualList } from "./virtual.js";
 
@@ -23,9 +24,11 @@ export function timeline(panel, actions) {
   const status = el("span", { class: "status" });
   const name = el("span", { class: "title" });
   const id = el("button", { type: "button", class: "idchip", title: "Copy the run id", "aria-label": "Copy the run id", onclick: () => copy(state.run, id) });
+  const standIn = el("span", { class: "badge stand-in", hidden: true, title: STAND_IN }, "stand-in");
   const facts = el("dl", { class: "facts" });
   const problem = el("div", { class: "problem", hidden: true }, el("span"), el("a", {}, "Why, and what to do"));
-  const about = el("div", { class: "about" }, el("div", { class: "line" }, status, name, id), facts, problem);
+  const whole = el("button", { type: "button", class: "tiny whole", hidden: true, "aria-pressed": "false", "data-qd": "whole-run", title: "What the run was given, what came out, and its configuration: in the inspector", onclick: () => select(state.run, known.root) }, "Input and output");
+  const about = el("div", { class: "about" }, el("div", { class: "line" }, status, name, id, standIn, whole), facts, problem);
   const axis = el("div", { class: "axis", "aria-hidden": "true" });
   const list = el("div", { class: "bars", role: "tree", "aria-label": "Steps and calls of the run", "data-qd": "timeline" });
   const notice = el("div", { class: "notice", hidden: true, role: "status" });
@@ -39,7 +42,7 @@ export function timeline(panel, actions) {
   let every = ""; // what the reader asked of all rows: "open", "shut" or nothing
   let chosenFolds = new Map(); // and of single ones
   let marking = false;
-  let known = { detail: undefined };
+  let known = { detail: undefined, root: "" };
   let view = { from: 0, span: 1, run: null };
   const bars = virtualList(list, { create: row, update: (element, item) => paint(element, item), height: () => ROW_HEIGHT, key: ({ node }) => node.id, drawn: enter });
 
@@ -82,7 +85,7 @@ export function timeline(panel, actions) {
     const nodes = state.detail?.nodes ?? new Map();
     const children = family(nodes);
     const ordered = flat(children);
-    known = { detail: state.detail, nodes, children, ordered, retried: attempts(nodes), depth: foldingDepth(ordered), parents: ordered.some(({ inside }) => inside) };
+    known = { detail: state.detail, nodes, children, ordered, root: rootOf(nodes), retried: attempts(nodes), depth: foldingDepth(ordered), parents: ordered.some(({ inside }) => inside) };
     return known;
   }
 
@@ -155,9 +158,9 @@ export function timeline(panel, actions) {
     attr(element, "data-status", node.status);
     element.style.setProperty("--depth", depth);
     text(p.label, node.name);
-    const notes = [folded ? `+${inside.toLocaleString()}` : "", node.error, node.end === null ? node.message : ""].filter(Boolean).join(" · ");
+    const notes = [folded ? `+${inside.toLocaleString()}` : "", node.error || (node.kind === "call" ? node.provider : ""), node.end === null ? node.message : ""].filter(Boolean).join(" · ");
     text(p.note, notes);
-    attr(element, "title", [node.name, node.model, node.status, node.error].filter(Boolean).join(" · "));
+    attr(element, "title", [node.name, node.provider, node.model, node.status, node.error].filter(Boolean).join(" · "));
     attr(element, "aria-label", [`${node.kind} ${node.name}`, tried ? `attempt ${tried.attempt} of ${tried.of}` : "", node.status, folded ? `${inside} inside, folded` : ""].filter(Boolean).join(", "));
     attr(element, "aria-selected", node.id === state.shown?.id ? "true" : "false");
     const tokens = node.tokens_in + node.tokens_out;
@@ -202,6 +205,7 @@ export function timeline(panel, actions) {
       ...fact("Version", run.version.length > 12 ? run.version.slice(0, 10) : run.version, run.version),
     ];
     keyed(facts, list, (f) => f.label, (f) => el("div", {}, el("dt", {}, f.label), el("dd")), (node, f) => { text(node.lastChild, f.value); attr(node, "title", f.title); });
+    standIn.hidden = !run.stand_in;
     const words = run.status === "lost" ? run.error || "No sign of life: the process that ran it ended without saying so." : ["failed", "cancelled"].includes(run.status) ? run.error : "";
     problem.hidden = !words;
     text(problem.firstChild, words);
@@ -223,6 +227,8 @@ export function timeline(panel, actions) {
     const { children, ordered, parents, retried } = learnt();
     const [from, span] = bounds(ordered, run);
     scale(span);
+    whole.hidden = !known.root;
+    attr(whole, "aria-pressed", String(Boolean(known.root) && state.shown?.id === known.root));
     view = { from, span, run, retried, path: marking ? criticalPath(children, from + span) : null };
     for (const button of folds) button.hidden = !parents || ordered.length < 12;
     hot.hidden = !ordered.length;

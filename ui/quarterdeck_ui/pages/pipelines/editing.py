@@ -88,7 +88,7 @@ def _reading(current: Draft, found: Pipeline | None) -> None:
     st.caption(":material/visibility: For reading: changing a pipeline takes the role operator.")
     for each in found["diagnostics"] if found else ():
         st.warning(f"Line {each['line']}: {each['message']}", icon=":material/warning:")
-    st.code(current.saved.text, language="yaml", line_numbers=True)
+    st.code(current.saved.text, language="yaml", line_numbers=True, wrap_lines=True)
 
 
 def _bar(current: Draft, found: Pipeline | None) -> None:

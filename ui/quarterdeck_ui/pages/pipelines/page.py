@@ -68,7 +68,8 @@ def _draw(tab: str, pipeline: Pipeline) -> None:
         editing.show(pipeline["name"])
     elif not pipeline["runnable"]:
         st.error("This pipeline cannot run as it is: mend it in the tab Edit.", icon=":material/error:")
-        st.code("\n".join(f"{each['line']}: {each['message']}" for each in pipeline["diagnostics"]), language=None)
+        found = "\n".join(f"{each['line']}: {each['message']}" for each in pipeline["diagnostics"])
+        st.code(found, language=None, wrap_lines=True)
     elif tab == "run":
         starting.show(pipeline)
     elif batch := st.query_params.get("batch", ""):
