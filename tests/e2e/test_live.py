@@ -109,9 +109,10 @@ def test_a_run_appears_progresses_and_finishes(demo_deck: Deck, visit: Visit) ->
 
 
 def steered(deck: Deck, page: Page, run: str) -> None:
-    """Pause, resume and cancel a run by clicking."""
+    """Pause a run with a key, resume and cancel it by clicking."""
     status(page, run, "running")
-    click(page, run, "pause")
+    page.locator(f"[data-run='{run}'] .name").click()
+    page.keyboard.press("Space")
     status(page, run, "paused")
     comes_to_rest(page, run)
     status(page, run, "paused")

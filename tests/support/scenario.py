@@ -205,13 +205,13 @@ class Run:
 
 
 @contextlib.contextmanager
-def alive(run: Run) -> Iterator[None]:
+def alive(run: Run, status: str = "running") -> Iterator[None]:
     """Say every second that a run goes on, as the SDK does: a silent one counts as lost, and nothing of it grows."""
     over = threading.Event()
 
     def beat() -> None:
         while not over.wait(1):
-            run.heartbeat()
+            run.heartbeat(status)
 
     thread = threading.Thread(target=beat)
     thread.start()

@@ -1,6 +1,7 @@
 """The deck in a real browser, over a real collector."""
 
 import contextlib
+import re
 import signal
 import socket
 import subprocess
@@ -25,8 +26,12 @@ MOVES = """icon => new Promise((moved) => {
 })"""
 
 
+LOST = "fate-lost"
+
+
 @pytest.fixture(scope="module")
 def deck(home: CollectorProcess, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
+    Run(home.otlp, LOST)  # of which nothing is heard any more, until the last test of this module looks for it
     with dashboard(tmp_path_factory.mktemp("ui"), home.otlp, home.clickhouse) as running:
         yield running
 
@@ -41,13 +46,23 @@ def test_a_run_appears_progresses_streams_and_ends(browser: Browser, deck: Dashb
         expect(page).to_have_url(f"{deck.url}/?run={run.id}")
 
         step = run.step("draft", 1, budget=100)
-        expect(page.locator(f'[data-span="{step.id.hex()}"]')).to_have_attribute("data-status", "running")
-        call = run.call(step, "claude-sonnet-4-5", "Check the invoice.", system="Be brief.")
+        bar = page.locator(f'[data-span="{step.id.hex()}"]')
+        expect(bar).to_have_attribute("data-status", "running")
+        for clock in (bar.locator("> .num:last-child"), mine.locator(".c-time")):
+            expect(clock).not_to_have_text(clock.inner_text())  # it goes on though nothing comes
         inspector = page.locator('[data-qd="inspector"]')
+        page.locator("[data-qd=whole-run]").click()
+        page.get_by_role("tab", name="Config").click()
+        expect(inspector).to_have_text(re.compile(r'"steps":\s+2'))
+        page.locator("[data-qd=follow]").click()
+        call = run.call(step, "claude-sonnet-4-5", "Check the invoice.", system="Be brief.")
         expect(inspector).to_contain_text("Check the invoice.")
         mine.locator(".i-running").first.evaluate(MOVES)
         run.chunk(call, "The total ")
         expect(inspector).to_contain_text("The total")
+        gauges = page.locator(".gauge")
+        expect(gauges.nth(1).locator(".note")).to_have_text(re.compile(r"^~\d+ in flight$"))
+        expect(page.locator(".fresh")).to_have_text(re.compile(r"^as of \d\d:\d\d:\d\d$"))
         run.chunk(call, "is **4,213.50** EUR <img src=x onerror=alert(1)>")
         expect(inspector.locator("strong")).to_have_text("4,213.50")
         expect(inspector).to_contain_text("<img src=x onerror=alert(1)>")
@@ -56,15 +71,17 @@ def test_a_run_appears_progresses_streams_and_ends(browser: Browser, deck: Dashb
         run.end_call(call, ANSWER, (90, 30))
         run.end_step(step, {"ok": True})
         expect(mine.locator(".steps")).to_have_text("1/2")
+        expect(gauges.nth(2)).to_have_text(re.compile(r"^Cost today\$[\d.]+\$[\d.]+ in flight$"))
         run.end_step(run.step("publish", 2))
         run.end()
         expect(mine).to_have_attribute("data-status", "completed")
         expect(mine.locator(".steps")).to_have_text("2/2")
         expect(page.locator(f'[data-span="{step.id.hex()}"] .use')).to_have_attribute("data-budget", "over")
+        expect(inspector.locator("pre.code .t-key").first).to_have_text('"total"')
         expect(inspector.locator("pre.code")).to_contain_text("line_3_mismatch")
 
         page.keyboard.press("Escape")
-        expect(page).to_have_url(f"{deck.url}/")
+        expect(page).to_have_url(f"{deck.url}/?tab=config")
 
 
 def test_a_link_opens_the_run_and_the_span(browser: Browser, deck: Dashboard, home: CollectorProcess) -> None:
@@ -201,6 +218,12 @@ def test_nothing_is_wider_than_the_window(browser: Browser, deck: Dashboard, hom
             page.set_viewport_size({"width": width, "height": height})
             expect(page.locator(".q-runs")).to_be_visible()
             assert panels(page) == ["runs", "timeline", "inspector", "charts"]
+            if (width, height) == TABLET:
+                fold = page.get_by_role("button", name="Fold Runs")
+                fold.click()
+                expect(page.locator(".q-runs .body")).to_be_hidden()
+                fold.click()
+                expect(page.locator(".q-runs .body")).to_be_visible()
 
 
 def panels(page: Page) -> list[str]:
@@ -278,3 +301,39 @@ def test_a_busy_port_is_named(deck: Dashboard) -> None:
 def test_the_dashboard_answers_for_its_health(deck: Dashboard) -> None:
     ready = wait_for(lambda: (answer := httpx.get(deck.url + "/readyz", verify=PLAIN)).status_code == 200 and answer)
     assert ready.json() == {"status": "ok", "checks": {"clickhouse": {"ok": True, "reason": ""}}}
+
+
+PICTURE = "status => status.querySelector('path').getAttribute('d')"
+
+
+def test_each_of_seven_statuses_has_its_picture_and_word_and_is_found_by_it(
+    browser: Browser, deck: Dashboard, home: CollectorProcess
+) -> None:
+    before = Run(home.otlp, "fate-running", quiet=True, ago=90)
+    for index in (1, 2, 3):
+        before.end_step(before.step(f"step {index}", index))
+    before.end()
+    runs = {status: Run(home.otlp, f"fate-{status}") for status in ("paused", "running", "waiting")}
+    runs["paused"].heartbeat("paused")
+    for status, error in (
+        ("completed", ""),
+        ("failed", "ValueError: of a reason that takes some room"),
+        ("cancelled", ""),
+    ):
+        run = Run(home.otlp, f"fate-{status}", quiet=True, ago=20)
+        run.end(status, error)
+    with alive(runs["running"]), alive(runs["waiting"], "waiting"), opened(browser, deck.url) as watched:
+        page, pictures = watched.page, set()
+        for status in (*runs, "completed", "failed", "cancelled", "lost"):
+            page.locator("[data-qd=filter]").fill(f"fate-{status} {status}")
+            row = page.locator("[data-run]").first
+            expect(row.locator(".name")).to_have_text(f"fate-{status}")
+            expect(row.locator(".status")).to_have_text(status)
+            pictures.add(row.locator(".status").evaluate(PICTURE))
+            if status == "running":
+                expect(row.locator(".steps")).to_have_text("~0/3")
+                expect(row.locator(".track")).to_have_attribute("data-estimated", "true")
+            if status == "failed":
+                expect(row.locator(".sub")).to_have_text("ValueError: of a reason that takes some room")
+                assert row.locator(".sub").evaluate("words => words.scrollWidth <= words.clientWidth")
+        assert len(pictures) == 7

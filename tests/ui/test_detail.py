@@ -18,6 +18,7 @@ from support.collectors import CollectorProcess
 from support.dashboard import Dashboard, dashboard, opened
 from support.scenario import ANSWER, PARTS, Part, Run
 
+COLOUR = "piece => getComputedStyle(piece).backgroundColor"
 INSPECTOR = '[data-qd="inspector"]'
 SIZES = {"phone": PHONE, "tablet": TABLET, "desktop": DESKTOP}
 
@@ -76,6 +77,13 @@ def test_a_run_tells_what_was_tried_again_and_what_its_duration_hangs_on(
         page = watched.page
         expect(bar(page, parts["first try"]).locator(".tries")).to_have_text("attempt 1 of 2")
         expect(bar(page, parts["second try"]).locator(".tries")).to_have_text("attempt 2 of 2")
+        expect(bar(page, parts["slow"]).locator(".use")).to_have_attribute("data-budget", "near")
+        expect(bar(page, parts["call"]).locator(".note")).to_have_text("anthropic")
+        expect(bar(page, parts["call"])).to_have_attribute("aria-level", "2")
+        slow, quick = (bar(page, parts[name]).locator(".lane i").bounding_box() for name in ("slow", "quick"))
+        assert slow
+        assert quick
+        assert slow["x"] < quick["x"] + quick["width"] < slow["x"] + slow["width"], "they ran at the same time"
 
         page.locator('[data-qd="critical-path"]').click()
         for name in ("first try", "second try", "slow", "call"):
@@ -101,6 +109,32 @@ def test_a_run_tells_what_was_tried_again_and_what_its_duration_hangs_on(
         expect(inspector.locator("pre.code")).to_have_attribute("data-lang", "xml")
         bar(page, parts["second try"]).click()
         expect(inspector.locator("pre.code")).to_have_attribute("data-lang", "yaml")
+        bar(page, parts["tool"]).click()
+        tab(page, "Input")
+        expect(inspector.locator("pre.code .t-key")).to_have_text('"at"')
+        page.locator("[data-qd=whole-run]").click()
+        tab(page, "Config")
+        expect(inspector).to_have_text(re.compile(r'"steps":\s+3'))
+        expect(page).to_have_url(f"{deck.url}/?run={run.id}&span={run.root.id.hex()}&tab=config")
+
+
+def made_of_coloured_parts_that_can_be_copied(page: Page) -> None:
+    """The prompt in colours of where it comes from, each part naming its source; its copy; its variables."""
+    inspector = page.locator(INSPECTOR)
+    tab(page, "Template")
+    kinds = ["file", "variable", "previous_response"]
+    for part in (each for each in PARTS if each["kind"] in kinds):
+        piece = inspector.locator(f".template [data-source={part['kind']}]")
+        expect(piece).to_have_text(part["text"])
+        expect(piece).to_have_attribute("title", re.compile(f": {part['source']}$"))
+    colours = [inspector.locator(f".template [data-source={kind}]").evaluate(COLOUR) for kind in kinds]
+    assert len(set(colours)) == 3
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.locator("[data-qd=copy]").click()
+    page.locator("[data-qd=copy].done").wait_for()
+    assert page.evaluate("navigator.clipboard.readText()") == "".join(part["text"] for part in PARTS)
+    tab(page, "Variables")
+    expect(inspector.locator(".variables")).to_have_text("invoice2026-1187")
 
 
 def test_a_call_can_be_searched_counted_compared_and_saved(
@@ -129,6 +163,8 @@ def test_a_call_can_be_searched_counted_compared_and_saved(
         expect(inspector.locator(".kinds").first).to_have_text("fresh 400 25 %read from cache 1,200 75 %")
         expect(inspector.locator(".kinds").last).to_have_text("answer 200 83 %reasoning 40 17 %")
         expect(inspector.locator(".shares")).to_contain_text("orders/4711.csv")
+
+        made_of_coloured_parts_that_can_be_copied(page)
 
         tab(page, "Compare")
         expect(page.locator('[data-qd="diff"] [data-line="gone"]')).to_contain_text(["9,999.99"])

@@ -16,7 +16,19 @@ from support.collectors import CollectorProcess, collector
 from support.dashboard import Dashboard, dashboard, opened
 from support.scenario import Run
 
+READ = {
+    "tokens": "claude-haiku-4-5",
+    "distribution": "calls",
+    "first": "p95",
+    "cost": "claude-haiku-4-5",
+    "errors": "%",
+    "throughput": "calls",
+}
+"""What a chart says of its newest point."""
+
 COLOUR = re.compile(r"#[0-9a-fA-F]{3,8}\b|\b(?:rgb|hsl)a?\(")
+
+MOTIONS = "dot => dot.getAnimations().length"
 
 SCROLLED = """places => {
   const inside = (root, name) => root.querySelector(`[data-qd=${name}]`) ?? [...root.querySelectorAll("*")]
@@ -38,12 +50,14 @@ def deck(home: CollectorProcess, tmp_path_factory: pytest.TempPathFactory) -> It
         yield running
 
 
-def told(home: CollectorProcess, pipeline: str, ago: float, error: str = "", took: float = 1.2) -> Run:
+def told(
+    home: CollectorProcess, pipeline: str, ago: float, error: str = "", *, took: float = 1.2, refused: str = ""
+) -> Run:
     run = Run(home.otlp, pipeline, steps=1, quiet=True, ago=ago)
     step = run.step("judge", 1, value={"claim": 7})
     call = run.call(step, "claude-haiku-4-5", f"is it {pipeline}?", system="Be brief.")
     run.shift -= int(took * 1e9)
-    run.end_call(call, f"it is {pipeline}", (50, 20))
+    run.end_call(call, f"it is {pipeline}", (50, 20), error=refused)
     run.end_step(step, {"ok": True})
     run.end(*(("failed", error) if error else ()))
     return run
@@ -55,6 +69,13 @@ def copied(page: Page) -> str:
 
 def choose(page: Page, item: str) -> None:
     page.get_by_role("menuitem", name=item).click()
+
+
+def there_and_back(page: Page, row: Locator, item: str, url: str) -> None:
+    row.click(button="right")
+    choose(page, item)
+    expect(page).to_have_url(url)
+    page.go_back()
 
 
 def test_keys_and_menus_reach_runs_and_steps_and_a_reload_loses_nothing(
@@ -89,6 +110,8 @@ def test_keys_and_menus_reach_runs_and_steps_and_a_reload_loses_nothing(
             choose(page, "Export results")
         document = json.loads(Path(saved.value.path()).read_text())
         assert (document["run"]["id"], document["steps"][0]["output"]) == (wanted.id, {"ok": True})
+
+        there_and_back(page, row, "View logs", f"{deck.url}/?view=logs&run={wanted.id}")
 
         page.locator('.barrow[data-kind="step"]').click(button="right")
         choose(page, "Copy prompt")
@@ -149,6 +172,7 @@ def test_a_reload_keeps_places_and_folds(browser: Browser, deck: Dashboard, home
 
 def test_charts_are_read_brushed_opened_and_exported(browser: Browser, deck: Dashboard, home: CollectorProcess) -> None:
     run = told(home, "hands-charts", 130, took=20)  # alone in the last bin of the histogram
+    told(home, "hands-refused", 3, refused="overloaded_error")  # the newest, so that Errors has something to open
     with opened(browser, deck.url) as watched:
         page = watched.page
         plot = page.locator('[data-chart="latency"] .plot')
@@ -159,6 +183,15 @@ def test_charts_are_read_brushed_opened_and_exported(browser: Browser, deck: Das
         behind = page.locator("[data-behind]")
         expect(behind.first).to_be_visible()
         page.keyboard.press("Escape")
+        expect(page.locator(".gauge").nth(3)).to_have_text(re.compile(r"^Errors[\d.]+ %1 of \d+$"))
+        for chart, words in READ.items():
+            page.locator(f'[data-chart="{chart}"] .plot').focus()
+            page.keyboard.press("ArrowLeft")
+            expect(page.locator(f'[data-chart="{chart}"] .tip')).to_contain_text(words)
+            page.keyboard.press("Enter")
+            expect(behind.first).to_be_visible()
+            page.keyboard.press("Escape")
+            expect(behind).to_have_count(0)
         page.get_by_role("button", name="Actions of Tokens").click()
         with page.expect_download() as saved:
             choose(page, "Export data (CSV)")
@@ -231,7 +264,9 @@ def test_axe_finds_nothing_serious_and_the_theme_stays(
     home.post("/v1/logs", otlp.logs(*levels).SerializeToString(), content_type="application/x-protobuf")
     with opened(browser, deck.url, DESKTOP if theme == "dark" else PHONE) as watched:
         page = watched.page
-        page.emulate_media(reduced_motion="reduce")  # what is on its way has colours in between
+        assert page.locator(".live .dot").evaluate(MOTIONS) == 1
+        page.emulate_media(reduced_motion="reduce")  # also because what is on its way has colours in between
+        assert page.locator(".live .dot").evaluate(MOTIONS) == 0
         page.get_by_role("button", name="Theme: dark").click()
         page.get_by_role("menuitemradio", name=theme.capitalize()).click()
         expect(page.locator(".deck")).to_have_attribute("data-theme", theme)
@@ -239,6 +274,12 @@ def test_axe_finds_nothing_serious_and_the_theme_stays(
             if theme == "light":
                 page.get_by_role("tab", name=view).click()
             assert findings(page) == []
+        if theme == "dark":
+            page.set_viewport_size({"width": TABLET[0], "height": TABLET[1]})
+            page.locator("[data-qd=history]").click()
+            page.locator(".chip[data-service=runner]").click()
+            assert findings(page) == []
+            page.keyboard.press("Escape")
         page.keyboard.press("Control+p")
         expect(page.locator(".choice").first).to_be_visible()
         assert findings(page) == []

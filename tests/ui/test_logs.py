@@ -182,12 +182,12 @@ def test_the_viewer_follows_yields_to_the_reader_and_goes_on(
 def test_filters_live_in_the_address_and_a_line_opens_with_its_fields(
     browser: Browser, deck: Dashboard, home: CollectorProcess, store: Store
 ) -> None:
-    run = f"logs-{uuid.uuid4()}"
+    run, of_a_span = f"logs-{uuid.uuid4()}", {"trace_id": otlp.new_trace_id(), "span_id": b"a span's"}
     write(
         home,
         store,
         run,
-        record(run, "attempt=2 failed", severity=17, attributes={"customer.id": "c-9"}),
+        record(run, "attempt=2 failed", severity=17, attributes={"customer.id": "c-9"}) | of_a_span,
         record(run, "attempt=3 went well"),
         record(run, '{"event": "scored", "score": 0.93}', severity=13),
     )
@@ -200,8 +200,14 @@ def test_filters_live_in_the_address_and_a_line_opens_with_its_fields(
         expect(page).to_have_url(f"{deck.url}/?view=logs&level=error&run={run}")
         page.locator(".log-line").click()
         expect(page.locator(".log-facts")).to_contain_text("customer.id")
+        expect(page.locator(".log-body .t-key")).to_have_text("attempt=")
         link = page.get_by_role("link", name="Open in the deck")
-        expect(link).to_have_attribute("href", f"/?run={run}")
+        expect(link).to_have_attribute("href", f"/?run={run}&span={of_a_span['span_id'].hex()}")
+        with page.expect_download() as saved:
+            page.get_by_role("link", name=".jsonl").click()
+        assert [json.loads(line)["body"] for line in saved.value.path().read_text().splitlines()] == [
+            "attempt=2 failed"
+        ]
 
         page.reload()
         expect(bodies).to_have_text(["attempt=2 failed"])
@@ -217,6 +223,11 @@ def test_filters_live_in_the_address_and_a_line_opens_with_its_fields(
         page.locator("[data-field=search]").fill("")
         expect(bodies).to_have_count(3)
         expect(page.locator(".banner")).to_be_hidden()
+        for field, words in (("pipeline", "none of them"), ("step", "no such step")):
+            page.locator(f"[data-field={field}]").fill(words)
+            expect(bodies).to_have_count(0)
+            page.locator(f"[data-field={field}]").fill("")
+            expect(bodies).to_have_count(3)
         page.keyboard.press("Control+l")
         expect(page.locator(".quadrants")).to_be_visible()
 

@@ -101,6 +101,7 @@ def clickhouse_goes(page: Page, home: CollectorProcess, cable: Wire) -> None:
         cable.cut()
         expect(banner(page, "clickhouse")).to_contain_text(f"{cable.url} does not answer (connection refused)")
         expect(banner(page, "collector")).to_have_count(0)
+        expect(page.locator(".fresh")).to_have_text(re.compile(r"^data \d+ s ago$"))
         run.chunk(call, "two ")
         later = Run(home.otlp, "begun meanwhile")
         expect(row(page, later.id)).to_have_count(0)

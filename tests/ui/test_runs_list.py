@@ -13,6 +13,7 @@ from support import otlp
 from support.browser import DESKTOP
 from support.collectors import CollectorProcess, collector, wait_for
 from support.dashboard import Dashboard, dashboard, opened
+from support.deck import free_ports
 from support.scenario import Run
 
 OPEN_RUNS = 500
@@ -54,7 +55,8 @@ def finished(count: int) -> bytes:
 @pytest.fixture(scope="module")
 def crowd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Dashboard, CollectorProcess]]:
     folder: Path = tmp_path_factory.mktemp("crowd")
-    with collector(folder / "data") as home:
+    nowhere = f"http://127.0.0.1:{free_ports(1)[0]}"
+    with collector(folder / "data", "--forward", nowhere) as home:
         home.post("/v1/logs", announced(OPEN_RUNS)).raise_for_status()
         home.post("/v1/traces", finished(OVER)).raise_for_status()
         wait_for(lambda: home.sql("SELECT count() FROM quarterdeck.runs FINAL") == str(OVER))
@@ -171,11 +173,19 @@ def test_the_history_finds_runs_that_are_not_in_the_list(
         expect(tally(page)).to_have_text("5")
         page.locator('[data-run="over-299"]').click()
         expect(page.locator(".q-timeline .problem")).to_contain_text("no article 299")
+        for field in ("model", "cost_from"):
+            page.locator(f"[data-search={field}]").fill("9" * 6)
+            expect(page.locator(".q-runs .empty")).to_contain_text("No run fits the search.")
+            page.locator(f"[data-search={field}]").fill("")
+            expect(tally(page)).to_have_text("5")
+        page.locator("[data-search=seconds_from]").fill("")
+        page.locator("[data-search=from]").fill(time.strftime("%Y-%m-%dT%H:%M", time.localtime(time.time() - 25 * 60)))
+        expect(tally(page)).to_have_text("2")  # of the failed ones: those that began 11 and 21 minutes ago
         page.locator("[data-search=pipeline]").fill("nothing-like-it")
         expect(page.locator(".q-runs .empty")).to_contain_text("No run fits the search.")
         page.keyboard.press("Escape")
         expect(page.locator(".list-heading").first).to_contain_text("Active")
-        expect(page).to_have_url(f"{deck.url}/?run=over-299")
+        expect(page).to_have_url(re.compile(r"/\?run=over-299&from="))
 
 
 def test_every_part_of_the_system_gives_its_reason(browser: Browser, crowd: tuple[Dashboard, CollectorProcess]) -> None:
@@ -188,6 +198,10 @@ def test_every_part_of_the_system_gives_its_reason(browser: Browser, crowd: tupl
         expect(page.locator("[data-part=runner]")).to_contain_text("connection refused")
         expect(page.locator("[data-part=clickhouse]")).to_contain_text("Answers.")
         expect(page.locator("[data-part=spool]")).to_contain_text("Takes telemetry.")
+        page.locator(".chip[data-service=forward]").click()
+        expect(page.locator("[data-chosen] dt")).to_contain_text("Forward to http://127.0.0.1")
+        expect(page.locator("[data-chosen] dd")).to_contain_text("wait in the collector's own spool")
+        page.locator(".chip[data-service=runner]").click()
         page.keyboard.press("Escape")
         expect(page.locator("[data-part=runner]")).to_have_count(0)
         expect(page.locator(".chip[data-service=runner]")).to_be_focused()

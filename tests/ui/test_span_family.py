@@ -258,6 +258,27 @@ def test_a_conversation_has_every_kind_of_message_and_media_as_facts(modules: Pa
     )
 
 
+def test_of_a_hundred_thousand_log_lines_only_those_in_sight_exist_wherever_the_reader_is(modules: Page) -> None:
+    script = """
+    const list = m.logList({ create: (line) => Object.assign(document.createElement("p"), { textContent: line.body }),
+      detail: () => document.createElement("p"), top: () => {}, reading: () => {} });
+    Object.assign(list.root.style, { height: "480px", overflow: "auto" });
+    document.body.append(list.root);
+    const drawn = () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+    list.show(Array.from({ length: v }, (_, n) => ({ key: [n, 0, ""], body: `line ${n}` })));
+    const seen = [];
+    for (const share of [1, 0.5, 0.25, 0]) {
+      if (share < 1) list.root.scrollTop = share * parseFloat(list.root.firstElementChild.style.height);
+      await drawn();
+      const rows = [...list.root.querySelectorAll("p")].map((row) => row.textContent);
+      seen.push([rows.length < 60, rows.includes(`line ${Math.min(v - 1, share * v)}`)]);
+    }
+    list.root.remove();
+    return seen;
+    """
+    assert ran(modules, "log_list.js", script, 100_000) == [[True, True]] * 4
+
+
 def test_hits_are_found_across_pieces_of_a_block_but_not_from_one_block_to_the_next(modules: Page) -> None:
     script = """
     const root = document.createElement("div");
