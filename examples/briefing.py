@@ -112,6 +112,7 @@ async def read(prompt: str, answer: type[BaseModel]) -> str:
 def load_documents(folder: Path) -> list[Document]:
     """Read every text file of a folder."""
     files = sorted(path for path in folder.iterdir() if path.suffix in {".md", ".txt"})
+    qd.current_step().log(f"folder={folder.name} files={len(files)}")
     return [Document(name=path.name, text=path.read_text(encoding="utf-8")) for path in files]
 
 
@@ -143,7 +144,9 @@ async def extract_facts(parts: Sequence[Document]) -> list[str]:
             answer = await read(EXTRACT.render(document=part.name, text=part.text), Facts)
         done += 1
         step.progress(done=done, total=len(parts), message=part.name)
-        return Facts.model_validate_json(answer).facts
+        facts = Facts.model_validate_json(answer).facts
+        step.log(f"{part.name}: facts={len(facts)} done={done}/{len(parts)}")
+        return facts
 
     found = await asyncio.gather(*map(facts_of, parts))
     return [fact for facts in found for fact in facts]
@@ -159,7 +162,9 @@ async def draft(facts: str) -> str:
 async def critique(facts: str, text: str) -> Critique:
     """Let Gemini compare the briefing with the facts."""
     answer = await read(CRITIQUE.render(facts=facts, draft=text), Critique)
-    return Critique.model_validate_json(answer)
+    verdict = Critique.model_validate_json(answer)
+    qd.current_step().log(f"score={verdict.score} issues={len(verdict.issues)}")
+    return verdict
 
 
 @qd.step

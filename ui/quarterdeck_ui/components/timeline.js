@@ -160,6 +160,7 @@ export function timeline(panel, actions) {
     text(p.label, node.name);
     const notes = [folded ? `+${inside.toLocaleString()}` : "", node.error || (node.kind === "call" ? node.provider : ""), node.end === null ? node.message : ""].filter(Boolean).join(" · ");
     text(p.note, notes);
+    attr(p.note, "data-of", notes && notes === node.provider ? "provider" : null);
     attr(element, "title", [node.name, node.provider, node.model, node.status, node.error].filter(Boolean).join(" · "));
     attr(element, "aria-label", [`${node.kind} ${node.name}`, tried ? `attempt ${tried.attempt} of ${tried.of}` : "", node.status, folded ? `${inside} inside, folded` : ""].filter(Boolean).join(", "));
     attr(element, "aria-selected", node.id === state.shown?.id ? "true" : "false");
