@@ -119,6 +119,8 @@ def steered(deck: Deck, page: Page, run: str) -> None:
     click(page, run, "resume")
     status(page, run, "running")
     click(page, run, "cancel")
+    click(page, run, "cancel-no")
+    click(page, run, "cancel")
     click(page, run, "cancel-yes")
     status(page, run, "cancelled")
     stored = f"SELECT count() FROM pipeline_executions WHERE id = '{run}' AND status = 'cancelled'"  # noqa: S608 - our own id

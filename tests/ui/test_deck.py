@@ -48,6 +48,7 @@ def test_a_run_appears_progresses_streams_and_ends(browser: Browser, deck: Dashb
         step = run.step("draft", 1, budget=100)
         bar = page.locator(f'[data-span="{step.id.hex()}"]')
         expect(bar).to_have_attribute("data-status", "running")
+        expect(mine.locator(".sub")).to_have_text("draft")
         for clock in (bar.locator("> .num:last-child"), mine.locator(".c-time")):
             expect(clock).not_to_have_text(clock.inner_text())  # it goes on though nothing comes
         inspector = page.locator('[data-qd="inspector"]')
@@ -76,6 +77,8 @@ def test_a_run_appears_progresses_streams_and_ends(browser: Browser, deck: Dashb
         run.end()
         expect(mine).to_have_attribute("data-status", "completed")
         expect(mine.locator(".steps")).to_have_text("2/2")
+        expect(mine.locator(".c-tokens")).to_have_text("120")
+        expect(mine.locator(".c-cost")).to_have_text(re.compile(r"^\$0\.\d+$"))
         expect(page.locator(f'[data-span="{step.id.hex()}"] .use')).to_have_attribute("data-budget", "over")
         expect(inspector.locator("pre.code .t-key").first).to_have_text('"total"')
         expect(inspector.locator("pre.code")).to_contain_text("line_3_mismatch")
@@ -313,6 +316,9 @@ def test_each_of_seven_statuses_has_its_picture_and_word_and_is_found_by_it(
     for index in (1, 2, 3):
         before.end_step(before.step(f"step {index}", index))
     before.end()
+    minute = Run(home.otlp, "fate-waiting", quiet=True, ago=90)
+    minute.shift -= 60 * 10**9
+    minute.end()
     runs = {status: Run(home.otlp, f"fate-{status}") for status in ("paused", "running", "waiting")}
     runs["paused"].heartbeat("paused")
     for status, error in (
@@ -333,6 +339,8 @@ def test_each_of_seven_statuses_has_its_picture_and_word_and_is_found_by_it(
             if status == "running":
                 expect(row.locator(".steps")).to_have_text("~0/3")
                 expect(row.locator(".track")).to_have_attribute("data-estimated", "true")
+            if status == "waiting":
+                expect(row.locator(".steps")).to_have_text(re.compile(r"^~\d+ %$"))  # such runs took a minute
             if status == "failed":
                 expect(row.locator(".sub")).to_have_text("ValueError: of a reason that takes some room")
                 assert row.locator(".sub").evaluate("words => words.scrollWidth <= words.clientWidth")

@@ -104,6 +104,9 @@ def test_a_run_tells_what_was_tried_again_and_what_its_duration_hangs_on(
         tab(page, "Details")
         expect(inspector.locator("dl").first).to_contain_text("2,000, 92 % used: close to it")
         expect(inspector.locator("dl").first).to_contain_text("Model calls inside1")
+        bar(page, parts["call"]).click()
+        expect(inspector.locator("dl").first).to_contain_text("Provideranthropic")
+        expect(inspector.locator("dl").first).to_contain_text("max tokens1024")
         bar(page, parts["quick"]).click()
         tab(page, "Output")
         expect(inspector.locator("pre.code")).to_have_attribute("data-lang", "xml")
@@ -163,6 +166,7 @@ def test_a_call_can_be_searched_counted_compared_and_saved(
         expect(inspector.locator(".kinds").first).to_have_text("fresh 400 25 %read from cache 1,200 75 %")
         expect(inspector.locator(".kinds").last).to_have_text("answer 200 83 %reasoning 40 17 %")
         expect(inspector.locator(".shares")).to_contain_text("orders/4711.csv")
+        expect(inspector.locator("dl.usage")).to_contain_text(re.compile(r"Cost\$0\.\d+Cost of 1,000 tokens\$"))
 
         made_of_coloured_parts_that_can_be_copied(page)
 

@@ -179,6 +179,7 @@ def test_charts_are_read_brushed_opened_and_exported(browser: Browser, deck: Das
         plot.focus()
         page.keyboard.press("ArrowLeft")
         expect(plot.locator(".tip")).to_contain_text("p99")
+        expect(plot).to_have_css("outline-style", "solid")
         page.keyboard.press("Enter")
         behind = page.locator("[data-behind]")
         expect(behind.first).to_be_visible()

@@ -198,10 +198,12 @@ def test_colouring_changes_no_letter(modules: Page) -> None:
         "return v.map((t) => ['yaml', 'xml', 'python', ''].map((l) => m.coloured(t, l).map(([, p]) => p).join('')));"
     )
     assert ran(modules, "languages.js", script, texts) == [[text] * 4 for text in texts]
-    script = "return [m.coloured(v[0], 'yaml'), m.coloured(v[1], 'xml')].map((l) => l.filter(([k]) => k));"
-    assert ran(modules, "languages.js", script, ["id: 7 # no\n", '<a b="c">']) == [
+    script = "return Object.entries(v).map(([name, text]) => m.coloured(text, name).filter(([k]) => k));"
+    samples = {"yaml": "id: 7 # no\n", "xml": '<a b="c">', "python": 'return "a" + 12  # why'}
+    assert ran(modules, "languages.js", script, samples) == [
         [["key", "id"], ["num", "7"], ["com", "# no"]],
         [["kw", "<a"], ["key", "b"], ["str", '"c"'], ["kw", ">"]],
+        [["kw", "return"], ["str", '"a"'], ["num", "12"], ["com", "# why"]],
     ]
 
 
