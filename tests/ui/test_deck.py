@@ -49,6 +49,7 @@ def test_a_run_appears_progresses_streams_and_ends(browser: Browser, deck: Dashb
         bar = page.locator(f'[data-span="{step.id.hex()}"]')
         expect(bar).to_have_attribute("data-status", "running")
         expect(mine.locator(".sub")).to_have_text("draft")
+        expect(mine.locator(".track i")).to_have_css("transition-property", "transform")
         for clock in (bar.locator("> .num:last-child"), mine.locator(".c-time")):
             expect(clock).not_to_have_text(clock.inner_text())  # it goes on though nothing comes
         inspector = page.locator('[data-qd="inspector"]')
