@@ -12,10 +12,11 @@ import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import sqlalchemy
 from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer
+from typing_extensions import override
 
 from quarterdeck.serving import sole_owner
 
@@ -116,8 +117,19 @@ async def land() -> None:
 def quieten() -> None:
     """Keep DBOS's log to what is trouble."""
     logger = logging.getLogger("dbos")
+    logger.__class__ = _Quiet
     if _only_trouble not in logger.filters:
         logger.addFilter(_only_trouble)
+
+
+class _Quiet(logging.Logger):
+    """Makes records of what is no trouble by itself: telemetry takes records where they are made, before any filter."""
+
+    @override
+    def makeRecord(self, *given: Any, **more: Any) -> logging.LogRecord:
+        name, level, path, line, message, arguments, error, *_ = given
+        record = logging.LogRecord(name, level, path, line, message, arguments, error)
+        return super().makeRecord(*given, **more) if _only_trouble(record) else record
 
 
 def _only_trouble(record: logging.LogRecord) -> bool:

@@ -1,17 +1,25 @@
 """What alerts would have told of ninety days with facts planted in them, and of ninety in which nothing stands out."""
 
-from collections.abc import Iterator
+import contextlib
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import httpx
 import pytest
 
+from quarterdeck_collector.alerts.engine import RULE, Engine
+from quarterdeck_collector.alerts.ledger import Ledger
+from quarterdeck_collector.alerts.reading import Reader
+from quarterdeck_collector.migrate import migrate
+from quarterdeck_collector.saved import SavedObjects
+from quarterdeck_collector.store import EmbeddedStore, ServerStore
 from quarterdeck_ui.pages.alerts.draft import defaults
 from quarterdeck_ui.pages.alerts.rules import BEGINNINGS
 from support.collectors import PATIENCE, PLAIN
 from support.past import PIPELINES, SITES
 from support.past.facts import Fact
 from support.past.serve import Served
+from support.stores import drop, fresh
 
 HOUR_S, DAY_S = 3600, 86_400
 DAYS = 90
@@ -105,3 +113,88 @@ def beginnings() -> Iterator[tuple[str, dict[str, str]]]:
     for title, query in BEGINNINGS.items():
         if query["measure"] not in ("new_error_groups", "cost_day"):
             yield title, {key: value for key, value in query.items() if key != "name"}
+
+
+# ------------------------------------------------------------------------------- the engine itself, at a simulated time
+
+SPIKE, SLOW = SITES["cost_spike"], SITES["regression"]
+LATENCY, COST = f"latency of {SLOW.pipeline} / {SLOW.step}", f"cost of {SPIKE.pipeline}"
+STORM, QUIET, SILENT = f"errors of {SITES['storm'].provider}", "errors of openai", "new errors"
+STEPPED = {
+    **{about: rule for about, rule in watched().items() if about in (LATENCY, COST, STORM, QUIET)},
+    SILENT: NEW_ERROR | {"window": 3 * HOUR_S},
+}
+AROUND: dict[Fact, tuple[float, float, float]] = {
+    "regression": (-8, 64, 8), "cost_spike": (-4, 52, 4), "silent": (-3, 15, 3), "storm": (-1, 5, 0.5),
+}  # fmt: skip
+"""Hours before and after the begin of a fact at which its alert is looked at, and how many apart."""
+
+
+class Watched:
+    """The engine over a history: its memory is elsewhere, its clock is the test's."""
+
+    def __init__(self, history: ServerStore, memory: EmbeddedStore) -> None:
+        self._history, self._memory = history, memory
+        self._saved = SavedObjects(memory)
+        self._now = 0.0
+        for number, (about, rule) in enumerate(STEPPED.items()):
+            self._saved.put(RULE, f"rule-{number}", {**rule, "name": about, "channels": ["ops"]})
+
+    def _started(self) -> Engine:
+        reader, ledger = Reader(self._history), Ledger(self._memory)
+        return Engine(self._saved, ledger, reader, "", clock=lambda: self._now, every=HOUR_S)
+
+    def told(self, times: Iterable[float]) -> dict[str, list[tuple[str, float]]]:
+        """What is told of each rule, and when; the collector is started anew before each second look."""
+        found: dict[str, list[tuple[str, float]]] = {}
+        engine = self._started()
+        for number, self._now in enumerate(times):
+            engine = engine if number % 2 else self._started()
+            for due in engine.look():
+                what, _, about = str(due.message["title"]).partition(": ")
+                found.setdefault(about, []).append((what, self._now))
+        standings = Ledger(self._memory).standings().values()
+        assert [each.problem for each in standings] == [""] * len(STEPPED)
+        return found
+
+
+@contextlib.contextmanager
+def watching(history: Served, engine: EmbeddedStore) -> Iterator[Watched]:
+    memory = fresh(engine)
+    migrate(memory)
+    with contextlib.closing(ServerStore(history.home.clickhouse, "quarterdeck")) as past:
+        yield Watched(past, memory)
+    drop(memory)
+
+
+def looks(history: Served, fact: Fact) -> list[float]:
+    """Times around a fact."""
+    (begin, _), (first, last, every) = history.past.span_of(fact), AROUND[fact]
+    return [begin + (first + number * every) * HOUR_S for number in range(int((last - first) / every) + 1)]
+
+
+def test_the_engine_restarted_again_and_again_tells_of_each_planted_fact_and_of_its_end(
+    planted: Served, engine: EmbeddedStore
+) -> None:
+    with watching(planted, engine) as watched:
+        told = watched.told(sorted({at for fact in AROUND for at in looks(planted, fact)}))
+    begins = {fact: planted.past.span_of(fact)[0] for fact in AROUND}
+    hours = {
+        about: [(what, (at - begins[fact]) / HOUR_S) for what, at in told.pop(about, [])]
+        for fact, about in (("cost_spike", COST), ("storm", STORM), ("regression", LATENCY), ("silent", SILENT))
+    }
+    assert told == {}  # nothing of whom nothing is planted
+    print(hours)
+    for about, within, over in ((COST, 24, 48), (STORM, 1.5, 4)):
+        (fired, began), (resolved, ended) = hours[about]
+        assert (fired, resolved) == ("FIRING", "RESOLVED"), hours
+        assert 0 < began <= within < ended <= over, hours
+    for about, within in ((LATENCY, 64), (SILENT, 12)):
+        fired, began = hours[about][0]
+        assert fired == "FIRING"
+        assert 0 < began <= within, hours
+
+
+def test_the_engine_tells_of_nothing_in_a_clean_history(clean: Served, engine: EmbeddedStore) -> None:
+    with watching(clean, engine) as watched:
+        assert watched.told(sorted({at for fact in AROUND for at in looks(clean, fact)[::2]})) == {}

@@ -225,7 +225,7 @@ export function charts(panel) {
   return { stop: () => { watcher.disconnect(); clearInterval(timer); offs.forEach((off) => off()); } };
 }
 
-const MEASURES = { tokens: "tokens", latency: "latency_p95", distribution: "latency_p95", first: "first_token_p95", cost: "cost", errors: "error_rate", throughput: "tokens" };
+const MEASURES = { tokens: "tokens", latency: "latency_p95", distribution: "latency_p95", first: "first_token_p95", cost: "cost", errors: "error_rate", throughput: "calls" };
 
 // Where a rule is made that watches what a chart shows, limited as the screen is.
 function alertOf(chart) {

@@ -5,7 +5,10 @@ SELECT
     K,
     sum(c.Calls) AS Calls, sum(c.Errors) AS Errors, Errors / Calls AS ErrorRate,
     sum(c.Cost) AS Cost,
-    sum(c.InputTokens) AS InputTokens, sum(c.OutputTokens) AS OutputTokens, InputTokens + OutputTokens AS Tokens
+    sum(c.InputTokens) AS InputTokens, sum(c.OutputTokens) AS OutputTokens, InputTokens + OutputTokens AS Tokens,
+    if(InputTokens = 0, NULL, sum(c.CacheReadTokens) / InputTokens) AS CacheShare,
+    if(sum(c.Priced) = 0, NULL, Cost / sum(c.Priced)) AS CallCost,
+    sum(c.Duration) / 1e9 / Calls AS MeanSeconds
 FROM (
     SELECT
         toInt64(toUnixTimestamp(m.Time)) AS Begin,
@@ -15,7 +18,8 @@ FROM (
             Begin + {grain:Int64} + {window:Int64}
         ) AS End,
         sum(m.Calls) AS Calls, sum(m.Errors) AS Errors, sum(m.Cost) AS Cost,
-        sum(m.InputTokens) AS InputTokens, sum(m.OutputTokens) AS OutputTokens
+        sum(m.InputTokens) AS InputTokens, sum(m.OutputTokens) AS OutputTokens,
+        sum(m.CacheReadTokens) AS CacheReadTokens, sum(m.Calls - m.UnpricedCalls) AS Priced, sum(m.Duration) AS Duration
     FROM ${db}.${sums} AS m
     WHERE m.Time >= toDateTime({since:Int64}) AND m.Time <= toDateTime({until:Int64})
         AND ({pipeline:String} = '' OR m.PipelineName = {pipeline:String})

@@ -5,7 +5,9 @@ SELECT
     count() AS Runs,
     countIf(r.Outcome IN ('failed', 'lost')) AS Failed,
     Failed / Runs AS FailureRate,
-    quantileExactInclusive(0.95)(r.Seconds) AS Duration95
+    quantilesExactInclusive(0.5, 0.95)(r.Seconds) AS Durations,
+    Durations[1] AS Duration50,
+    Durations[2] AS Duration95
 FROM (
     SELECT
         RunId,

@@ -8,18 +8,24 @@ from typing import Any, Final
 
 SCOPES: Final = ("pipeline", "step", "provider", "model", "service", "environment")
 
+_SLOW: Final[Mapping[str, Any]] = {"least": 20, "for": 120, "resolve_for": 300}
 _DEFAULTS: Final[Mapping[str, Mapping[str, Any]]] = {
     # an hour: the few calls of a few minutes are above any share now and then by chance
     "error_rate": {"threshold": 0.1, "clear": 0.05, "window": 3600, "least": 50, "for": 60, "resolve_for": 300},
     "run_failure_rate": {"threshold": 0.2, "window": 3600, "least": 5, "resolve_for": 300},
     "errors": {"threshold": 10, "resolve_for": 300},
     "failed_runs": {"threshold": 0, "window": 900},
+    "calls": {"threshold": 1000, "window": 3600},
     "cost": {"threshold": 5, "window": 3600},
+    "call_cost": {"threshold": 0.1, "window": 3600, "least": 20},
     "cost_day": {"threshold": 50},
     "cost_month": {"threshold": 1000},
-    "latency_p95": {"threshold": 30, "least": 20, "for": 120, "resolve_for": 300},
-    "first_token_p95": {"threshold": 5, "least": 20, "for": 120, "resolve_for": 300},
-    "tokens": {"threshold": 1_000_000, "window": 3600},
+    "cache_share": {"threshold": 0.2, "window": 3600, "least": 20},
+    **dict.fromkeys(("latency_mean", "latency_p50", "latency_p95", "latency_p99"), {**_SLOW, "threshold": 30}),
+    **dict.fromkeys(("first_token_p50", "first_token_p95"), {**_SLOW, "threshold": 5}),
+    **dict.fromkeys(("tokens", "input_tokens", "output_tokens"), {"threshold": 1_000_000, "window": 3600}),
+    "runs": {"threshold": 100, "window": 3600},
+    **dict.fromkeys(("run_duration_p50", "run_duration_p95"), {"threshold": 300, "window": 3600, "least": 5}),
     "stuck_runs": {"threshold": 0, "window": 900},
     "long_runs": {"threshold": 0, "window": 3600},
     "lost_runs": {"threshold": 0, "window": 900},

@@ -72,7 +72,8 @@ def _by(asked: ChartRange, dimension: str) -> None:
     if not rows:
         st.info("No model call in this range.")
         return
-    figure("cost-over-time", rows, charts.stacks("cost", "Cost, USD", "$,~r"), f"Cost by {dimension} over time")
+    alert = links.alert(asked, "cost", comparison="unusually_high")
+    figure("cost-over-time", rows, charts.stacks("cost", "Cost, USD", "$,~r"), f"Cost by {dimension} over time", alert)
     _cached(asked, by_time, dimension, large, width)
     st.subheader(f"In the whole range, by {dimension}", anchor=False)
     tables.table(f"cost-by-{dimension}", [_row(asked, each, dimension, whole) for each in whole], _COLUMNS)
@@ -96,7 +97,8 @@ def _cached(asked: ChartRange, found: Sequence[Measure], dimension: str, large: 
         st.caption("No call of this range read anything from a cache.")
         return
     spec = charts.lines("share", "Of input tokens", ".0%")
-    figure("cache-share", rows, spec, "Share of input tokens read from a cache over time")
+    alert = links.alert(asked, "cache_share", comparison="below")
+    figure("cache-share", rows, spec, "Share of input tokens read from a cache over time", alert)
 
 
 _COLUMNS: Final = {
@@ -188,6 +190,6 @@ def _by_tag(asked: ChartRange) -> None:
         bars = [
             {"part": each.tag, "cost": each.cost, "href": links.tagged(asked, tag, each.tag)} for each in found[:20]
         ]
-        figure("tags", bars, charts.bars("cost", "Cost, USD", "$,~r"), f"Cost by {tag}")
+        figure("tags", bars, charts.bars("cost", "Cost, USD", "$,~r"), f"Cost by {tag}", links.dear_tag(asked, tag))
     columns = {**_COLUMNS, "runs": tables.COUNT, "tokens": tables.COUNT}
     tables.table("cost-by-tag", rows, columns, f"No span of this range carries the attribute {tag}.")

@@ -6,13 +6,14 @@ from typing import Any, Final
 
 import streamlit as st
 
+from quarterdeck_ui import alert_link
 from quarterdeck_ui.pages.analytics import tables
 from quarterdeck_ui.pages.analytics.charts import Spec
 
 _OF_THE_DRAWING: Final = frozenset({"at", "href", "end", "order", "kind"})
 
 
-def figure(name: str, rows: Sequence[Mapping[str, Any]], spec: Spec, alt: str, note: str = "") -> None:
+def figure(name: str, rows: Sequence[Mapping[str, Any]], spec: Spec, alt: str, alert: str, note: str = "") -> None:
     """Draw a chart and what belongs below it.
 
     Args:
@@ -20,12 +21,14 @@ def figure(name: str, rows: Sequence[Mapping[str, Any]], spec: Spec, alt: str, n
         rows: What is drawn.
         spec: How.
         alt: What it shows, for those who do not see it.
+        alert: Address of the form in which a rule is made that watches it.
         note: Said below it.
     """
     with st.container(key=f"chart-{name}", gap="xsmall"):
         st.vega_lite_chart(list(rows), spec, alt=alt)
         with st.container(horizontal=True, vertical_alignment="center"):
             tables.save(name, [_as_saved(row) for row in rows])
+            alert_link.button(alert, f"alert-{name}")
             if note:
                 st.caption(note)
 

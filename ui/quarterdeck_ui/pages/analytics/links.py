@@ -1,8 +1,9 @@
-"""Addresses of the runs behind a number: the deck with its search of the history filled in (pure)."""
+"""Addresses of the runs behind a number, the deck with its search of the history filled in, and of alerts on it (pure)."""
 
 from datetime import UTC, datetime
 from urllib.parse import urlencode
 
+from quarterdeck_ui import alert_link
 from quarterdeck_ui.queries import WITHIN, ChartRange
 
 _NS = 10**9
@@ -59,6 +60,28 @@ def tagged(asked: ChartRange, tag: str, value: str) -> str:
         "GROUP BY RunId\nORDER BY began DESC\nLIMIT 500"
     )
     return "/?" + urlencode({"view": "analytics", "tab": "SQL", "sql": query})
+
+
+def alert(asked: ChartRange, measure: str, **given: str | float) -> str:
+    """The form of a rule over a measure, limited as the page is."""
+    return alert_link.watching(measure, environment=asked.environment, service=asked.service, **given)
+
+
+def dear_tag(asked: ChartRange, tag: str) -> str:
+    """The form of a rule over what the dearest value of an attribute costs in a day."""
+    name = alert_link.quoted(tag)
+    limits = {"Environment": asked.environment, "ServiceName": asked.service}
+    only = "".join(f" AND {column} = {alert_link.quoted(value)}" for column, value in limits.items() if value)
+    query = (
+        "SELECT sum(r.Cost) AS usd, t.Tag AS tag\nFROM runs AS r\nINNER JOIN (\n"
+        f"    SELECT RunId, max(firstNonDefault(SpanAttributes[{name}], ResourceAttributes[{name}])) AS Tag\n"
+        "    FROM otel_traces\n    WHERE toStartOfHour(Timestamp) >= toStartOfHour({since:DateTime})\n"
+        f"        AND Timestamp >= {{since:DateTime}} AND Timestamp < {{until:DateTime}}{only}\n"
+        "    GROUP BY RunId\n    HAVING Tag != ''\n) AS t USING (RunId)\n"
+        "WHERE r.Day >= toDate({since:DateTime}) AND r.Start >= {since:DateTime} AND r.Start < {until:DateTime}\n"
+        "GROUP BY tag\nORDER BY usd DESC\nLIMIT 1"
+    )
+    return alert_link.watching_sql(query, name=f"Cost of one {tag} in a day", threshold=10, window=86_400)
 
 
 def during(asked: ChartRange, since: float, seconds: float) -> ChartRange:

@@ -45,7 +45,9 @@ def show(asked: ChartRange) -> None:
     st.caption(_METHOD)
     rows = [row for each in mine for row in _ratios(each)]
     drawn = [row for row in rows if row["ratio"] is not None]
-    figure("ratios", drawn, charts.ratios(), f"Ratios to {base} with 95 % intervals")
+    pipeline, inner = mine[0].place
+    alert = links.alert(asked, "latency_p50", comparison="unusually_high", pipeline=pipeline, step=inner)
+    figure("ratios", drawn, charts.ratios(), f"Ratios to {base} with 95 % intervals", alert)
     tables.table(
         f"compared-{by}",
         rows,

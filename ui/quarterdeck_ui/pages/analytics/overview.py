@@ -158,7 +158,13 @@ def _runs(asked: ChartRange, by_time: Sequence[RunMeasure], width: int) -> None:
             for order, (state, number) in enumerate(states.items())
             if number
         ]
-    figure("runs", rows, charts.runs(), "Runs over time by how they ended")
+    figure(
+        "runs",
+        rows,
+        charts.runs(),
+        "Runs over time by how they ended",
+        links.alert(asked, "runs", comparison="unusually_low"),
+    )
 
 
 def _failures(asked: ChartRange, by_time: Sequence[RunMeasure], width: int) -> None:
@@ -172,7 +178,8 @@ def _failures(asked: ChartRange, by_time: Sequence[RunMeasure], width: int) -> N
         }
         for each in by_time
     ]
-    figure("failed-runs", rows, charts.lines("share", "Failed", ".0%"), "Share of failed runs over time")
+    alert = links.alert(asked, "run_failure_rate")
+    figure("failed-runs", rows, charts.lines("share", "Failed", ".0%"), "Share of failed runs over time", alert)
 
 
 def _durations(asked: ChartRange, by_pipeline: Sequence[RunMeasure], width: int) -> None:
@@ -190,7 +197,8 @@ def _durations(asked: ChartRange, by_pipeline: Sequence[RunMeasure], width: int)
     method = (
         "Dashed: lasting changes, by Pettitt's test at 1 %." if width == DAY_S else "Changes show from two weeks on."
     )
-    figure("durations", rows, charts.lines("seconds", "Median, s", "~s"), "Median duration of runs", method)
+    alert = links.alert(asked, "run_duration_p50", comparison="unusually_high")
+    figure("durations", rows, charts.lines("seconds", "Median, s", "~s"), "Median duration of runs", alert, method)
 
 
 def _point(asked: ChartRange, each: RunMeasure, width: int) -> dict[str, object]:
@@ -221,4 +229,5 @@ def _peaks(asked: ChartRange) -> None:
     if rows:
         busiest = max(hours, key=lambda each: each.calls)
         when = f"{_WEEKDAYS[busiest.weekday - 1]} {busiest.hour:02}:00 to {busiest.hour + 1:02}:00 UTC"
-        figure("peak-usage", rows, charts.week(), "Model calls by weekday and hour", f"Busiest: {when}.")
+        alert = links.alert(asked, "calls", comparison="unusually_high")
+        figure("peak-usage", rows, charts.week(), "Model calls by weekday and hour", alert, f"Busiest: {when}.")

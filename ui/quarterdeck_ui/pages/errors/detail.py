@@ -8,7 +8,7 @@ from typing import Any, Final
 import streamlit as st
 
 from quarterdeck import semconv
-from quarterdeck_ui import filter_bar, queries, services
+from quarterdeck_ui import alert_link, filter_bar, queries, services
 from quarterdeck_ui.chart_time import TIME_AXIS
 from quarterdeck_ui.pages.errors import actions, around
 from quarterdeck_ui.pages.errors.advice import Situation, advice
@@ -107,6 +107,18 @@ def _trend(group: ErrorGroup, asked: ErrorScope) -> None:
     ]
     domain = [begin, begin + width * len(group.trend)]
     st.vega_lite_chart(rows, _chart(domain), key="error-trend")
+    alert_link.button(_alert(group), "alert-error-trend")
+
+
+def _alert(group: ErrorGroup) -> str:
+    """The form of a rule that fires when runs have this error again."""
+    query = (
+        "SELECT uniqExact(RunId) AS runs, any(Message) AS message\nFROM failed_spans\n"
+        f"WHERE Day >= toDate({{since:DateTime}}) AND Fingerprint = {group.id}\n"
+        "    AND Timestamp >= {since:DateTime} AND Timestamp < {until:DateTime}"
+    )
+    name = f"Again: {headline(group)}"[:120]
+    return alert_link.watching_sql(query, name=name, threshold=0, window=3600)
 
 
 def _chart(domain: Sequence[float]) -> dict[str, Any]:

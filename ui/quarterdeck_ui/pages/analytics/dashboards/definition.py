@@ -16,6 +16,7 @@ FILTERS: Final = ("pipeline", "step", "provider", "model")
 NOTHING: Final = "all together"
 MOST_PANELS: Final = 24
 _LONGEST: Final = 120
+_Words = Callable[[float], str]
 
 
 class DefinitionError(ValueError):
@@ -29,6 +30,7 @@ class Quantity:
     Args:
         title: In words, with the unit.
         value: Takes it from a row; None where it is not known.
+        alert: Measure of a rule that watches it.
         axis: Format of Vega.
         text: Format for reading.
         adds_up: Whether parts of it may be put upon each other.
@@ -37,22 +39,23 @@ class Quantity:
 
     title: str
     value: Callable[[Any], float | None]
+    alert: str
     axis: str
-    text: Callable[[float], str]
+    text: _Words
     adds_up: bool = False
     of_runs: bool = False
 
 
 def _call(
-    title: str, value: Callable[[Measure], float | None], axis: str, text: Callable[[float], str], **more: bool
+    title: str, value: Callable[[Measure], float | None], alert: str, axis: str, text: _Words, **more: bool
 ) -> Quantity:
-    return Quantity(title, value, axis, text, **more)
+    return Quantity(title, value, alert, axis, text, **more)
 
 
 def _run(
-    title: str, value: Callable[[RunMeasure], float | None], axis: str, text: Callable[[float], str], **more: bool
+    title: str, value: Callable[[RunMeasure], float | None], alert: str, axis: str, text: _Words, **more: bool
 ) -> Quantity:
-    return Quantity(title, value, axis, text, of_runs=True, **more)
+    return Quantity(title, value, alert, axis, text, of_runs=True, **more)
 
 
 def _known(value: float) -> float | None:
@@ -60,28 +63,36 @@ def _known(value: float) -> float | None:
 
 
 QUANTITIES: Final[Mapping[str, Quantity]] = {
-    "cost": _call("Cost, USD", lambda m: m.cost, "$,~r", numbers.money, adds_up=True),
-    "calls": _call("Model calls", lambda m: m.calls, "~s", numbers.count, adds_up=True),
-    "failed calls": _call("Failed calls", lambda m: m.errors, "~s", numbers.count, adds_up=True),
-    "error rate": _call("Calls that failed", lambda m: m.errors / m.calls, ".1%", numbers.percent),
-    "tokens": _call("Tokens", lambda m: m.tokens_in + m.tokens_out, "~s", numbers.count, adds_up=True),
-    "input tokens": _call("Input tokens", lambda m: m.tokens_in, "~s", numbers.count, adds_up=True),
-    "output tokens": _call("Output tokens", lambda m: m.tokens_out, "~s", numbers.count, adds_up=True),
+    "cost": _call("Cost, USD", lambda m: m.cost, "cost", "$,~r", numbers.money, adds_up=True),
+    "calls": _call("Model calls", lambda m: m.calls, "calls", "~s", numbers.count, adds_up=True),
+    "failed calls": _call("Failed calls", lambda m: m.errors, "errors", "~s", numbers.count, adds_up=True),
+    "error rate": _call("Calls that failed", lambda m: m.errors / m.calls, "error_rate", ".1%", numbers.percent),
+    "tokens": _call("Tokens", lambda m: m.tokens_in + m.tokens_out, "tokens", "~s", numbers.count, adds_up=True),
+    "input tokens": _call("Input tokens", lambda m: m.tokens_in, "input_tokens", "~s", numbers.count, adds_up=True),
+    "output tokens": _call("Output tokens", lambda m: m.tokens_out, "output_tokens", "~s", numbers.count, adds_up=True),
     "cache share": _call(
-        "Input from cache", lambda m: m.cache_read / m.tokens_in if m.tokens_in else None, ".0%", numbers.percent
+        "Input from cache",
+        lambda m: m.cache_read / m.tokens_in if m.tokens_in else None,
+        "cache_share",
+        ".0%",
+        numbers.percent,
     ),
     "cost of a call": _call(
-        "Cost of a call, USD", lambda m: m.cost / max(m.calls - m.unpriced, 1), "$,~r", numbers.money
+        "Cost of a call, USD", lambda m: m.cost / max(m.calls - m.unpriced, 1), "call_cost", "$,~r", numbers.money
     ),
-    "mean latency": _call("Mean latency, s", lambda m: m.seconds / m.calls, "~g", numbers.seconds),
-    "median latency": _call("Median latency, s", lambda m: _known(m.took[0]), "~g", numbers.seconds),
-    "latency, 95 %": _call("Latency of 95 %, s", lambda m: _known(m.took[1]), "~g", numbers.seconds),
-    "time to first token": _call("Median time to first token, s", lambda m: _known(m.first[0]), "~g", numbers.seconds),
-    "runs": _run("Runs", lambda r: r.runs, "~s", numbers.count, adds_up=True),
-    "failed runs": _run("Failed runs", lambda r: r.failed, "~s", numbers.count, adds_up=True),
-    "failure rate": _run("Runs that failed", lambda r: r.failed / r.runs, ".1%", numbers.percent),
-    "median run": _run("Median run, s", lambda r: _known(r.took[0]), "~g", numbers.seconds),
-    "run, 95 %": _run("Duration of 95 % of runs, s", lambda r: _known(r.took[1]), "~g", numbers.seconds),
+    "mean latency": _call("Mean latency, s", lambda m: m.seconds / m.calls, "latency_mean", "~g", numbers.seconds),
+    "median latency": _call("Median latency, s", lambda m: _known(m.took[0]), "latency_p50", "~g", numbers.seconds),
+    "latency, 95 %": _call("Latency of 95 %, s", lambda m: _known(m.took[1]), "latency_p95", "~g", numbers.seconds),
+    "time to first token": _call(
+        "Median time to first token, s", lambda m: _known(m.first[0]), "first_token_p50", "~g", numbers.seconds
+    ),
+    "runs": _run("Runs", lambda r: r.runs, "runs", "~s", numbers.count, adds_up=True),
+    "failed runs": _run("Failed runs", lambda r: r.failed, "failed_runs", "~s", numbers.count, adds_up=True),
+    "failure rate": _run("Runs that failed", lambda r: r.failed / r.runs, "run_failure_rate", ".1%", numbers.percent),
+    "median run": _run("Median run, s", lambda r: _known(r.took[0]), "run_duration_p50", "~g", numbers.seconds),
+    "run, 95 %": _run(
+        "Duration of 95 % of runs, s", lambda r: _known(r.took[1]), "run_duration_p95", "~g", numbers.seconds
+    ),
 }
 
 

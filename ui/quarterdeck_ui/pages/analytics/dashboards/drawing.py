@@ -29,7 +29,8 @@ def draw(asked: ChartRange, panel: Panel, key: str) -> None:
         table = [{panel.by: row["part"], quantity.title: row["value"], tables.RUNS: row["href"]} for row in rows]
         tables.table(key, table, {quantity.title: st.column_config.NumberColumn(format="%.4g")})
     else:
-        figure(key, rows, _spec(panel), panel.heading)
+        alert = links.alert(asked, quantity.alert, **panel.only)
+        figure(key, rows, _spec(panel), panel.heading, alert)
 
 
 def _found(asked: ChartRange, panel: Panel) -> Sequence[Measure | RunMeasure]:

@@ -2,13 +2,14 @@
 
 import functools
 import re
+from decimal import Decimal
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Final
 
 import streamlit as st
 
-from quarterdeck_ui import queries, services
+from quarterdeck_ui import alert_link, queries, services
 from quarterdeck_ui.pages.analytics import tables
 from quarterdeck_ui.queries import ChartRange, Column, StoreError, Table
 
@@ -66,6 +67,8 @@ def _answer(text: str) -> None:
     more = f", the first {_MOST_ROWS:,} of more" if found.cut else ""
     st.caption(f"{len(found.rows):,} rows in {found.seconds:.2f} s{more}")
     tables.table("query", rows_of(found), {}, "The query gave no rows.")
+    if _is_number(found):
+        alert_link.button(alert_link.watching_sql(text), "alert-query")
 
 
 @st.cache_data(ttl=60, max_entries=20, show_spinner=False)
@@ -80,6 +83,12 @@ def rows_of(found: Table) -> list[dict[str, Any]]:
         twins = sum(1 for each in names if each == name or each.startswith(f"{name} ("))
         names.append(f"{name} ({twins + 1})" if twins else name)
     return [dict(zip(names, map(_shown, row), strict=True)) for row in found.rows]
+
+
+def _is_number(found: Table) -> bool:
+    """Whether a rule could watch it: the first value of the first row counts."""
+    first = found.rows[0][0] if found.rows else None
+    return isinstance(first, int | float | Decimal) and not isinstance(first, bool)
 
 
 def _shown(value: Any) -> Any:
