@@ -106,7 +106,7 @@ def test_every_measure_reads_what_is_stored(store: EmbeddedStore) -> None:
         store,
         call(NOON - 360, errors=5),  # before the window
         call(NOON - 240, errors=2, cost=1.5),
-        call(NOON, calls=30),
+        call(NOON, calls=30, CacheReadTokens=1000, Duration=16 * 10**9),
         call(NOON + 60, errors=9, cost=0),  # after now
         call(NOON - 60, errors=10, PipelineName="other"),
         call(NOON - DAY // 2 - 3600, cost=7.0),  # yesterday
@@ -143,9 +143,11 @@ def test_every_measure_reads_what_is_stored(store: EmbeddedStore) -> None:
 
     assert {measure: value(measure) for measure in MEASURES} == {
         "error_rate": 0.05, "errors": 2, "calls": 40, "cost": 2.0, "cost_day": 2.5, "cost_month": value("cost_month"),
+        "call_cost": 0.05, "cache_share": 0.25, "latency_mean": 0.4,
         "tokens": 4400, "input_tokens": 4000, "output_tokens": 400,
         "latency_p50": 8, "latency_p95": 8, "latency_p99": 8, "first_token_p50": 2, "first_token_p95": 2,
-        "runs": 3, "failed_runs": 1, "run_failure_rate": 0.33, "run_duration_p95": value("run_duration_p95"),
+        "runs": 3, "failed_runs": 1, "run_failure_rate": 0.33, "run_duration_p50": 20,
+        "run_duration_p95": value("run_duration_p95"),
         "long_runs": 2, "stuck_runs": 1, "lost_runs": 1, "new_error_groups": 2, "query": 5,
     }  # fmt: skip
     assert value("cost_month") >= 2.5

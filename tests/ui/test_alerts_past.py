@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Iterable, Iterator
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import httpx
 import pytest
@@ -13,8 +14,11 @@ from quarterdeck_collector.alerts.reading import Reader
 from quarterdeck_collector.migrate import migrate
 from quarterdeck_collector.saved import SavedObjects
 from quarterdeck_collector.store import EmbeddedStore, ServerStore
-from quarterdeck_ui.pages.alerts.draft import defaults
+from quarterdeck_ui.pages.alerts.draft import defaults, from_address
 from quarterdeck_ui.pages.alerts.rules import BEGINNINGS
+from quarterdeck_ui.pages.analytics import links
+from quarterdeck_ui.pages.analytics.dashboards.definition import QUANTITIES
+from quarterdeck_ui.queries import ChartRange
 from support.collectors import PATIENCE, PLAIN
 from support.past import PIPELINES, SITES
 from support.past.facts import Fact
@@ -115,6 +119,24 @@ def beginnings() -> Iterator[tuple[str, dict[str, str]]]:
             yield title, {key: value for key, value in query.items() if key != "name"}
 
 
+# ------------------------------------------------------------------------------------------ alerts that charts offer
+
+ASKED = ChartRange(0, 1)
+OFFERED = {
+    **{name: links.alert(ASKED, quantity.alert) for name, quantity in QUANTITIES.items()},
+    "tag": links.dear_tag(ChartRange(0, 1, "production"), "customer.tier"),
+}
+
+
+@pytest.mark.parametrize("chart", OFFERED)
+def test_what_a_chart_offers_to_watch_has_a_value(planted: Served, chart: str) -> None:
+    rule = from_address(dict(parse_qsl(urlsplit(OFFERED[chart]).query)))
+    body = {"rule": {**rule, "name": chart, "window": DAY_S, "least": 1}, "days": 1 / 24 / 60}
+    answer = httpx.post(planted.home.otlp + "/v1/alerts/preview", json=body, timeout=PATIENCE, verify=PLAIN)
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["points"][-1]["value"] > 0
+
+
 # ------------------------------------------------------------------------------- the engine itself, at a simulated time
 
 SPIKE, SLOW = SITES["cost_spike"], SITES["regression"]
@@ -184,7 +206,6 @@ def test_the_engine_restarted_again_and_again_tells_of_each_planted_fact_and_of_
         for fact, about in (("cost_spike", COST), ("storm", STORM), ("regression", LATENCY), ("silent", SILENT))
     }
     assert told == {}  # nothing of whom nothing is planted
-    print(hours)
     for about, within, over in ((COST, 24, 48), (STORM, 1.5, 4)):
         (fired, began), (resolved, ended) = hours[about]
         assert (fired, resolved) == ("FIRING", "RESOLVED"), hours

@@ -71,6 +71,8 @@ def test_the_page_names_every_planted_fact_and_leads_to_its_runs(browser: Browse
         expect(findings.locator("p a")).to_have_count(len(FACTS))
         for chart in ("runs", "failed-runs", "durations", "peak-usage"):
             expect(page.locator(f".st-key-chart-{chart} [role=graphics-document]")).to_be_visible()
+            offered = page.locator(f".st-key-chart-{chart}").get_by_role("link", name="Create alert…")
+            expect(offered).to_have_attribute("href", re.compile(r"view=alerts&new=1&measure=(run|calls)"))
         address = findings.locator("p").filter(has_text="Rate-limit storm").locator("a").get_attribute("href")
         assert address is not None
         page.goto(ui.url + address)

@@ -1,4 +1,4 @@
-"""Addresses of the form in which a rule is made that watches what a chart shows (pure), and the button that leads there."""
+"""Addresses of the form in which a rule is made that watches what a chart shows, and the button that leads there."""
 
 from urllib.parse import urlencode
 

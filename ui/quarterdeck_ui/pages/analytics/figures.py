@@ -13,7 +13,7 @@ from quarterdeck_ui.pages.analytics.charts import Spec
 _OF_THE_DRAWING: Final = frozenset({"at", "href", "end", "order", "kind"})
 
 
-def figure(name: str, rows: Sequence[Mapping[str, Any]], spec: Spec, alt: str, alert: str, note: str = "") -> None:
+def figure(name: str, rows: Sequence[Mapping[str, Any]], spec: Spec, alt: str, alert: str, *, note: str = "") -> None:
     """Draw a chart and what belongs below it.
 
     Args:

@@ -1,10 +1,12 @@
-"""Addresses of the runs behind a number, the deck with its search of the history filled in, and of alerts on it (pure)."""
+"""Addresses of the runs behind a number, the deck with its search of the history filled in, and of alerts on it."""
 
 from datetime import UTC, datetime
+from pathlib import Path
+from string import Template
 from urllib.parse import urlencode
 
 from quarterdeck_ui import alert_link
-from quarterdeck_ui.queries import WITHIN, ChartRange
+from quarterdeck_ui.queries import DAY_S, WITHIN, ChartRange
 
 _NS = 10**9
 
@@ -69,19 +71,10 @@ def alert(asked: ChartRange, measure: str, **given: str | float) -> str:
 
 def dear_tag(asked: ChartRange, tag: str) -> str:
     """The form of a rule over what the dearest value of an attribute costs in a day."""
-    name = alert_link.quoted(tag)
-    limits = {"Environment": asked.environment, "ServiceName": asked.service}
-    only = "".join(f" AND {column} = {alert_link.quoted(value)}" for column, value in limits.items() if value)
-    query = (
-        "SELECT sum(r.Cost) AS usd, t.Tag AS tag\nFROM runs AS r\nINNER JOIN (\n"
-        f"    SELECT RunId, max(firstNonDefault(SpanAttributes[{name}], ResourceAttributes[{name}])) AS Tag\n"
-        "    FROM otel_traces\n    WHERE toStartOfHour(Timestamp) >= toStartOfHour({since:DateTime})\n"
-        f"        AND Timestamp >= {{since:DateTime}} AND Timestamp < {{until:DateTime}}{only}\n"
-        "    GROUP BY RunId\n    HAVING Tag != ''\n) AS t USING (RunId)\n"
-        "WHERE r.Day >= toDate({since:DateTime}) AND r.Start >= {since:DateTime} AND r.Start < {until:DateTime}\n"
-        "GROUP BY tag\nORDER BY usd DESC\nLIMIT 1"
-    )
-    return alert_link.watching_sql(query, name=f"Cost of one {tag} in a day", threshold=10, window=86_400)
+    text = Path(__file__).with_name("sql").joinpath("dear_tag.sql").read_text("utf-8")
+    given = {"tag": tag, "environment": asked.environment, "service": asked.service}
+    query = Template(text).substitute({name: alert_link.quoted(value) for name, value in given.items()})
+    return alert_link.watching_sql(query, name=f"Cost of one {tag} in a day", threshold=10, window=DAY_S)
 
 
 def during(asked: ChartRange, since: float, seconds: float) -> ChartRange:

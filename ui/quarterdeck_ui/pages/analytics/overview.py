@@ -198,7 +198,7 @@ def _durations(asked: ChartRange, by_pipeline: Sequence[RunMeasure], width: int)
         "Dashed: lasting changes, by Pettitt's test at 1 %." if width == DAY_S else "Changes show from two weeks on."
     )
     alert = links.alert(asked, "run_duration_p50", comparison="unusually_high")
-    figure("durations", rows, charts.lines("seconds", "Median, s", "~s"), "Median duration of runs", alert, method)
+    figure("durations", rows, charts.lines("seconds", "Median, s", "~s"), "Median duration of runs", alert, note=method)
 
 
 def _point(asked: ChartRange, each: RunMeasure, width: int) -> dict[str, object]:
@@ -230,4 +230,4 @@ def _peaks(asked: ChartRange) -> None:
         busiest = max(hours, key=lambda each: each.calls)
         when = f"{_WEEKDAYS[busiest.weekday - 1]} {busiest.hour:02}:00 to {busiest.hour + 1:02}:00 UTC"
         alert = links.alert(asked, "calls", comparison="unusually_high")
-        figure("peak-usage", rows, charts.week(), "Model calls by weekday and hour", alert, f"Busiest: {when}.")
+        figure("peak-usage", rows, charts.week(), "Model calls by weekday and hour", alert, note=f"Busiest: {when}.")

@@ -3,6 +3,8 @@
 import time
 from collections.abc import Mapping, Sequence
 from html import escape
+from pathlib import Path
+from string import Template
 from typing import Any, Final
 
 import streamlit as st
@@ -112,11 +114,8 @@ def _trend(group: ErrorGroup, asked: ErrorScope) -> None:
 
 def _alert(group: ErrorGroup) -> str:
     """The form of a rule that fires when runs have this error again."""
-    query = (
-        "SELECT uniqExact(RunId) AS runs, any(Message) AS message\nFROM failed_spans\n"
-        f"WHERE Day >= toDate({{since:DateTime}}) AND Fingerprint = {group.id}\n"
-        "    AND Timestamp >= {since:DateTime} AND Timestamp < {until:DateTime}"
-    )
+    text = Path(__file__).with_name("again.sql").read_text("utf-8")
+    query = Template(text).substitute(fingerprint=group.id)
     name = f"Again: {headline(group)}"[:120]
     return alert_link.watching_sql(query, name=name, threshold=0, window=3600)
 
