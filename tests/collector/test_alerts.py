@@ -156,6 +156,16 @@ def test_every_measure_reads_what_is_stored(store: EmbeddedStore) -> None:
     assert 20 < value("run_duration_p95") <= DAY
 
 
+def test_an_error_of_a_step_that_took_an_hour_is_new_when_the_step_ends(watch: Watch) -> None:
+    watch.rule(measure="new_error_groups", threshold=0, window=900, name="New")
+    began = NOON - HOUR
+    watch.store.insert_rows("failed_spans", [error(3, began) | {"TraceId": "t"}])
+    span = {"Timestamp": f"{began}.000", "TraceId": "t", "SpanId": f"3-{began}", "Duration": HOUR * 10**9}
+    watch.store.insert_rows("otel_traces", [span])
+    watch.now = NOON - 60.0
+    assert watch.looks(20) == ["FIRING: New", "RESOLVED: New"]
+
+
 def test_a_budget_begins_anew_with_the_day(watch: Watch) -> None:
     midnight = NOON + DAY // 2
     watch.rule(measure="cost_day", threshold=10, name="Budget")

@@ -11,6 +11,7 @@ from mcp import Client
 from quarterdeck_console.agents.server import create_server
 from quarterdeck_console.query.command import main
 from quarterdeck_console.settings import Place
+from quarterdeck_console.tail.command import main as tail
 from quarterdeck_ui.pages.debugger.suggestions import Suggestion, suggestions
 from quarterdeck_ui.queries import Store, evidence
 from quarterdeck_ui.scope import Scope
@@ -68,6 +69,8 @@ async def test_a_coding_agent_is_told_why_last_weeks_runs_failed(planted: Served
         told = await ask("explain_failure", run_id=limited[0]["run_id"])
         groups = (await ask("list_error_groups", since=moment(silent), limit=100))["groups"]
         costs = (await ask("costs", group_by=["day"], pipeline=dear, since="90d", limit=1))["rows"]
+        apology = "cannot work with this material"
+        answers = (await ask("search_prompts", text=apology, inside="answer", since="14d"))["hits"]
 
     assert len(limited) > len(runs) / 2
     assert told["verdict"].startswith("The run failed: the call of claude-")
@@ -78,6 +81,7 @@ async def test_a_coding_agent_is_told_why_last_weeks_runs_failed(planted: Served
     assert empty["pipelines"] == [SITES["silent"].pipeline]
     assert empty["first_seen"][:10] == day(silent)
     assert costs[0]["what"] == [day(spike)]
+    assert {hit["pipeline"] for hit in answers} == {SITES["silent"].pipeline}
 
 
 def test_the_dear_day_is_one_question_of_the_terminal_away(planted: Served, capfd: pytest.CaptureFixture[str]) -> None:
@@ -89,3 +93,16 @@ def test_the_dear_day_is_one_question_of_the_terminal_away(planted: Served, capf
     assert said == ""
     (dearest,) = json.loads(out)
     assert day(spike) in dearest["what"]
+
+
+def test_tail_tells_of_a_run_that_ended_before_anybody_looked(
+    planted: Served, capfd: pytest.CaptureFixture[str]
+) -> None:
+    home = planted.home
+    ended = "SELECT RunId, max(Status), sum(ModelCalls) FROM runs GROUP BY RunId HAVING max(RootSeen) ORDER BY max(End) DESC"
+    run, status, calls = home.sql(f"{ended} LIMIT 1").split("\t")
+    code = tail(["--run", run, "--no-follow", "--endpoint", home.otlp, "--clickhouse-url", home.clickhouse])
+    (line,) = capfd.readouterr().out.splitlines()
+    assert code == (0 if status == "completed" else 1)
+    assert f"Σ {status} · " in line
+    assert f"· {calls} call{'' if calls == '1' else 's'} · " in line

@@ -49,6 +49,18 @@ def test_runs_that_completed_with_nothing_are_a_group_of_the_pipeline_since_the_
     assert silent.errors == silent.runs > 1
 
 
+def test_errors_of_the_worse_version_are_of_that_version_alone(planted: Served) -> None:
+    (begin, _), site = planted.past.span_of("regression"), SITES["regression"]
+    (version,) = planted.home.sql(
+        f"SELECT DISTINCT Version FROM runs WHERE PipelineName = '{site.pipeline}' AND Day > toDate({begin + DAY_S})"
+    ).split()
+    with contextlib.closing(Store(planted.home.clickhouse, "quarterdeck")) as store:
+        scope = ErrorScope(planted.past.began * NS, int(time.time()) * NS)
+        (misfits,) = (each for each in error_groups(store, scope, 1000) if "does not fit its schema" in each.message)
+    assert (misfits.pipelines, misfits.steps, misfits.versions) == ((site.pipeline,), (site.step,), (version,))
+    assert misfits.first_ns >= begin * NS
+
+
 def test_a_clean_history_has_neither(clean: Served) -> None:
     with groups_of(clean, clean.past.began, time.time()) as found:
         assert "silent" not in found

@@ -13,7 +13,8 @@ _DEFAULTS: Final[Mapping[str, Mapping[str, Any]]] = {
     # an hour: the few calls of a few minutes are above any share now and then by chance
     "error_rate": {"threshold": 0.1, "clear": 0.05, "window": 3600, "least": 50, "for": 60, "resolve_for": 300},
     "run_failure_rate": {"threshold": 0.2, "window": 3600, "least": 5, "resolve_for": 300},
-    "errors": {"threshold": 10, "resolve_for": 300},
+    # a call counts from the minute in which it began, and one that times out took ten
+    "errors": {"threshold": 10, "window": 900, "resolve_for": 300},
     "failed_runs": {"threshold": 0, "window": 900},
     "calls": {"threshold": 1000, "window": 3600},
     "cost": {"threshold": 5, "window": 3600},
