@@ -52,7 +52,9 @@ def test_runs_that_completed_with_nothing_are_a_group_of_the_pipeline_since_the_
 def test_errors_of_the_worse_version_are_of_that_version_alone(planted: Served) -> None:
     (begin, _), site = planted.past.span_of("regression"), SITES["regression"]
     (version,) = planted.home.sql(
-        f"SELECT DISTINCT Version FROM runs WHERE PipelineName = '{site.pipeline}' AND Day > toDate({begin + DAY_S})"
+        "SELECT DISTINCT PipelineVersion FROM runs WHERE PipelineName = {pipeline:String} AND Day > toDate({day:UInt32})",
+        pipeline=site.pipeline,
+        day=str(begin + DAY_S),
     ).split()
     with contextlib.closing(Store(planted.home.clickhouse, "quarterdeck")) as store:
         scope = ErrorScope(planted.past.began * NS, int(time.time()) * NS)
