@@ -248,6 +248,25 @@ async def test_an_e_mail_arrives_over_tls_with_login_and_the_same_id_each_time(
         server.stop()
 
 
+@pytest.mark.parametrize("security", ["tls", "none"])
+async def test_an_e_mail_arrives_where_the_server_speaks_tls_at_once_or_never(tmp_path: Path, security: str) -> None:
+    files = self_signed(tmp_path, "mail")
+    there, here = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context(cafile=files.certificate)
+    there.load_cert_chain(files.certificate, files.key)
+    box, (port,) = Postbox(), free_ports(1)
+    server = Controller(box, hostname="127.0.0.1", port=port, ssl_context=there if security == "tls" else None)
+    server.start()
+    try:
+        mail = {"host": "127.0.0.1", "port": port, "security": security, "sender": "d@e.example", "to": ["a@b.example"]}
+        channel = channel_of({"name": "Mail", "kind": "email", "mail": mail}, "mail")
+        scheme = "smtps" if security == "tls" else "smtp"
+        assert (await Sender(Outlets([f"{scheme}://127.0.0.1:{port}"]), trust=here).send(channel, TOLD)).reason == ""
+        ((to, got),) = box.mails
+        assert (to, got["Message-ID"]) == (["a@b.example"], "<errors-1-1@alerts.quarterdeck>")
+    finally:
+        server.stop()
+
+
 # ------------------------------------------------------------------------------------------------- a whole collector
 
 

@@ -99,8 +99,10 @@ def test_tail_tells_of_a_run_that_ended_before_anybody_looked(
     planted: Served, capfd: pytest.CaptureFixture[str]
 ) -> None:
     home = planted.home
-    newest = "GROUP BY RunId HAVING max(RootSeen) ORDER BY max(End) DESC LIMIT 1"
-    run, status, calls = home.sql(f"SELECT RunId, max(Status), sum(ModelCalls) FROM runs {newest}").split("\t")
+    run, status, calls = home.sql(
+        "SELECT RunId, max(Status), sum(ModelCalls) FROM runs GROUP BY RunId HAVING max(RootSeen) "
+        "ORDER BY max(End) DESC LIMIT 1"
+    ).split("\t")
     code = tail(["--run", run, "--no-follow", "--endpoint", home.otlp, "--clickhouse-url", home.clickhouse])
     (line,) = capfd.readouterr().out.splitlines()
     assert code == (0 if status == "completed" else 1)

@@ -51,8 +51,9 @@ def test_runs_that_completed_with_nothing_are_a_group_of_the_pipeline_since_the_
 
 def test_errors_of_the_worse_version_are_of_that_version_alone(planted: Served) -> None:
     (begin, _), site = planted.past.span_of("regression"), SITES["regression"]
+    which = "PipelineName = {pipeline:String} AND Day > toDate({day:UInt32})"
     (version,) = planted.home.sql(
-        "SELECT DISTINCT PipelineVersion FROM runs WHERE PipelineName = {pipeline:String} AND Day > toDate({day:UInt32})",
+        f"SELECT DISTINCT PipelineVersion FROM runs WHERE {which}",  # noqa: S608 - ours
         pipeline=site.pipeline,
         day=str(begin + DAY_S),
     ).split()
