@@ -134,15 +134,16 @@ def test_a_rate_limit_is_found_explained_retried_resolved_and_comes_back(browser
         expect(page.get_by_text("+Write about it. [[error:429]]")).to_be_visible()
         expect(page.get_by_text("-Write about it. Now the other half, please.")).to_be_visible()
         assert findings(page) == []
-        _watch(page, group)
+        _watch(page, house, group)
         _retry(page, house, run)
         _resolve_and_return(page, house, group)
 
 
-def _watch(page: Page, group: str) -> None:
+def _watch(page: Page, house: House, group: str) -> None:
     """The chart of the trend leads to a rule over this error."""
     address = page.url
-    page.goto(page.get_by_role("link", name="Create alert…").get_attribute("href") or "")
+    form = page.get_by_role("link", name="Create alert…").get_attribute("href")
+    page.goto(f"{house.ui.url}{form}")
     expect(page.get_by_label("Name", exact=True)).to_have_value(re.compile("^Again: This request would exceed"))
     expect(page.get_by_label("Query")).to_have_value(re.compile(f"Fingerprint = {group}"))
     expect(page.get_by_test_id("stVegaLiteChart")).to_be_visible()

@@ -60,7 +60,7 @@ def test_errors_of_the_worse_version_are_of_that_version_alone(planted: Served) 
     with contextlib.closing(Store(planted.home.clickhouse, "quarterdeck")) as store:
         scope = ErrorScope(planted.past.began * NS, int(time.time()) * NS)
         (misfits,) = (each for each in error_groups(store, scope, 1000) if "does not fit its schema" in each.message)
-    assert (misfits.pipelines, misfits.steps, misfits.versions) == ((site.pipeline,), (site.step,), (version,))
+    assert (misfits.pipelines, misfits.versions) == ((site.pipeline,), (version,))
     assert misfits.first_ns >= begin * NS
 
 
