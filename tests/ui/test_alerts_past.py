@@ -147,7 +147,7 @@ STEPPED = {
     SILENT: NEW_ERROR | {"window": 3 * HOUR_S},
 }
 AROUND: dict[Fact, tuple[float, float, float]] = {
-    "regression": (-8, 64, 8), "cost_spike": (-4, 52, 4), "silent": (-3, 15, 3), "storm": (-1, 5, 0.5),
+    "regression": (-16, 64, 16), "cost_spike": (-6, 48, 6), "silent": (-3, 12, 3), "storm": (-0.5, 4, 0.5),
 }  # fmt: skip
 """Hours before and after the begin of a fact at which its alert is looked at, and how many apart."""
 
