@@ -144,10 +144,10 @@ LATENCY, COST = f"latency of {SLOW.pipeline} / {SLOW.step}", f"cost of {SPIKE.pi
 STORM, QUIET, SILENT = f"errors of {SITES['storm'].provider}", "errors of openai", "new errors"
 STEPPED = {
     **{about: rule for about, rule in watched().items() if about in (LATENCY, COST, STORM, QUIET)},
-    SILENT: NEW_ERROR | {"window": 3 * HOUR_S},
+    SILENT: NEW_ERROR | {"window": 6 * HOUR_S},
 }
 AROUND: dict[Fact, tuple[float, float, float]] = {
-    "regression": (-16, 64, 16), "cost_spike": (-6, 48, 6), "silent": (-3, 12, 3), "storm": (-0.5, 4, 0.5),
+    "regression": (-16, 64, 16), "cost_spike": (-6, 48, 6), "silent": (-6, 36, 6), "storm": (-0.5, 4, 0.5),
 }  # fmt: skip
 """Hours before and after the begin of a fact at which its alert is looked at, and how many apart."""
 
@@ -206,11 +206,11 @@ def test_the_engine_restarted_again_and_again_tells_of_each_planted_fact_and_of_
         for fact, about in (("cost_spike", COST), ("storm", STORM), ("regression", LATENCY), ("silent", SILENT))
     }
     assert told == {}  # nothing of whom nothing is planted
-    for about, within, over in ((COST, 24, 48), (STORM, 1.5, 4)):
+    for about, within, over in ((COST, 24, 96), (STORM, 1.5, 4)):
         (fired, began), (resolved, ended) = hours[about]
         assert (fired, resolved) == ("FIRING", "RESOLVED"), hours
         assert 0 < began <= within < ended <= over, hours
-    for about, within in ((LATENCY, 64), (SILENT, 12)):
+    for about, within in ((LATENCY, 64), (SILENT, 36)):
         fired, began = hours[about][0]
         assert fired == "FIRING"
         assert 0 < began <= within, hours
