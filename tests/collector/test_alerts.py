@@ -106,17 +106,17 @@ def test_every_measure_reads_what_is_stored(store: EmbeddedStore) -> None:
         store,
         call(NOON - 360, errors=5),  # before the window
         call(NOON - 240, errors=2, cost=1.5),
-        call(NOON, calls=30, CacheReadTokens=1000, Duration=16 * 10**9),
+        call(NOON, calls=30, CacheReadTokens=1000),
         call(NOON + 60, errors=9, cost=0),  # after now
         call(NOON - 60, errors=10, PipelineName="other"),
         call(NOON - DAY // 2 - 3600, cost=7.0),  # yesterday
         call(NOON - 40 * DAY, cost=100.0),
     )
     took = "initializeAggregation('quantilesBFloat16State(0.5, 0.95, 0.99)', toFloat64({}))"
-    columns = "(Time, PipelineName, Calls, DurationQuantiles, FirstChunkQuantiles)"
+    columns = "(Time, PipelineName, Calls, Duration, DurationQuantiles, FirstChunkQuantiles)"
     for table in ("llm_1m", "llm_1h"):
         store.command(
-            f"INSERT INTO $db.{table} {columns} SELECT toDateTime({NOON}), 'slow', 1, "
+            f"INSERT INTO $db.{table} {columns} SELECT toDateTime({NOON}), 'slow', 1, 7000000000, "
             f"{took.format(8)}, {took.format(2)}".replace("$db", store.database)
         )
     store.insert_rows("runs", [run("a", NOON - 10, status="failed"), run("b", NOON - 200, 20), run("c", NOON - 301)])
@@ -143,7 +143,7 @@ def test_every_measure_reads_what_is_stored(store: EmbeddedStore) -> None:
 
     assert {measure: value(measure) for measure in MEASURES} == {
         "error_rate": 0.05, "errors": 2, "calls": 40, "cost": 2.0, "cost_day": 2.5, "cost_month": value("cost_month"),
-        "call_cost": 0.05, "cache_share": 0.25, "latency_mean": 0.4,
+        "call_cost": 0.05, "cache_share": 0.25, "latency_mean": 7,
         "tokens": 4400, "input_tokens": 4000, "output_tokens": 400,
         "latency_p50": 8, "latency_p95": 8, "latency_p99": 8, "first_token_p50": 2, "first_token_p95": 2,
         "runs": 3, "failed_runs": 1, "run_failure_rate": 0.33, "run_duration_p50": 20,

@@ -108,8 +108,9 @@ def _trend(group: ErrorGroup, asked: ErrorScope) -> None:
         if count
     ]
     domain = [begin, begin + width * len(group.trend)]
-    st.vega_lite_chart(rows, _chart(domain), key="error-trend")
-    alert_link.button(_alert(group), "alert-error-trend")
+    with st.container(gap="xsmall"):
+        st.vega_lite_chart(rows, _chart(domain), key="error-trend")
+        alert_link.button(_alert(group), "alert-error-trend")
 
 
 def _alert(group: ErrorGroup) -> str:

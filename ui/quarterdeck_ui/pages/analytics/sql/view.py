@@ -65,7 +65,8 @@ def _answer(text: str) -> None:
         st.code(str(error), language=None, wrap_lines=True)
         return
     more = f", the first {_MOST_ROWS:,} of more" if found.cut else ""
-    st.caption(f"{len(found.rows):,} rows in {found.seconds:.2f} s{more}")
+    rows = "1 row" if len(found.rows) == 1 else f"{len(found.rows):,} rows"
+    st.caption(f"{rows} in {found.seconds:.2f} s{more}")
     tables.table("query", rows_of(found), {}, "The query gave no rows.")
     if _is_number(found):
         alert_link.button(alert_link.watching_sql(text), "alert-query")
