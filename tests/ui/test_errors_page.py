@@ -145,7 +145,7 @@ def _watch(page: Page, house: House, group: str) -> None:
     form = page.get_by_role("link", name="Create alert…").get_attribute("href")
     page.goto(f"{house.ui.url}{form}")
     expect(page.get_by_label("Name", exact=True)).to_have_value(re.compile("^Again: This request would exceed"))
-    expect(page.get_by_label("Query")).to_have_value(re.compile(f"Fingerprint = {group}"))
+    expect(page.get_by_role("textbox", name="Query")).to_have_value(re.compile(f"Fingerprint = {group}"))
     expect(page.get_by_test_id("stVegaLiteChart")).to_be_visible()
     page.goto(address)
 
