@@ -146,6 +146,7 @@ STEPPED = {
     **{about: rule for about, rule in watched().items() if about in (LATENCY, COST, STORM, QUIET)},
     SILENT: NEW_ERROR | {"window": 6 * HOUR_S},
 }
+ABOUT: dict[Fact, str] = {"cost_spike": COST, "storm": STORM, "regression": LATENCY, "silent": SILENT}
 AROUND: dict[Fact, tuple[float, float, float]] = {
     "regression": (-16, 64, 16), "cost_spike": (-6, 48, 6), "silent": (-6, 36, 6), "storm": (-0.5, 4, 0.5),
 }  # fmt: skip
@@ -203,7 +204,7 @@ def test_the_engine_restarted_again_and_again_tells_of_each_planted_fact_and_of_
     begins = {fact: planted.past.span_of(fact)[0] for fact in AROUND}
     hours = {
         about: [(what, (at - begins[fact]) / HOUR_S) for what, at in told.pop(about, [])]
-        for fact, about in (("cost_spike", COST), ("storm", STORM), ("regression", LATENCY), ("silent", SILENT))
+        for fact, about in ABOUT.items()
     }
     assert told == {}  # nothing of whom nothing is planted
     for about, within, over in ((COST, 24, 96), (STORM, 1.5, 4)):

@@ -1,5 +1,6 @@
 -- Groups of errors that came up in a window that ends at {first} + K * {every}, and the newest of them in words. A group comes
--- up at the end of the span that first had it, which may have begun up to a day before.
+-- up at the end of the span that first had it, which may have begun up to a day before: looked up in its trace, of which
+-- failed_spans knows enough without asking what is an echo.
 SELECT K, count() AS NewGroups, argMax(concat(g.Type, ': ', substring(g.Text, 1, 300)), g.Begin) AS Detail
 FROM (
     SELECT
@@ -23,7 +24,7 @@ FROM (
         FROM ${db}.otel_traces AS t
         WHERE (toStartOfHour(t.Timestamp), t.TraceId) GLOBAL IN (
             SELECT toStartOfHour(min(e.Timestamp)), argMin(e.TraceId, e.Timestamp)
-            FROM ${db}.errors AS e
+            FROM ${db}.failed_spans AS e
             WHERE {pipeline:String} = '' OR e.PipelineName = {pipeline:String}
             GROUP BY e.Fingerprint
             HAVING min(e.Timestamp) > toDateTime64({since:Int64} - 86400, 9) AND min(e.Timestamp) <= toDateTime64({until:Int64}, 9)
