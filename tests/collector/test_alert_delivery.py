@@ -90,11 +90,14 @@ class Delivering:
     outlets: Outlets
     channels: dict[str, Channel]
     patience: float = 5.0
+    after: float = 60.0
 
     async def deliver(self, *dues: Due) -> dict[str, tuple[str, int, str]]:
         """What became of everything, by event and channel: status, attempts, reason."""
         sender = Sender(self.outlets, self.patience)
-        outbox = Outbox(Ledger(self.store), self.channels.get, sender.send, Pauses(0.01, 0.02), lambda: TOLD["at"] + 60)  # type: ignore[operator]
+        outbox = Outbox(
+            Ledger(self.store), self.channels.get, sender.send, Pauses(0.01, 0.02), lambda: TOLD["at"] + self.after
+        )  # type: ignore[operator]
         outbox.add(dues)
         while outbox.waiting:  # noqa: ASYNC110 - workers end by themselves
             await asyncio.sleep(0.01)
@@ -133,6 +136,13 @@ async def test_what_no_second_try_helps_is_given_up_with_its_reason(
     assert len(receiver.got) == 2
 
 
+async def test_what_nobody_has_taken_for_a_day_is_given_up(store: EmbeddedStore, receiver: Receiver, hook: str) -> None:
+    receiver.answers = [500]
+    late = Delivering(store, Outlets([hook]), {"ops": webhook(hook)}, after=86_401)
+    told = ("failed", 1, "given up after a day: it answers 500 Internal Server Error")
+    assert await late.deliver(due()) == {"errors-1-1 ops": told}
+
+
 async def test_a_channel_gets_everything_in_order_and_holds_up_no_other(
     store: EmbeddedStore, receiver: Receiver, hook: str
 ) -> None:
@@ -153,6 +163,11 @@ async def test_a_channel_gets_everything_in_order_and_holds_up_no_other(
         ("http://127.0.0.1:1/", "the operator may allow http://127.0.0.1:1 with --alert-urls"),
         ("http://[::1]:1/", "'::1' leads to ::1"),
         ("http://2130706433/", "leads to 127.0.0.1"),
+        ("http://127.1/", "leads to 127.0.0.1"),
+        ("http://0.0.0.0:1/", "is no public address"),
+        ("http://[::ffff:169.254.169.254]/", "is no public address"),
+        ("http://[fd00::1]/", "is no public address"),
+        ("http://[64:ff9b::7f00:1]/", "is no public address"),
         ("https://localhost/hook?key=1", "'localhost' leads to"),
         ("http://user:password@hooks.example/", "an address holds no user and no password"),
     ],
