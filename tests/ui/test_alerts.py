@@ -155,10 +155,12 @@ def test_a_rule_made_from_a_chart_fires_is_muted_and_resolves(
         page = watched.page
         record_the_desktop(page, deck)
         expect(page.locator("[data-qd=bell]")).to_have_attribute("aria-label", "No alert fires")
-        page.get_by_role("button", name="Actions of Errors").click()
-        page.get_by_role("menuitem", name="Create alert…").click()
-        expect(page.get_by_text("New rule", exact=True)).to_be_visible()
-        expect(page).to_have_url(re.compile("new=1&measure=error_rate"))
+        for chart, measure in (("Throughput", "calls"), ("Errors", "error_rate")):
+            page.goto(deck.url)
+            page.get_by_role("button", name=f"Actions of {chart}").click()
+            page.get_by_role("menuitem", name="Create alert…").click()
+            expect(page.get_by_text("New rule", exact=True)).to_be_visible()
+            expect(page).to_have_url(re.compile(f"new=1&measure={measure}"))
 
         make_channel(page, deck, hook, told)
 
