@@ -95,9 +95,8 @@ class Delivering:
     async def deliver(self, *dues: Due) -> dict[str, tuple[str, int, str]]:
         """What became of everything, by event and channel: status, attempts, reason."""
         sender = Sender(self.outlets, self.patience)
-        outbox = Outbox(
-            Ledger(self.store), self.channels.get, sender.send, Pauses(0.01, 0.02), lambda: TOLD["at"] + self.after
-        )  # type: ignore[operator]
+        now = due().at + self.after
+        outbox = Outbox(Ledger(self.store), self.channels.get, sender.send, Pauses(0.01, 0.02), lambda: now)
         outbox.add(dues)
         while outbox.waiting:  # noqa: ASYNC110 - workers end by themselves
             await asyncio.sleep(0.01)
