@@ -41,11 +41,16 @@ def test_the_debugger_names_planted_habits_and_nothing_of_a_clean_history(plante
         (SITES[fact].pipeline, SITES[fact].step) for fact in ("duplicates", "silent", "regression")
     )  # fmt: skip
     found = {(each.where[:2], each.kind) for each in suggested(planted)}
-    assert found >= {(same, "Same question again"), (silent, "JSON that is none")}
+    assert found >= {
+        (same, "Same question again"),
+        (silent, "JSON that is none"),
+        (worse, "JSON that fails its schema"),
+    }
     assert found <= {
         (same, "Same question again"),
         (silent, "JSON that is none"),
         (silent, "Answers cut off"),
+        (worse, "JSON that fails its schema"),
         (worse, "Repeated retries"),
     }
     assert suggested(clean) == []

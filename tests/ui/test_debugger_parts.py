@@ -7,9 +7,9 @@ import pytest
 from quarterdeck_ui.pages.debugger.conversation import Conversation, Part, answer_of, recorded
 from quarterdeck_ui.pages.debugger.data_sets import FileError, read, rows_of
 from quarterdeck_ui.pages.debugger.draft import inputs_of
-from quarterdeck_ui.pages.debugger.replaying import changes
+from quarterdeck_ui.pages.debugger.replaying import changes, holder
 from quarterdeck_ui.pages.debugger.results import verdict
-from quarterdeck_ui.pages.debugger.sending import money
+from quarterdeck_ui.pages.debugger.sending import against, money
 from quarterdeck_ui.span_view import SpanView
 
 
@@ -93,6 +93,24 @@ def test_rows_come_from_files_and_from_the_editor() -> None:
 def test_a_file_without_rows_is_refused_with_its_line(name: str, content: bytes, reason: str) -> None:
     with pytest.raises(FileError, match=reason):
         read(name, content)
+
+
+def test_a_call_of_a_branch_leads_to_the_step_that_has_it() -> None:
+    steps = {"sort": {"name": "sort"}, "prepare": {"name": "prepare", "parallel_tasks": [{"id": "answer"}]}}
+    assert [holder(steps, name) for name in ("sort", "answer", "gone", "")] == ["sort", "prepare", "", ""]
+
+
+def test_a_prediction_is_held_against_what_the_call_took() -> None:
+    predicted = {"input": {"tokens": 110}, "output": {"tokens": 50}, "cost_usd": 0.002}
+    answer = {"input_tokens": 100, "output_tokens": 50, "cost_usd": 0.0016}
+    assert against(predicted, answer) == (
+        "Against the prediction: tokens in 100, predicted 110 (+10 %); tokens out 50, predicted 50 (as it came); "
+        "cost $0.0016, predicted $0.0020 (+25 %)."
+    )
+    unknown = {"input": {"tokens": 100}, "output": None, "cost_usd": None}
+    assert against(unknown, answer | {"cost_usd": None}) == (
+        "Against the prediction: tokens in 100, predicted 100 (as it came); tokens out 50, not predicted."
+    )
 
 
 def test_only_what_a_reader_changed_is_replayed_differently() -> None:

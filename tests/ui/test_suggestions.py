@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from quarterdeck import semconv
+from quarterdeck_ui.pages.debugger.advice import saving
 from quarterdeck_ui.pages.debugger.suggestions import Suggestion, from_experiment, suggestions
 from quarterdeck_ui.queries import Store, evidence
 from quarterdeck_ui.scope import Scope
@@ -53,6 +54,14 @@ def call(pipeline: str, question: str, answer: str, number: int, **more: Any) ->
     }
 
 
+def failed_step(asked: dict[str, Any]) -> dict[str, Any]:
+    """The step of a call, which did not take its answer."""
+    said = "the answer does not fit `output_schema`: order is missing"
+    told = {name: value for name, value in asked["attributes"].items() if name.startswith("quarterdeck.")}
+    more = {"name": "step ask", "kind": 1, "status": {"code": 2, "message": said}}
+    return asked | more | {"attributes": told | {semconv.ERROR_TYPE: "quarterdeck_runner.answers.AnswerError"}}
+
+
 def planted() -> Iterator[dict[str, Any]]:
     parts = [
         {"kind": "static", "source": "", "text": "Sum up: "},
@@ -69,6 +78,9 @@ def planted() -> Iterator[dict[str, Any]]:
         )
         broken = "{" if number < 3 else "{}"
         yield call("jsonish", f"{word} as JSON", broken, number, **{semconv.OUTPUT_TYPE: "json"})
+        misfit = call("misfit", f"{word} as an order", "{}", number, **{semconv.OUTPUT_TYPE: "json"})
+        yield misfit
+        yield failed_step(misfit)
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +88,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Suggestion]
     with collector(tmp_path_factory.mktemp("advice") / "data") as running:
         spans = list(planted())
         running.post("/v1/traces", otlp.traces(*spans).SerializeToString())
-        wait_for(lambda: _calls(running) == len(spans))
+        wait_for(lambda: _calls(running) == len(spans) - len(WORDS))
         with closing(Store(running.clickhouse, "quarterdeck")) as store:
             yield suggestions(evidence(store, Scope(seconds=86_400), time.time_ns()))
 
@@ -93,6 +105,7 @@ def test_every_planted_habit_is_found_and_the_clean_pipeline_is_not_named(found:
         ("failing", "Repeated retries"),
         ("unused", "Context that is not used"),
         ("jsonish", "JSON that is none"),
+        ("misfit", "JSON that fails its schema"),
     }
 
 
@@ -109,11 +122,26 @@ def test_each_names_its_evidence_its_saving_and_a_call_that_shows_it(found: list
     assert prefix.saving
     tokens = (len(RULES) + 6) // 4
     assert prefix.saving == pytest.approx(tokens * 12 * (2 - 0.2) / 1e6, rel=0.08)
+    broken, misfit = by_kind["JSON that is none"], by_kind["JSON that fails its schema"]
+    assert broken.saving == pytest.approx(sum(cost_of(f"{word} as JSON") for word in WORDS[:3]))
+    assert misfit.finding.startswith("13 of 13 calls were paid for, and their step failed")
+    assert misfit.saving == pytest.approx(sum(cost_of(f"{word} as an order") for word in WORDS))
+    cut, unused = by_kind["Answers cut off"], by_kind["Context that is not used"]
+    assert cut.saving == pytest.approx(sum(cost_of(f"{word}, at length") for word in WORDS))
+    assert unused.saving == pytest.approx(13 * (len(REPORT) / 4) * 2 / 1e6)
+    retries = by_kind["Repeated retries"]
+    assert saving(retries) == "$0.000026 and 26.0 s of waiting"
+    assert all(saving(each) for each in found)
     assert by_kind["JSON that is none"].finding == "3 of 13 answers that should be JSON are not"
     assert by_kind["Answers cut off"].finding.startswith("13 of 13 answers")
     assert "`report.txt`" in by_kind["Context that is not used"].finding
     assert all(each.call[1] for each in found)
     assert found == sorted(found, key=lambda each: -(each.saving or 0))
+
+
+def cost_of(question: str) -> float:
+    """What its call costs: 2 USD a million tokens in, 10 out."""
+    return (max(1, len(question) // 4) * 2 + 50 * 10) / 1e6
 
 
 def experiment(score: float, chance: float, cost: float, inputs: int = 20) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Every question the dashboard asks ClickHouse: one ``.sql`` file each, with a typed front door."""
 
-from quarterdeck_ui.queries.advice import Call, Evidence, StepParts, StepPrompts, StepUse, Where, evidence
+from quarterdeck_ui.queries.advice import Call, Evidence, StepMisfits, StepParts, StepPrompts, StepUse, Where, evidence
 from quarterdeck_ui.queries.alerts import (
     Alarm,
     AlertEvent,
@@ -110,6 +110,7 @@ __all__ = [
     "RunRow",
     "RunSearch",
     "Span",
+    "StepMisfits",
     "StepParts",
     "StepPayload",
     "StepPrompts",

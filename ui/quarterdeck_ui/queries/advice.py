@@ -54,6 +54,7 @@ class StepPrompts:
     characters: float
     json_calls: int
     broken_json: int
+    broken_cost: float
     broken_call: Call
 
 
@@ -68,15 +69,26 @@ class StepParts:
 
 
 @dataclass(frozen=True, slots=True)
+class StepMisfits:
+    """Calls of a step in runs in which it failed since an answer did not fit its schema; cost in USD."""
+
+    where: Where
+    calls: int
+    cost: float
+    call: Call
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
     """Everything that suggestions are made from; ``prompts`` and ``parts`` are of the newest calls only."""
 
     uses: tuple[StepUse, ...]
     prompts: tuple[StepPrompts, ...]
     parts: tuple[StepParts, ...]
+    misfits: tuple[StepMisfits, ...]
 
 
-_Kind = TypeVar("_Kind", StepUse, StepPrompts)
+_Kind = TypeVar("_Kind", StepUse, StepPrompts, StepMisfits)
 
 
 def evidence(store: Store, scope: Scope, now_ns: int) -> Evidence:
@@ -101,6 +113,7 @@ def evidence(store: Store, scope: Scope, now_ns: int) -> Evidence:
         tuple(map(partial(_read, StepUse), store.ask("advice_calls", **limits, limit=_STEPS))),
         tuple(map(partial(_read, StepPrompts), store.ask("advice_prompts", **limits, limit=_PROMPTS))),
         tuple(map(_parts, store.ask("advice_parts", **limits, each=_EACH, limit=_PARTS))),
+        tuple(map(partial(_read, StepMisfits), store.ask("advice_schemas", **limits, limit=_STEPS))),
     )
 
 

@@ -22,6 +22,7 @@ SELECT
     avg(length(Text)) AS Characters,
     sum(JsonAsked) AS JsonCalls,
     sum(JsonBroken) AS BrokenJson,
+    sum(JsonBrokenCost) AS BrokenCost,
     anyIf(AnyCall, JsonBroken > 0) AS BrokenCall
 FROM (
     SELECT
@@ -34,8 +35,9 @@ FROM (
         countIf(t.SpanAttributes['gen_ai.output.type'] = 'json') AS JsonAsked,
         countIf(
             t.SpanAttributes['gen_ai.output.type'] = 'json'
-            AND NOT isValidJSON(JSONExtractString(t.ResponseText, 1, 'parts', 1, 'content'))
-        ) AS JsonBroken
+            AND NOT isValidJSON(JSONExtractString(t.ResponseText, 1, 'parts', 1, 'content')) AS IsBroken
+        ) AS JsonBroken,
+        sumIf(ifNull(c.Cost, 0), IsBroken) AS JsonBrokenCost
     FROM otel_traces AS t
     GLOBAL INNER JOIN picked AS c ON t.RunId = c.RunId AND t.SpanId = c.SpanId
     WHERE toStartOfHour(t.Timestamp) >= (SELECT min(Hour) FROM picked) AND toStartOfHour(t.Timestamp) <= (SELECT max(Hour) FROM picked)

@@ -9,6 +9,8 @@ import streamlit as st
 from quarterdeck.runner_client import RunnerError
 from quarterdeck_ui import services
 from quarterdeck_ui.filter_bar import filter_bar
+from quarterdeck_ui.pages.analytics.numbers import seconds
+from quarterdeck_ui.pages.analytics.text import plain
 from quarterdeck_ui.pages.debugger.sending import money
 from quarterdeck_ui.pages.debugger.suggestions import Suggestion, from_experiment, suggestions
 from quarterdeck_ui.queries import evidence
@@ -20,7 +22,10 @@ def show() -> None:
     """Draw the tool."""
     scope = filter_bar("7d")
     found = suggestions(evidence(services.current().store, scope, time.time_ns()))
-    found = sorted([*found, *_of_experiments()], key=lambda each: -(each.saving or 0.0))
+    if step := _step():
+        found = [each for each in found if each.where[:2] == step]
+    else:
+        found = sorted([*found, *_of_experiments()], key=lambda each: -(each.saving or 0.0))
     if not found:
         st.info(
             "Nothing stands out in this range: no repeated questions, no cut answers, no prefix worth caching, "
@@ -34,6 +39,20 @@ def show() -> None:
         _draw(each)
 
 
+def _step() -> tuple[str, str] | None:
+    """Pipeline and name of the step that the address names, with a button that leads back to all."""
+    pipeline, step = st.query_params.get("pipeline", ""), st.query_params.get("step", "")
+    if not step:
+        return None
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f"Of **{plain(pipeline or 'no pipeline')}** / {plain(step)}", width="content")
+        if st.button("All steps", icon=":material/close:", type="tertiary"):
+            for name in ("pipeline", "step"):
+                st.query_params.pop(name, None)
+            st.rerun()
+    return pipeline, step
+
+
 def _draw(each: Suggestion) -> None:
     pipeline, step, model = each.where
     with st.container(border=True):
@@ -42,8 +61,8 @@ def _draw(each: Suggestion) -> None:
                 f"**{each.kind}** in {pipeline or 'no pipeline'} / {step or 'no step'} · `{model}`", width="content"
             )
             st.space("stretch")
-            if each.saving:
-                st.badge(f"saves about {money(each.saving)}", icon=":material/savings:", color="green")
+            if saved := saving(each):
+                st.badge(f"saves about {saved}", icon=":material/savings:", color="green")
         st.markdown(f"{each.finding[0].upper()}{each.finding[1:]}.")
         st.markdown(f":gray[{each.advice}]")
         run, span = each.call
@@ -51,6 +70,12 @@ def _draw(each: Suggestion) -> None:
             st.link_button("See such a call", f"/?view=debugger&run={run}&span={span}", icon=":material/search:")
         if each.experiment:
             st.link_button("See the experiment", f"/?view=debugger&tool=experiment&experiment={each.experiment}")
+
+
+def saving(each: Suggestion) -> str:
+    """What a suggestion would have saved, in words; empty if nothing."""
+    said = [money(each.saving)] if each.saving else []
+    return " and ".join([*said, f"{seconds(each.seconds)} of waiting"] if each.seconds else said)
 
 
 def _of_experiments() -> Iterator[Suggestion]:

@@ -60,19 +60,20 @@ def _previews(model: str, system: str, prompt: str, rows: Sequence[dict[str, Any
                 st.warning(problem, icon=":material/warning:")
             parts = [Part(each["kind"], each["source"], each["text"]) for each in call["parts"]]
             construction.stepped(parts or [Part("static", "", call["prompt"])], key=f"draft-{number}")
-            _send(model, call, number)
+            _send(model, call, number, found)
     if len(rows) > _PREVIEWS:
         st.caption(f"{len(rows) - _PREVIEWS} more rows. Run all of them under Experiments.")
 
 
-def _send(model: str, call: asking.Json, number: int) -> None:
+def _send(model: str, call: asking.Json, number: int, predicted: asking.Json) -> None:
     key = f"draft-answer-{number}"
     pressed = identity.steers() and st.button("Send", key=f"draft-send-{number}", icon=":material/send:")
     if pressed and identity.may_steer():
         with st.spinner("The model answers …"):
             try:
                 messages = [{"role": "user", "content": call["prompt"]}]
-                st.session_state[key] = asking.send(model, call["system"], messages, None, "draft")
+                answer = asking.send(model, call["system"], messages, None, "draft")
+                st.session_state[key] = answer | {"predicted": predicted}
             except RunnerError as error:
                 st.session_state[key] = {"problem": str(error)}
     if answer := st.session_state.get(key):

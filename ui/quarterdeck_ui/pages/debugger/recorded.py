@@ -1,5 +1,7 @@
 """A recorded call: how its prompt was put together, with other values, and sent again."""
 
+from urllib.parse import urlencode
+
 import streamlit as st
 
 from quarterdeck_ui import services, span_view
@@ -46,7 +48,25 @@ def _head(run: str, span: str, view: SpanView, row: CallRow | None) -> None:
             st.badge(view.error[:80], icon=":material/error:", color="red")
         st.space("stretch")
         st.link_button("Open in the deck", f"/?run={run}&span={span}", icon=":material/open_in_new:")
+        if row and row.step:
+            _of_the_step(run, row)
         if st.button("Another call", icon=":material/list:"):
             for name in ("run", "span"):
                 st.query_params.pop(name, None)
             st.rerun()
+
+
+def _of_the_step(run: str, row: CallRow) -> None:
+    """Ways from a call to what can be done about its step."""
+    st.link_button(
+        "Suggestions",
+        "/?" + urlencode({"view": "debugger", "tool": "advice", "pipeline": row.pipeline, "step": row.step}),
+        icon=":material/lightbulb:",
+        help="What would make this step cheaper or better.",
+    )
+    st.link_button(
+        "Replay from here",
+        "/?" + urlencode({"view": "debugger", "tool": "replay", "run": run, "step": row.step}),
+        icon=":material/replay:",
+        help="The run again from this step on, with the answers of the earlier ones.",
+    )

@@ -78,15 +78,15 @@ def _choose() -> None:
 def _form(run_id: str, steps: dict[str, dict[str, Any]]) -> None:
     left, right = st.columns([2, 3], gap="medium")
     with left:
-        asks = [number for number, step in enumerate(steps.values()) if "prompt" in step]
+        names, asked = list(steps), replaying.holder(steps, st.query_params.get("step", ""))
+        asks = [name for name, step in steps.items() if "prompt" in step]
         first = st.radio(
             "Replay from",
-            list(steps),
-            index=asks[0] if asks else 0,
-            key=f"from-{run_id}",
+            names,
+            index=names.index(asked or [*asks, *names][0]),
+            key=f"from-{run_id}-{asked}",
             captions=[str(step.get("type", "")) for step in steps.values()],
         )
-        names = list(steps)
         reused = names[: names.index(first)] if first else []
         st.caption(f"Answers used again: {', '.join(reused) or 'none'}. Everything from {first} on is done anew.")
     with right:

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import yaml
@@ -36,6 +37,22 @@ def steps_of(store: Store, run_id: str) -> dict[str, dict[str, Any]]:
         if text:
             return _steps(text)
     return {}
+
+
+def holder(steps: Mapping[str, Any], name: str) -> str:
+    """The step of a run that is called so, or that has a branch which is; empty if none is.
+
+    Args:
+        steps: Configurations by name.
+        name: As a span says it.
+    """
+    return name if name in steps else next((step for step, inside in steps.items() if _has(inside, name)), "")
+
+
+def _has(inside: Any, name: str) -> bool:
+    if isinstance(inside, Mapping):
+        return name in (inside.get("id"), inside.get("name")) or any(_has(each, name) for each in inside.values())
+    return isinstance(inside, list) and any(_has(each, name) for each in inside)
 
 
 def changes(known: dict[str, Any], text: str) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Send a call, again or for the first time: what it will cost, what it answers, and how that differs."""
 
 import difflib
+from collections.abc import Callable
 from typing import Any, Final
 
 import streamlit as st
@@ -30,7 +31,8 @@ def show(edited: Conversation, asked: Conversation, view: SpanView, row: CallRow
     st.subheader("Send it again" if edited == asked else "Send it changed", anchor=False)
     try:
         model, most = _whom(row.model if row else "", view.parameters.get("max tokens", ""), key)
-        _prediction(asking.predict(model, edited.system, edited.text()), row)
+        predicted = asking.predict(model, edited.system, edited.text())
+        _prediction(predicted, row)
     except RunnerError as error:
         st.warning(f"It cannot be sent now: {error}", icon=":material/cloud_off:")
         _recorded(before, row)
@@ -39,7 +41,7 @@ def show(edited: Conversation, asked: Conversation, view: SpanView, row: CallRow
     pressed = offered and st.button("Send", type="primary", icon=":material/send:", key=f"send-{key}")
     if pressed and identity.may_steer():
         with st.spinner("The model answers; the deck shows it word by word …"):
-            st.session_state[f"answer-{key}"] = _sent(model, edited, most, key)
+            st.session_state[f"answer-{key}"] = _sent(model, edited, most, key) | {"predicted": predicted}
     answer = st.session_state.get(f"answer-{key}")
     if answer:
         show_answer(answer, before, row)
@@ -105,7 +107,7 @@ def show_answer(answer: asking.Json, before: str = "", row: CallRow | None = Non
     """Draw an answer beside the one before it.
 
     Args:
-        answer: As the runner gave it.
+        answer: As the runner gave it; ``predicted`` holds what was said before.
         before: The answer to compare with; empty for none.
         row: Facts of the call that gave it.
     """
@@ -136,6 +138,8 @@ def show_answer(answer: asking.Json, before: str = "", row: CallRow | None = Non
         _change(answer["seconds"], row.milliseconds / 1000 if row else 0),
         delta_color="inverse",
     )
+    if predicted := answer.get("predicted"):
+        st.caption(against(predicted, answer).replace("$", r"\$"))
     names = ["Answer", *(["Difference", "Recorded answer"] if before else [])]
     tabs = st.tabs(names)
     with tabs[0]:
@@ -146,6 +150,29 @@ def show_answer(answer: asking.Json, before: str = "", row: CallRow | None = Non
             difference(before, answer["text"])
         with tabs[2]:
             st.code(before, language=None, wrap_lines=True)
+
+
+def against(predicted: asking.Json, answer: asking.Json) -> str:
+    """How far a prediction was off what a call took, in words.
+
+    Args:
+        predicted: As the runner gave it before the call.
+        answer: As the runner gave it.
+    """
+    output = predicted["output"]
+    pairs = [
+        ("tokens in", predicted["input"]["tokens"], answer["input_tokens"], "{:,}".format),
+        ("tokens out", output["tokens"] if output else None, answer["output_tokens"], "{:,}".format),
+        ("cost", predicted["cost_usd"], answer["cost_usd"], money),
+    ]
+    said = [f"{name} {text(now)}, {_as_said(then, now, text)}" for name, then, now, text in pairs if now is not None]
+    return f"Against the prediction: {'; '.join(said)}."
+
+
+def _as_said(then: float | None, now: float, text: Callable[[Any], str]) -> str:
+    if then is None:
+        return "not predicted"
+    return f"predicted {text(then)} ({_change(then, now) or 'as it came'})"
 
 
 def difference(old: str, new: str) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from quarterdeck_ui.queries import Call, Evidence, StepParts, StepPrompts, StepUse, Where
+from quarterdeck_ui.queries import Call, Evidence, StepMisfits, StepParts, StepPrompts, StepUse, Where
 
 _FEW: Final = 10
 """Calls of a step below which nothing is said of it."""
@@ -38,9 +38,10 @@ class Suggestion:
         where: Pipeline, step and model.
         finding: What was seen, with its numbers.
         advice: What to do, with the exact setting.
-        saving: USD over the range of the evidence, if it had been done; None where money is not the point.
+        saving: USD over the range of the evidence, if it had been done; None where it would have cost as much.
         call: A call that shows it.
         experiment: An experiment that shows it.
+        seconds: Waiting that would have been saved.
     """
 
     kind: str
@@ -50,15 +51,20 @@ class Suggestion:
     saving: float | None
     call: Call = ("", "")
     experiment: str = ""
+    seconds: float = 0.0
 
 
 def suggestions(found: Evidence) -> list[Suggestion]:
     """Everything worth doing, by what it would save."""
     uses = {use.where: use for use in found.uses}
     made = [each for use in found.uses if use.calls >= _FEW for each in (*_cut(use), *_failing(use))]
+    misfits = [each for step in found.misfits for each in _misfits(step, uses)]
+    made += misfits
+    failing = {each.where for each in misfits}
     for prompts in found.prompts:
         if prompts.calls >= _FEW:
-            made += [*_repeats(prompts, uses), *_prefix(prompts, uses), *_broken_json(prompts)]
+            made += [*_repeats(prompts, uses), *_prefix(prompts, uses)]
+            made += [] if prompts.where in failing else _broken_json(prompts, uses)
     made += _unused(found.parts, uses)
     return sorted(made, key=lambda each: -(each.saving or 0.0))
 
@@ -112,6 +118,7 @@ def _failing(use: StepUse) -> Iterator[Suggestion]:
             "(`max_parallel`, `QUARTERDECK_PROVIDER_RATE`); Errors says why they failed.",
             use.failed_cost or None,
             use.failed_call,
+            seconds=use.failed_seconds,
         )
 
 
@@ -158,14 +165,29 @@ def _common(first: str, last: str) -> int:
     return next(differing, min(len(first), len(last)))
 
 
-def _broken_json(prompts: StepPrompts) -> Iterator[Suggestion]:
+def _misfits(misfits: StepMisfits, uses: Mapping[Where, StepUse]) -> Iterator[Suggestion]:
+    use = uses.get(misfits.where)
+    if use and misfits.calls >= _FEW and misfits.calls / use.calls >= _CUT_SHARE:
+        yield Suggestion(
+            "JSON that fails its schema",
+            misfits.where,
+            f"{misfits.calls:,} of {use.calls:,} calls were paid for, and their step failed: the answer did not fit its "
+            "schema",
+            "Say in the prompt what the fields of `output_schema` mean, give room in `token_budget.max_output_tokens`, "
+            "or ask for less in the schema; Errors names the field.",
+            misfits.cost or None,
+            misfits.call,
+        )
+
+
+def _broken_json(prompts: StepPrompts, uses: Mapping[Where, StepUse]) -> Iterator[Suggestion]:
     if prompts.broken_json:
         yield Suggestion(
             "JSON that is none",
             prompts.where,
             f"{prompts.broken_json:,} of {prompts.json_calls:,} answers that should be JSON are not",
             "Give the step an `output_schema`, which the provider then enforces, and room in `max_output_tokens`.",
-            None,
+            prompts.broken_cost * _scale(prompts, uses) or None,
             prompts.broken_call,
         )
 
