@@ -1,14 +1,17 @@
 """A real, headless Chromium that may speak to this machine only."""
 
+import csv
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from playwright.sync_api import (
     Browser,
     ConsoleMessage,
+    Locator,
     Page,
     Request,
     ViewportSize,
@@ -97,3 +100,13 @@ def open_page(browser: Browser, url: str, size: tuple[int, int] = DESKTOP, *, to
     watched.page.on("pageerror", lambda error: watched.console_errors.append(str(error)))
     watched.page.goto(url)
     return watched
+
+
+def table_of(page: Page, table: Locator) -> list[dict[str, str]]:
+    """The rows of a table of Streamlit, which draws them on a canvas: out of the file that its own button saves."""
+    page.evaluate("delete window.showSaveFilePicker")  # asks where to save, which nobody here can answer
+    table.hover()
+    with page.expect_download() as saved:
+        table.get_by_role("button", name="Download as CSV").press("Enter")
+    with Path(saved.value.path()).open(encoding="utf-8-sig", newline="") as file:
+        return list(csv.DictReader(file))

@@ -76,6 +76,25 @@ def test_parts_of_every_dimension_add_up_to_what_is_stored(planted: Served) -> N
             assert sum(each.runs for each in queries.run_measures(store, last(91), dimension, DAY_S)) == runs
 
 
+def test_peak_hours_are_those_of_the_calls_that_are_stored(clean: Served) -> None:
+    stored = clean.home.sql(
+        "SELECT toDayOfWeek(Timestamp, 0, 'UTC') AS d, toHour(Timestamp, 'UTC') AS h, count(), sum(IsError) "
+        "FROM quarterdeck.model_calls GROUP BY d, h ORDER BY d, h FORMAT TSV"
+    )
+    with reading(clean) as store:
+        hours = queries.busy_hours(store, last(91))
+    assert [f"{each.weekday}\t{each.hour}\t{each.calls}\t{each.errors}" for each in hours] == stored.splitlines()
+
+
+def test_providers_are_compared_as_models_are(clean: Served) -> None:
+    with reading(clean) as store:
+        pairs = compared(queries.equal_work(store, last(90)), queries.repeated_attempts(store, last(90)), "provider")
+    pair = next(each for each in pairs if each.place == ("support-triage", "classify"))
+    assert {pair.base, pair.other} == {HAIKU.provider, FLASH.provider}
+    better = "better" if pair.other == FLASH.provider else "worse"
+    assert [verdict(aspect, pair.estimates[aspect.name]) for aspect in ASPECTS[:4]] == [better] * 4
+
+
 def test_a_tag_is_any_attribute_of_a_span_or_of_its_resource(clean: Served) -> None:
     with reading(clean) as store:
         assert {"team", "customer.tier"} <= set(queries.tag_names(store, last(1)))

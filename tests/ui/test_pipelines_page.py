@@ -17,7 +17,7 @@ from quarterdeck_ui.queries import Store, pipeline_versions
 from quarterdeck_ui.scope import Scope
 from support import runner as runners
 from support.accessibility import findings
-from support.browser import DESKTOP, PHONE, Watched, open_page
+from support.browser import DESKTOP, PHONE, Watched, open_page, table_of
 from support.collectors import CollectorProcess, wait_for
 from support.dashboard import Dashboard, dashboard
 from support.runner import Runner, eventually
@@ -175,6 +175,30 @@ def test_a_pipeline_is_found_mended_completed_laid_out_and_saved(visit: Visit, r
     expect(written(page, "mend")).not_to_be_focused()
 
 
+def test_a_file_is_loaded_into_the_editor_and_another_pipeline_is_chosen(
+    visit: Visit, runner: Runner, tmp_path: Path
+) -> None:
+    runner.pipeline(ASK.format(name="elsewhere"))
+    mine = tmp_path / "mine.yaml"
+    mine.write_text(ASK.format(name="loaded"))
+    page = visit()
+    button(page, "Load a file").click()
+    page.get_by_role("dialog").locator("input[type=file]").set_input_files(mine)
+    button(page, "Open 'loaded' in the editor").click()
+    expect(written(page, "loaded")).to_contain_text("name: loaded")
+    expect(page.get_by_text("Can run")).to_be_visible()
+    expect(button(page, "Save")).to_be_enabled()
+    assert not (runner.folder / "loaded.yaml").exists()
+    step = page.get_by_role("navigation", name="Steps of the pipeline").get_by_role("button", name="answer")
+    step.click()
+    expect(page.locator(".ed-foot")).to_contain_text("Line 9, column")
+    expect(step).to_have_attribute("aria-current", "true")
+    choose(page, "Pipeline", "elsewhere")
+    expect(written(page, "elsewhere")).to_contain_text("name: elsewhere")
+    choose(page, "Pipeline", "loaded (not saved yet)")
+    expect(written(page, "loaded")).to_contain_text("name: loaded")
+
+
 def test_nobody_overwrites_what_somebody_else_saved_and_a_draft_outlives_a_reload(visit: Visit, runner: Runner) -> None:
     file, text = runner.folder / "shared.yaml", ASK.format(name="shared")
     file.write_text(text)
@@ -206,13 +230,19 @@ def test_nobody_overwrites_what_somebody_else_saved_and_a_draft_outlives_a_reloa
 def test_typed_inputs_and_variables_start_a_run_whose_version_is_kept(
     visit: Visit, runner: Runner, store: Store
 ) -> None:
-    runner.pipeline(ASK.format(name="ask"))
+    typed = "    count: {type: integer, default: 3}\n    loud: {type: boolean}\n    more: {type: object}\n"
+    runner.pipeline(ASK.format(name="ask").replace("    count: {type: integer, default: 3}\n", typed))
     page = visit("&pipeline=ask&tab=run")
     button(page, "Start run").click()
     expect(page.get_by_text("Not started: word needs a value")).to_be_visible()
     page.get_by_role("textbox", name="word *").fill("tides")
     page.get_by_role("textbox", name="word *").press("Tab")
+    page.get_by_text("loud", exact=True).click()
+    page.get_by_role("textbox", name="more").fill('{"depth": [1]}')
+    page.get_by_role("textbox", name="more").press("Tab")
     page.get_by_text("Environment, provider and model").click()
+    choose(page, "Provider", "Claude")
+    choose(page, "Model", "sonnet")
     page.get_by_role("textbox", name="REGION").fill("us")
     page.get_by_role("textbox", name="REGION").press("Tab")
     button(page, "Add a variable").click()
@@ -221,17 +251,21 @@ def test_typed_inputs_and_variables_start_a_run_whose_version_is_kept(
     expect(page.get_by_label("Value", exact=True)).to_have_attribute("type", "password")
     button(page, "Preview").click()
     expect(page.locator("code", has_text="[[say:re tides 3 us]]tides")).to_be_visible()
+    expect(page.get_by_text(re.compile("^answer: claude-sonnet-[0-9-]+, "))).to_be_visible()
     button(page, "Start run").click()
     link = page.get_by_role("link", name="Watch it on the deck")
     expect(link).to_have_attribute("href", re.compile("run="))
     run = runner.result(str(link.get_attribute("href")).partition("run=")[2])
     assert (run["inputs"], run["env"], run["output"]) == (
-        {"word": "tides", "count": 3},
+        {"word": "tides", "count": 3, "loud": True, "more": {"depth": [1]}},
         {"REGION": "us"},
         "re tides 3 us",
     )
     row = page.locator(f".st-key-run-row-{run['id']}")
     expect(row).to_contain_text("completed")
+    slow = page.locator(f".st-key-run-row-{runner.start('ask', word='[[ttft:60]]')}")
+    slow.get_by_role("button", name="Cancel").click()
+    expect(slow).to_contain_text("cancelled")
 
     wait_for(lambda: pipeline_versions(store, "ask", Scope(), time.time_ns()))
     page.get_by_role("radio", name="Versions").click()
@@ -254,7 +288,7 @@ def test_a_key_is_set_tested_and_removed_and_never_shown(visit: Visit, runner: R
     expect(page.get_by_text("The key 'team-a' of Claude works")).to_be_visible()
     assert KEY not in page.content()
     assert KEY not in page.evaluate("[...document.querySelectorAll('input')].map((each) => each.value).join()")
-    page.locator(".st-key-key-claude-default").get_by_role("button", name="Remove").is_disabled()
+    expect(page.locator(".st-key-key-claude-default").get_by_role("button", name="Remove")).to_be_disabled()
     mine.get_by_role("button", name="Remove").click()
     expect(page.get_by_text("The key 'team-a' of Claude is gone.")).to_be_visible()
     expect(mine).to_have_count(0)
@@ -269,6 +303,7 @@ def test_a_file_of_rows_is_mapped_checked_run_repeated_and_exported(
     runner.pipeline(ASK.format(name="many").replace("[[say:re", "{{ inputs.mode }}[[say:re").replace(
         "    count:", '    mode: {type: string, default: ""}\n    count:'
     ))  # fmt: skip
+    runner.result(runner.start("many", word="tides"))  # an answer, from which the length of others is foreseen
     rows = tmp_path / "words.csv"
     rows.write_text("term,how many,trouble\ntides,1,\nrain,2,[[errn:4:400]]\nsnow,3,\n")
     page = visit("&pipeline=many&tab=batch")
@@ -278,7 +313,7 @@ def test_a_file_of_rows_is_mapped_checked_run_repeated_and_exported(
     choose(page, "mode", "trouble")
     choose(page, "count", "how many")
     button(page, "Check and preview").click()
-    expect(page.get_by_text("3 rows fit:")).to_contain_text("at most $")
+    expect(page.get_by_text("3 rows fit:")).to_have_text(re.compile(r"likely (\$|< \$)[0-9.]+, at most \$[0-9.]+\.$"))
     expect(page.locator("code", has_text="[[say:re tides 1 eu]]tides")).to_be_visible()
     button(page, "Run 3 rows").click()
     head = page.locator(".st-key-batch-head")
@@ -292,6 +327,13 @@ def test_a_file_of_rows_is_mapped_checked_run_repeated_and_exported(
     button(page, "Run failed rows again").click()
     eventually(lambda: [each["attempts"] for each in runner.http.get(f"{path}/items").json()["items"]] == [1, 2, 1])
     expect(head).to_contain_text("completed")
+    expect(page.get_by_text("3 of 3 rows")).to_be_visible()
+    shown = table_of(page, page.locator(".st-key-batch-rows").get_by_test_id("stDataFrame"))
+    assert [(row["in: word"], row["status"], row["output"]) for row in shown] == [
+        ("tides", "✓ completed", "re tides 1 eu"),
+        ("rain", "✓ completed", "re rain 2 eu"),
+        ("snow", "✓ completed", "re snow 3 eu"),
+    ]
     with page.expect_download() as download:
         button(page, "CSV").click()
     with Path(download.value.path()).open(newline="") as file:
@@ -321,13 +363,15 @@ def test_a_new_pipeline_is_a_file_of_the_runner_and_its_batch_is_steered(
     assert (listed["brief"]["file"], listed["brief"]["runnable"]) == ("brief.yaml", True)
 
     page.get_by_role("radio", name="Batch").click()
-    rows = tmp_path / "topics.csv"
-    rows.write_text("topic\n" + "[[ttft:2]]tides\n" * 40)
+    rows = tmp_path / "topics.jsonl"
+    rows.write_text('{"topic": "[[ttft:2]]tides"}\n' * 40)
     page.locator("input[type=file]").set_input_files(rows)
     page.get_by_role("spinbutton", name="Items at once").fill("1")
     page.get_by_role("spinbutton", name="Items at once").press("Tab")
     button(page, "Run 40 rows").click()
     head = page.locator(".st-key-batch-head")
+    expect(page.get_by_text(re.compile("^[0-9]+ of 40 rows, 1 running"))).to_be_visible()
+    expect(page.get_by_text(re.compile("^[1-9][0-9]* of 40 rows, "))).to_be_visible()
     for action, status in (("Pause", "paused"), ("Resume", "running"), ("Stop", "stopped")):
         head.get_by_role("button", name=action, exact=True).click()
         expect(head).to_contain_text(status)

@@ -144,11 +144,11 @@ def cost_of(question: str) -> float:
     return (max(1, len(question) // 4) * 2 + 50 * 10) / 1e6
 
 
-def experiment(score: float, chance: float, cost: float, inputs: int = 20) -> dict[str, Any]:
+def experiment(score: float, chance: float, cost: float, inputs: int = 20, luck: float = 0.001) -> dict[str, Any]:
     def difference(mean: float, p_value: float) -> dict[str, Any]:
         return {"count": inputs, "mean": mean, "low": mean, "high": mean, "p_value": p_value}
 
-    compared = [("score", difference(score, chance)), ("cost_usd", difference(cost, 0.001))]
+    compared = [("score", difference(score, chance)), ("cost_usd", difference(cost, luck))]
     return {
         "batch": {"id": "e1", "name": "tone"},
         "baseline_variant": "A",
@@ -169,6 +169,8 @@ def experiment(score: float, chance: float, cost: float, inputs: int = 20) -> di
         (experiment(-0.3, 0.2, -0.002), 0),
         (experiment(0.0, 1.0, 0.002), 0),
         (experiment(0.0, 1.0, -0.002, inputs=5), 0),
+        (experiment(0.0, 1.0, -0.002, luck=0.0), 1),  # each pair differs by the very same
+        (experiment(0.0, 1.0, -0.002, luck=0.2), 0),
     ],
 )
 def test_a_cheaper_model_is_proposed_only_with_equal_scores_on_enough_inputs(

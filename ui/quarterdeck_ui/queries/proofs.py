@@ -119,9 +119,10 @@ def step_times(store: Store, asked: ChartRange, limit: int = 500) -> list[StepTi
     return [StepTime(*row.values()) for row in store.ask("step_times", limit=limit, **asked.parameters())]
 
 
-def version_runs(store: Store, asked: ChartRange, limit: int = 500) -> list[Version]:
-    """Versions of each pipeline in the order of their first runs."""
-    return [Version(*row.values()) for row in store.ask("version_runs", limit=limit, **asked.parameters())]
+def version_runs(store: Store, asked: ChartRange, pipeline: str = "", limit: int = 500) -> list[Version]:
+    """Versions of a pipeline, or of each, in the order of their first runs."""
+    rows = store.ask("version_runs", pipeline=pipeline, limit=limit, **asked.parameters())
+    return [Version(*row.values()) for row in rows]
 
 
 def quiet_flaws(store: Store, asked: ChartRange) -> list[FlawDay]:

@@ -16,6 +16,7 @@ WHERE r.Day >= toDate(fromUnixTimestamp64Nano({since:Int64}, 'UTC'))
     AND r.Day <= toDate(fromUnixTimestamp64Nano({until:Int64}, 'UTC'))
     AND r.RootSeen AND r.PipelineName != '' AND r.PipelineVersion != ''
     AND r.Start >= fromUnixTimestamp64Nano({since:Int64}) AND r.Start < fromUnixTimestamp64Nano({until:Int64})
+    AND ({pipeline:String} = '' OR r.PipelineName = {pipeline:String})
     AND ({environment:String} = '' OR r.Environment = {environment:String})
     AND ({service:String} = '' OR r.ServiceName = {service:String})
 GROUP BY Pipeline, Version

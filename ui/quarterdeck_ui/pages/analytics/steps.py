@@ -78,14 +78,13 @@ def _steps(asked: ChartRange) -> list[tables.Row]:
 
 def _version(asked: ChartRange, step: Step) -> tables.Row:
     (took_before, took), (failed_before, failed) = step.took, step.failed
-    words = [word for word, yes in (("slower", step.is_slower), ("fails more", step.fails_more)) if yes]
     return {
         "pipeline": step.after.pipeline,
         "version": step.after.version,
         "before it": step.before.version,
         "since": numbers.moment(step.after.first_ns / _NS),
         "runs": step.after.runs,
-        "verdict": " and ".join(words) or "no worse to see",
+        "verdict": step.verdict,
         "median before": took_before,
         "median": took,
         "p of duration": step.p_duration,

@@ -82,8 +82,8 @@ def from_experiment(result: Mapping[str, Any]) -> Iterator[Suggestion]:
         score, cost = (measured.get((variant, model, name)) for name in ("score", "cost_usd"))
         if (variant, model) == base or not score or not cost or score["count"] < _PAIRS:
             continue
-        equal = score["mean"] > -_CLOSE_SCORE and not (score["mean"] < 0 and (score["p_value"] or 1.0) < _SURE)
-        if equal and cost["mean"] < 0 and (cost["p_value"] or 1.0) < _SURE:
+        equal = score["mean"] > -_CLOSE_SCORE and not _is_below(score)
+        if equal and _is_below(cost):
             yield Suggestion(
                 "Cheaper model",
                 (str(result["batch"]["name"]), variant, model),
@@ -93,6 +93,11 @@ def from_experiment(result: Mapping[str, Any]) -> Iterator[Suggestion]:
                 -cost["mean"] * arm["completed"],
                 experiment=str(result["batch"]["id"]),
             )
+
+
+def _is_below(difference: Mapping[str, Any]) -> bool:
+    """Whether a paired difference is surely less than nothing; one that is always the same has a p-value of 0."""
+    return bool(difference["mean"] < 0 and difference["p_value"] is not None and difference["p_value"] < _SURE)
 
 
 def _cut(use: StepUse) -> Iterator[Suggestion]:
@@ -171,8 +176,8 @@ def _misfits(misfits: StepMisfits, uses: Mapping[Where, StepUse]) -> Iterator[Su
         yield Suggestion(
             "JSON that fails its schema",
             misfits.where,
-            f"{misfits.calls:,} of {use.calls:,} calls were paid for, and their step failed: the answer did not fit its "
-            "schema",
+            f"{misfits.calls:,} of {use.calls:,} calls were paid for, and their step failed: the answer did not fit "
+            "its schema",
             "Say in the prompt what the fields of `output_schema` mean, give room in `token_budget.max_output_tokens`, "
             "or ask for less in the schema; Errors names the field.",
             misfits.cost or None,

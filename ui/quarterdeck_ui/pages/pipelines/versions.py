@@ -10,8 +10,10 @@ import streamlit as st
 
 from quarterdeck_ui import services
 from quarterdeck_ui.filter_bar import filter_bar
+from quarterdeck_ui.pages.analytics.fetch import range_of
+from quarterdeck_ui.pages.analytics.findings.versions import ALPHA, FEWEST_RUNS, Step, compared
 from quarterdeck_ui.pages.pipelines.draft import difference
-from quarterdeck_ui.queries import PipelineVersion, config_of, pipeline_versions
+from quarterdeck_ui.queries import PipelineVersion, config_of, pipeline_versions, version_runs
 
 _DEFAULT: Final = "90d"
 _NS: Final = 1e9
@@ -27,7 +29,8 @@ def show(name: str) -> None:
         StoreError: ClickHouse is away.
     """
     scope = filter_bar(_DEFAULT)
-    found = pipeline_versions(services.current().store, name, scope, time.time_ns())
+    store = services.current().store
+    found = pipeline_versions(store, name, scope, time.time_ns())
     if not found:
         st.info(
             "No run of this pipeline in this range. Choose a longer one, or start the pipeline.",
@@ -35,7 +38,7 @@ def show(name: str) -> None:
         )
         return
     st.dataframe(
-        rows(found),
+        rows(found, compared(version_runs(store, range_of(scope), name))),
         hide_index=True,
         width="stretch",
         key="versions-table",
@@ -47,6 +50,11 @@ def show(name: str) -> None:
             "cost per run": st.column_config.NumberColumn(format="$%.4f"),
             "median": st.column_config.NumberColumn("median duration", format="%.1f s"),
             "newest run": st.column_config.LinkColumn(display_text="open"),
+            "verdict": st.column_config.TextColumn(
+                "against the one before",
+                help=f"Duration by the U test of Mann and Whitney, failures by the exact test of Fisher, at "
+                f"{ALPHA * 100:.0f} %; from {FEWEST_RUNS} runs of each on.",
+            ),
         },
     )
     if any(each.unpriced for each in found):
@@ -54,11 +62,18 @@ def show(name: str) -> None:
     _configuration(found)
 
 
-def rows(found: Sequence[PipelineVersion]) -> list[dict[str, Any]]:
-    """The rows of the table."""
+def rows(found: Sequence[PipelineVersion], steps: Sequence[Step] = ()) -> list[dict[str, Any]]:
+    """The rows of the table.
+
+    Args:
+        found: The versions.
+        steps: What was tested of one after another.
+    """
+    verdicts = {step.after.version: step.verdict for step in steps}
     return [
         {
             "version": each.version or "(none told)",
+            "verdict": verdicts.get(each.version, ""),
             "runs": each.runs,
             "success": each.completed / ended if (ended := each.completed + each.failed) else None,
             "first seen": _time(each.first_ns),

@@ -25,6 +25,7 @@ def draw(asked: ChartRange, panel: Panel, key: str) -> None:
         return
     if panel.chart == "number":
         st.metric(quantity.title, quantity.text(rows[0]["value"]), label_visibility="collapsed")
+        tables.save(key, [{quantity.title: rows[0]["value"]}])
     elif panel.chart == "table":
         table = [{panel.by: row["part"], quantity.title: row["value"], tables.RUNS: row["href"]} for row in rows]
         tables.table(key, table, {quantity.title: st.column_config.NumberColumn(format="%.4g")})

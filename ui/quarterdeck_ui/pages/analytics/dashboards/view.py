@@ -10,7 +10,7 @@ from quarterdeck_ui.pages.analytics import fetch
 from quarterdeck_ui.pages.analytics.dashboards import definition
 from quarterdeck_ui.pages.analytics.dashboards.definition import KIND, Dashboard, DefinitionError, Panel, dashboard_of
 from quarterdeck_ui.pages.analytics.dashboards.drawing import draw
-from quarterdeck_ui.queries import ChartRange
+from quarterdeck_ui.queries import WITHIN, ChartRange
 from quarterdeck_ui.saved import ConflictError, SavedError, SavedObject
 
 _NEW: Final = "New dashboard"
@@ -113,9 +113,10 @@ def _add(asked: ChartRange, shown: Dashboard) -> None:
 def _only(asked: ChartRange, *, runs: bool) -> dict[str, str]:
     """A field for each value that calls may be limited to."""
     found = {}
-    for name in ("pipeline",) if runs else ("pipeline", "model", "provider"):
-        known = [each.part for each in fetch.measures(asked, name) if each.part]
-        if chosen := st.selectbox(f"Only {name}", ["", *known], key=f"panel-only-{name}", width=170):
+    for name in ("pipeline",) if runs else definition.FILTERS:
+        parts = [each.part for each in fetch.measures(asked, name)]
+        known = sorted({part.rpartition(WITHIN)[2] for part in parts}) if name == "step" else parts
+        if chosen := st.selectbox(f"Only {name}", ["", *filter(None, known)], key=f"panel-only-{name}", width=170):
             found[name] = chosen
     return found
 

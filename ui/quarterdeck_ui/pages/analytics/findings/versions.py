@@ -51,6 +51,12 @@ class Step:
         enough = after - before >= _LEAST_MORE_FAILED and after >= _LEAST_TIMES_FAILED * before
         return self.p_failed < ALPHA and enough
 
+    @property
+    def verdict(self) -> str:
+        """What is worse, in words."""
+        words = [word for word, yes in (("slower", self.is_slower), ("fails more", self.fails_more)) if yes]
+        return " and ".join(words) or "no worse to see"
+
 
 def compared(found: list[Version]) -> list[Step]:
     """Each version with the one before it, of the versions with enough runs.
