@@ -165,7 +165,10 @@ def test_the_debugger_opens_a_planted_habit_and_a_cheaper_model_is_suggested_bes
         expect(page.get_by_text("Same question again in support-triage / classify").first).to_be_visible()
         expect(page.get_by_text("JSON that fails its schema in invoice-check / match orders")).to_be_visible()
         expect(page.get_by_text("Cheaper model in both classify / A")).to_be_visible()
-        habit = page.locator("[data-testid=stVerticalBlock]").filter(has_text="Same question again").last
+        link = page.get_by_role("link", name="See such a call")
+        habit = (
+            page.locator("[data-testid=stVerticalBlock]").filter(has_text="Same question again").filter(has=link).last
+        )
         expect(habit.get_by_text(re.compile(r"^saves about \$"))).to_be_visible()
         address = habit.get_by_role("link", name="See such a call").get_attribute("href")
         page.goto(f"{ui.url}{address}")
@@ -184,7 +187,7 @@ def test_the_versions_of_a_pipeline_show_when_and_how_it_became_worse(
     browser: Browser, ui: Dashboard, planted: Served
 ) -> None:
     with analytics(browser, ui, view="pipelines&pipeline=invoice-check&tab=versions&range=90d") as page:
-        worse, *before = table_of(page, page.locator(".st-key-versions-table").get_by_test_id("stDataFrame"))
+        worse, *before = table_of(page, page.get_by_test_id("stDataFrame"))
         assert [row["against the one before"] for row in (worse, *before)] == [
             "slower and fails more",
             "no worse to see",

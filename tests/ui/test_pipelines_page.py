@@ -328,7 +328,7 @@ def test_a_file_of_rows_is_mapped_checked_run_repeated_and_exported(
     eventually(lambda: [each["attempts"] for each in runner.http.get(f"{path}/items").json()["items"]] == [1, 2, 1])
     expect(head).to_contain_text("completed")
     expect(page.get_by_text("3 of 3 rows")).to_be_visible()
-    shown = table_of(page, page.locator(".st-key-batch-rows").get_by_test_id("stDataFrame"))
+    shown = table_of(page, page.get_by_test_id("stDataFrame"))
     assert [(row["in: word"], row["status"], row["output"]) for row in shown] == [
         ("tides", "✓ completed", "re tides 1 eu"),
         ("rain", "✓ completed", "re rain 2 eu"),
