@@ -230,8 +230,8 @@ def test_nobody_overwrites_what_somebody_else_saved_and_a_draft_outlives_a_reloa
 def test_typed_inputs_and_variables_start_a_run_whose_version_is_kept(
     visit: Visit, runner: Runner, store: Store
 ) -> None:
-    typed = "    count: {type: integer, default: 3}\n    loud: {type: boolean}\n    more: {type: object}\n"
-    runner.pipeline(ASK.format(name="ask").replace("    count: {type: integer, default: 3}\n", typed))
+    typed = "    loud: {type: boolean, default: false}\n    more: {type: object, default: {}}\n  steps:"
+    runner.pipeline(ASK.format(name="ask").replace("  steps:", typed))
     page = visit("&pipeline=ask&tab=run")
     button(page, "Start run").click()
     expect(page.get_by_text("Not started: word needs a value")).to_be_visible()
@@ -242,7 +242,8 @@ def test_typed_inputs_and_variables_start_a_run_whose_version_is_kept(
     page.get_by_role("textbox", name="more").press("Tab")
     page.get_by_text("Environment, provider and model").click()
     choose(page, "Provider", "Claude")
-    choose(page, "Model", "sonnet")
+    page.get_by_role("combobox", name="Model").fill("sonnet")
+    page.get_by_role("option", name="sonnet", exact=True).click()
     page.get_by_role("textbox", name="REGION").fill("us")
     page.get_by_role("textbox", name="REGION").press("Tab")
     button(page, "Add a variable").click()
@@ -251,7 +252,7 @@ def test_typed_inputs_and_variables_start_a_run_whose_version_is_kept(
     expect(page.get_by_label("Value", exact=True)).to_have_attribute("type", "password")
     button(page, "Preview").click()
     expect(page.locator("code", has_text="[[say:re tides 3 us]]tides")).to_be_visible()
-    expect(page.get_by_text(re.compile("^answer: claude-sonnet-[0-9-]+, "))).to_be_visible()
+    expect(page.get_by_text(re.compile("^answer: .*sonnet"))).to_be_visible()
     button(page, "Start run").click()
     link = page.get_by_role("link", name="Watch it on the deck")
     expect(link).to_have_attribute("href", re.compile("run="))
@@ -328,12 +329,13 @@ def test_a_file_of_rows_is_mapped_checked_run_repeated_and_exported(
     eventually(lambda: [each["attempts"] for each in runner.http.get(f"{path}/items").json()["items"]] == [1, 2, 1])
     expect(head).to_contain_text("completed")
     expect(page.get_by_text("3 of 3 rows")).to_be_visible()
-    shown = table_of(page, page.get_by_test_id("stDataFrame"))
-    assert [(row["in: word"], row["status"], row["output"]) for row in shown] == [
-        ("tides", "✓ completed", "re tides 1 eu"),
-        ("rain", "✓ completed", "re rain 2 eu"),
-        ("snow", "✓ completed", "re snow 3 eu"),
-    ]
+    table = page.get_by_test_id("stDataFrame")
+
+    def shown() -> list[tuple[str, str, str]]:
+        return [(row["in: word"], row["status"], row["output"]) for row in table_of(page, table)]
+
+    outputs = {"tides": "re tides 1 eu", "rain": "re rain 2 eu", "snow": "re snow 3 eu"}
+    eventually(lambda: shown() == [(word, "✓ completed", said) for word, said in outputs.items()])
     with page.expect_download() as download:
         button(page, "CSV").click()
     with Path(download.value.path()).open(newline="") as file:
@@ -341,8 +343,8 @@ def test_a_file_of_rows_is_mapped_checked_run_repeated_and_exported(
     assert found == [("2", "tides", "1"), ("3", "rain", "2"), ("4", "snow", "3")]
     with page.expect_download() as lines:
         button(page, "JSON lines").click()
-    outputs = [json.loads(line)["output"] for line in Path(lines.value.path()).read_text().splitlines()]
-    assert (outputs[0], outputs[2]) == ("re tides 1 eu", "re snow 3 eu")
+    saved = [json.loads(line)["output"] for line in Path(lines.value.path()).read_text().splitlines()]
+    assert saved == list(outputs.values())
     assert findings(page) == []
 
 

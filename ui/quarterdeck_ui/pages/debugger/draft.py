@@ -72,8 +72,8 @@ def _send(model: str, call: asking.Json, number: int, predicted: asking.Json) ->
         with st.spinner("The model answers …"):
             try:
                 messages = [{"role": "user", "content": call["prompt"]}]
-                answer = asking.send(model, call["system"], messages, None, "draft")
-                st.session_state[key] = answer | {"predicted": predicted}
+                sent = asking.send(model, call["system"], messages, None, "draft")
+                st.session_state[key] = sent | {"predicted": predicted}
             except RunnerError as error:
                 st.session_state[key] = {"problem": str(error)}
     if answer := st.session_state.get(key):
