@@ -306,7 +306,7 @@ def test_a_file_of_rows_is_mapped_checked_run_repeated_and_exported(
     ))  # fmt: skip
     runner.result(runner.start("many", word="tides"))  # an answer, from which the length of others is foreseen
     rows = tmp_path / "words.csv"
-    rows.write_text("term,how many,trouble\ntides,1,\nrain,2,[[errn:4:400]]\nsnow,3,\n")
+    rows.write_text("term,how many,trouble\ntides,1,\nrain,2,[[errn:1:400]]\nsnow,3,\n")
     page = visit("&pipeline=many&tab=batch")
     page.locator("input[type=file]").set_input_files(rows)
     expect(page.get_by_text("words.csv: 3 rows, columns term, how many, trouble")).to_be_visible()
