@@ -104,12 +104,12 @@ def test_a_prediction_is_held_against_what_the_call_took() -> None:
     predicted = {"input": {"tokens": 110}, "output": {"tokens": 50}, "cost_usd": 0.002}
     answer = {"input_tokens": 100, "output_tokens": 50, "cost_usd": 0.0016}
     assert against(predicted, answer) == (
-        "Against the prediction: tokens in 100, predicted 110 (+10 %); tokens out 50, predicted 50 (as it came); "
+        "Against the prediction: tokens in 100, predicted 110 (+10 %); tokens out 50, as predicted; "
         "cost $0.0016, predicted $0.0020 (+25 %)."
     )
     unknown = {"input": {"tokens": 100}, "output": None, "cost_usd": None}
     assert against(unknown, answer | {"cost_usd": None}) == (
-        "Against the prediction: tokens in 100, predicted 100 (as it came); tokens out 50, not predicted."
+        "Against the prediction: tokens in 100, as predicted; tokens out 50, not predicted."
     )
 
 

@@ -172,7 +172,8 @@ def against(predicted: asking.Json, answer: asking.Json) -> str:
 def _as_said(then: float | None, now: float, text: Callable[[Any], str]) -> str:
     if then is None:
         return "not predicted"
-    return f"predicted {text(then)} ({_change(then, now) or 'as it came'})"
+    off = _change(then, now)
+    return f"predicted {text(then)} ({off})" if off else "as predicted"
 
 
 def difference(old: str, new: str) -> None:
