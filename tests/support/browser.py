@@ -110,3 +110,15 @@ def table_of(page: Page, table: Locator) -> list[dict[str, str]]:
         table.get_by_role("button", name="Download as CSV").press("Enter")
     with Path(saved.value.path()).open(encoding="utf-8-sig", newline="") as file:
         return list(csv.DictReader(file))
+
+
+_AT_REST = """() => {
+  const state = document.querySelector("[data-testid=stApp]")?.getAttribute("data-test-script-state");
+  window.restingSince = state === "notRunning" ? window.restingSince ?? performance.now() : null;
+  return window.restingSince !== null && performance.now() - window.restingSince > 500;
+}"""
+
+
+def settled(page: Page) -> None:
+    """Wait until the page's script has been at rest for a while: a page that reads its address runs it twice."""
+    page.wait_for_function(_AT_REST)

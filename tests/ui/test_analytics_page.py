@@ -15,7 +15,7 @@ from quarterdeck_runner.demo.provider import create_app as create_stand_in
 from quarterdeck_runner.demo.provider.settings import StandInSettings
 from quarterdeck_ui.pages.analytics.sql.view import examples
 from support import runner as runners
-from support.browser import DESKTOP, open_page, table_of
+from support.browser import DESKTOP, open_page, settled, table_of
 from support.dashboard import Dashboard, dashboard
 from support.past.serve import Served
 from support.runner import Runner, eventually
@@ -77,18 +77,6 @@ def choose(page: Page, label: str, option: str) -> None:
 
 def day(at: float) -> str:
     return time.strftime("%Y-%m-%d", time.gmtime(at))
-
-
-_AT_REST = """() => {
-  const state = document.querySelector("[data-testid=stApp]")?.getAttribute("data-test-script-state");
-  window.restingSince = state === "notRunning" ? window.restingSince ?? performance.now() : null;
-  return window.restingSince !== null && performance.now() - window.restingSince > 500;
-}"""
-
-
-def settled(page: Page) -> None:
-    """Wait until the page's script has been at rest for a while: a page that reads its address runs it twice."""
-    page.wait_for_function(_AT_REST)
 
 
 @contextlib.contextmanager
