@@ -40,7 +40,8 @@ def test_the_debugger_names_planted_habits_and_nothing_of_a_clean_history(plante
     same, silent, worse = (
         (SITES[fact].pipeline, SITES[fact].step) for fact in ("duplicates", "silent", "regression")
     )  # fmt: skip
-    found = {(each.where[:2], each.kind) for each in suggested(planted)}
+    made = suggested(planted)
+    found = {(each.where[:2], each.kind) for each in made}
     assert found >= {
         (same, "Same question again"),
         (silent, "JSON that is none"),
@@ -53,6 +54,8 @@ def test_the_debugger_names_planted_habits_and_nothing_of_a_clean_history(plante
         (worse, "JSON that fails its schema"),
         (worse, "Repeated retries"),
     }
+    twice = [each.saving for each in made if (each.where[:2], each.kind) == (worse, "Repeated retries")]
+    assert set(twice) <= {None}, "what is paid for in vain is counted where the schema is named"
     assert suggested(clean) == []
 
 

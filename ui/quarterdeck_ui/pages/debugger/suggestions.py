@@ -57,14 +57,19 @@ class Suggestion:
 def suggestions(found: Evidence) -> list[Suggestion]:
     """Everything worth doing, by what it would save."""
     uses = {use.where: use for use in found.uses}
-    made = [each for use in found.uses if use.calls >= _FEW for each in (*_cut(use), *_failing(use))]
     misfits = [each for step in found.misfits for each in _misfits(step, uses)]
+    misfit = {each.where for each in misfits}  # what is paid for in vain there counts once
+    made = [
+        each
+        for use in found.uses
+        if use.calls >= _FEW
+        for each in (*_cut(use), *_failing(use, is_paid=use.where not in misfit))
+    ]
     made += misfits
-    failing = {each.where for each in misfits}
     for prompts in found.prompts:
         if prompts.calls >= _FEW:
             made += [*_repeats(prompts, uses), *_prefix(prompts, uses)]
-            made += [] if prompts.where in failing else _broken_json(prompts, uses)
+            made += [] if prompts.where in misfit else _broken_json(prompts, uses)
     made += _unused(found.parts, uses)
     return sorted(made, key=lambda each: -(each.saving or 0.0))
 
@@ -112,7 +117,7 @@ def _cut(use: StepUse) -> Iterator[Suggestion]:
         )
 
 
-def _failing(use: StepUse) -> Iterator[Suggestion]:
+def _failing(use: StepUse, *, is_paid: bool) -> Iterator[Suggestion]:
     if use.failed >= _FEW and use.failed / use.calls >= _FAILED_SHARE:
         yield Suggestion(
             "Repeated retries",
@@ -121,7 +126,7 @@ def _failing(use: StepUse) -> Iterator[Suggestion]:
             f"{use.failed_seconds:,.0f} s",
             "Wait longer between attempts (`retry: {interval, backoff}`), or make fewer calls at once "
             "(`max_parallel`, `QUARTERDECK_PROVIDER_RATE`); Errors says why they failed.",
-            use.failed_cost or None,
+            (use.failed_cost or None) if is_paid else None,
             use.failed_call,
             seconds=use.failed_seconds,
         )
