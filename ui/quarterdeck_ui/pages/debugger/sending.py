@@ -70,30 +70,24 @@ def _whom(recorded: str, most: str, key: str) -> tuple[str, int | None]:
 
 def _prediction(found: asking.Json, row: CallRow | None) -> None:
     known, output = found["input"], found["output"]
-    columns = st.columns(3)
-    columns[0].metric(
-        "Input tokens, predicted",
-        f"{known['tokens']:,}",
-        _off(known["tokens"], row.tokens_in if row else 0),
-        delta_color="off",
-        delta_arrow="off",
-        help=f"{known['method']}. {known['note']}" if known["note"] else known["method"],
-    )
-    columns[1].metric(
-        "Output tokens, predicted",
-        f"{output['tokens']:,}" if output else _NOT_KNOWN,
-        _off(output["tokens"], row.tokens_out if row else 0) if output else None,
-        delta_color="off",
-        delta_arrow="off",
-        help="As long as earlier answers of this model." if output else "This model has answered nothing here yet.",
-    )
-    columns[2].metric(
-        "Cost, predicted",
-        money(found["cost_usd"]),
-        f"at most {money(found['max_cost_usd'])}",
-        delta_color="off",
-        delta_arrow="off",
-    )
+    with st.container(horizontal=True, gap="medium"):
+        _predicted(
+            "Input tokens",
+            f"{known['tokens']:,}",
+            _off(known["tokens"], row.tokens_in if row else 0),
+            f"{known['method']}. {known['note']}" if known["note"] else known["method"],
+        )
+        _predicted(
+            "Output tokens",
+            f"{output['tokens']:,}" if output else _NOT_KNOWN,
+            _off(output["tokens"], row.tokens_out if row else 0) if output else None,
+            "As long as earlier answers of this model." if output else "This model has answered nothing here yet.",
+        )
+        _predicted("Cost", money(found["cost_usd"]), f"at most {money(found['max_cost_usd'])}")
+
+
+def _predicted(name: str, value: str, beside: str | None, about: str | None = None) -> None:
+    st.metric(f"{name}, predicted", value, beside, delta_color="off", delta_arrow="off", help=about, width="content")
 
 
 def _off(predicted: int, actual: int) -> str | None:
