@@ -110,28 +110,13 @@ def show_answer(answer: asking.Json, before: str = "", row: CallRow | None = Non
         if answer.get("run_id"):
             st.link_button("See the failed call", f"/?run={answer['run_id']}", icon=":material/open_in_new:")
         return
-    columns = st.columns(4)
-    columns[0].metric(
-        "Input tokens",
-        f"{answer['input_tokens']:,}",
-        _change(answer["input_tokens"], row.tokens_in if row else 0),
-        delta_color="inverse",
-    )
-    columns[1].metric(
-        "Output tokens",
-        f"{answer['output_tokens']:,}",
-        _change(answer["output_tokens"], row.tokens_out if row else 0),
-        delta_color="inverse",
-    )
-    columns[2].metric(
-        "Cost", money(answer["cost_usd"]), _change(answer["cost_usd"], row.cost if row else None), delta_color="inverse"
-    )
-    columns[3].metric(
-        "Seconds",
-        f"{answer['seconds']:.2f}",
-        _change(answer["seconds"], row.milliseconds / 1000 if row else 0),
-        delta_color="inverse",
-    )
+    tokens_in, tokens_out = row.tokens_in if row else 0, row.tokens_out if row else 0
+    cost, seconds = answer["cost_usd"], answer["seconds"]
+    with st.container(horizontal=True, gap="medium"):
+        _took("Input tokens", f"{answer['input_tokens']:,}", _change(answer["input_tokens"], tokens_in))
+        _took("Output tokens", f"{answer['output_tokens']:,}", _change(answer["output_tokens"], tokens_out))
+        _took("Cost", money(cost), _change(cost, row.cost if row else None))
+        _took("Seconds", f"{seconds:.2f}", _change(seconds, row.milliseconds / 1000 if row else 0))
     if predicted := answer.get("predicted"):
         st.caption(against(predicted, answer).replace("$", r"\$"))
     names = ["Answer", *(["Difference", "Recorded answer"] if before else [])]
@@ -144,6 +129,10 @@ def show_answer(answer: asking.Json, before: str = "", row: CallRow | None = Non
             difference(before, answer["text"])
         with tabs[2]:
             st.code(before, language=None, wrap_lines=True)
+
+
+def _took(name: str, value: str, change: str | None) -> None:
+    st.metric(name, value, change, delta_color="inverse", width="content")
 
 
 def against(predicted: asking.Json, answer: asking.Json) -> str:

@@ -38,7 +38,7 @@ class Suggestion:
         where: Pipeline, step and model.
         finding: What was seen, with its numbers.
         advice: What to do, with the exact setting.
-        saving: USD over the range of the evidence, if it had been done; None where it would have cost as much.
+        saving: USD over the range of the evidence, if it had been done; None where no money is saved.
         call: A call that shows it.
         experiment: An experiment that shows it.
         seconds: Waiting that would have been saved.
