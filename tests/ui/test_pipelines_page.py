@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, expect
 
 from quarterdeck_runner.demo.provider import create_app as create_stand_in
 from quarterdeck_runner.demo.provider.settings import StandInSettings
@@ -17,9 +17,10 @@ from quarterdeck_ui.queries import Store, pipeline_versions
 from quarterdeck_ui.scope import Scope
 from support import runner as runners
 from support.accessibility import findings
-from support.browser import DESKTOP, PHONE, Watched, open_page, settled, table_of
+from support.browser import PHONE, open_page, settled, table_of
 from support.collectors import CollectorProcess, wait_for
 from support.dashboard import Dashboard, dashboard
+from support.pipelines_page import ASK, Visit, accept, button, choose, top, written
 from support.runner import Runner, eventually
 from support.scenario import Run
 from support.servers import serve
@@ -27,20 +28,6 @@ from support.servers import serve
 expect.set_options(timeout=30_000)
 
 KEY = "opaque-key-of-team-a-0123456789"
-ASK = """\
-workflow:
-  name: {name}
-  description: Ask for a word
-  env: {{REGION: eu}}
-  inputs:
-    word: {{type: string, description: What to ask}}
-    count: {{type: integer, default: 3}}
-  steps:
-    - name: answer
-      type: claude
-      model: haiku
-      prompt: "[[say:re {{{{ inputs.word }}}} {{{{ inputs.count }}}} {{{{ env.REGION }}}}]]{{{{ inputs.word }}}}"
-"""
 
 
 @pytest.fixture(scope="module")
@@ -71,54 +58,13 @@ def deck(home: CollectorProcess, runner: Runner, tmp_path_factory: pytest.TempPa
 
 
 @pytest.fixture
-def visit(browser: Browser, deck: Dashboard) -> Iterator["Visit"]:
+def visit(browser: Browser, deck: Dashboard) -> Iterator[Visit]:
     visits = Visit(browser, deck.url)
     yield visits
     for watched in visits.opened:
         assert watched.console_errors == [], watched.console_errors
         assert watched.foreign_requests == []
         watched.page.context.close()
-
-
-class Visit:
-    """Opens pages on which nothing may go wrong unseen."""
-
-    def __init__(self, browser: Browser, url: str) -> None:
-        self._browser, self._url = browser, url
-        self.opened: list[Watched] = []
-
-    def __call__(self, query: str = "", size: tuple[int, int] = DESKTOP) -> Page:
-        watched = open_page(self._browser, f"{self._url}/healthz", size)
-        self.opened.append(watched)
-        # What the page would do itself, and then load again: Streamlit takes up the theme when it starts.
-        watched.page.goto(f"{self._url}/?view=pipelines{query}")
-        expect(watched.page.get_by_role("heading", name="Pipelines")).to_be_visible()
-        return watched.page
-
-
-def button(page: Page, name: str) -> Locator:
-    return page.get_by_role("button", name=name, exact=True)
-
-
-def written(page: Page, name: str) -> Locator:
-    return page.get_by_role("textbox", name=f"Text of the pipeline {name}")
-
-
-def top(locator: Locator) -> float:
-    box = locator.bounding_box()
-    assert box
-    return box["y"]
-
-
-def accept(page: Page, completion: str) -> None:
-    expect(page.get_by_role("option", selected=True)).to_contain_text(completion)
-    page.wait_for_timeout(100)  # the editor takes no key for a list that has just opened
-    page.keyboard.press("Enter")
-
-
-def choose(page: Page, label: str, option: str) -> None:
-    page.get_by_role("combobox", name=label).click()
-    page.get_by_role("option", name=option, exact=True).click()
 
 
 def test_a_pipeline_is_found_mended_completed_laid_out_and_saved(visit: Visit, runner: Runner) -> None:
