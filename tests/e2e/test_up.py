@@ -45,7 +45,7 @@ def completed_flows(deck: Deck) -> int:
     )
 
 
-def test_addresses_are_printed_ctrl_c_ends_everything_and_the_data_stay(tmp_path: Path) -> None:
+def test_addresses_are_printed_ctrl_c_or_kill_ends_everything_and_the_data_stay(tmp_path: Path) -> None:
     with running_deck(tmp_path, "--no-demo") as deck:
         children = deck.children()
         assert len(children) == 3
@@ -60,6 +60,11 @@ def test_addresses_are_printed_ctrl_c_ends_everything_and_the_data_stay(tmp_path
         assert completed_flows(deck) == 1
         run_user_program(deck)
         eventually(lambda: completed_flows(deck) == 2)
+        children = deck.children()
+        assert len(children) == 3
+        deck.process.kill()
+        eventually(lambda: not any(Path(f"/proc/{pid}").exists() for pid in children))
+    assert (tmp_path / "collector.lock").read_bytes() == b""  # it ended in order, and wrote down so
 
 
 def test_every_service_tells_its_health_and_one_that_dies_ends_the_deck_with_its_last_words(tmp_path: Path) -> None:

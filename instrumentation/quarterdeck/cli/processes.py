@@ -13,7 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-_STOP_SECONDS = 8.0
+from quarterdeck.cli import tied
+
 _POLL_SECONDS = 0.05
 
 
@@ -40,8 +41,8 @@ class Child:
         with self.log.open("ab") as output:
             # Its own session: Ctrl-C reaches `up` alone, which then ends the children in order.
             self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module names
-                [sys.executable, "-m", service.module, *service.arguments],
-                stdin=subprocess.DEVNULL,
+                [sys.executable, "-m", tied.__name__, service.module, *service.arguments],
+                stdin=subprocess.PIPE,  # nobody writes: it is closed when this process is gone, and so ends the child
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 env={**environment, **service.environment},
@@ -69,7 +70,7 @@ class Child:
     def wait(self) -> None:
         """Wait until it has ended; after eight seconds end it the hard way."""
         try:
-            self._process.wait(_STOP_SECONDS)
+            self._process.wait(tied.PATIENCE_S)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
