@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import TypeVar
 
 from quarterdeck.serving import sole_owner
@@ -21,6 +21,7 @@ from quarterdeck_collector.durability import sync_parts
 from quarterdeck_collector.forward.forwarding import Forwarding
 from quarterdeck_collector.gate import BusyError, GatedStore
 from quarterdeck_collector.insertion import Insertion
+from quarterdeck_collector.joining import finish_joins
 from quarterdeck_collector.limits import Limits
 from quarterdeck_collector.listen.journal import LogJournal
 from quarterdeck_collector.listen.logs import LogTail
@@ -199,7 +200,13 @@ class Collector:
         gate, quarantine = _running(self._gate), Quarantine(settings.segments_dir / kind.name)
         insertion = Insertion(kind, f"otlp_{kind.name}_in", gate, quarantine, gate.abandon)
         delivery = Delivery(
-            insertion, kind.name, self.counters, before_removal, self._release, share=settings.insert_share
+            insertion,
+            kind.name,
+            self.counters,
+            before_removal,
+            self._release,
+            share=settings.insert_share,
+            join_up_to=settings.segment_max_bytes,
         )
         commits = CommitLog(
             settings.segments_dir / kind.name,
@@ -224,19 +231,21 @@ class Collector:
     def _replay(self) -> None:
         for stream in self.streams.values():
             folder = self.settings.segments_dir / stream.kind.name
+            finish_joins(folder)
             for segment, bodies in recover(folder, stream.kind.count_bytes):
-                segment.keys = b"".join(map(stream.commits.remember, bodies))
-                self.budget.used += segment.size
-                self.counters.add("replayed_items", segment.items, signal=stream.kind.name)
                 self.forwarding.offer(stream.kind, segment, again=True)
                 if stream.kind is LOGS:
                     self.journal.keep(segment)
-                stream.delivery.put(segment)
-            for piece in recover_pieces(stream.kind, folder):  # of segments that were offered and kept
-                self.budget.used += piece.size
-                self.counters.add("replayed_items", piece.items, signal=stream.kind.name)
-                stream.delivery.put(piece)
+                self._put_again(stream, segment, bodies)
+            for piece, bodies in recover_pieces(stream.kind, folder):  # of segments that were offered and kept
+                self._put_again(stream, piece, bodies)
         self._look_at_quarantine()
+
+    def _put_again(self, stream: Stream, segment: Segment, bodies: Iterable[memoryview]) -> None:
+        segment.keys = b"".join(map(stream.commits.remember, bodies))
+        self.budget.used += segment.size
+        self.counters.add("replayed_items", segment.items, signal=stream.kind.name)
+        stream.delivery.put(segment)
 
     def _look_at_quarantine(self) -> None:
         for stream in self.streams.values():

@@ -17,6 +17,7 @@ HELP: Final = {
     "stored_items": "Spans, records or data points inserted into ClickHouse.",
     "rejected_items": "Spans, records or data points over a limit or not valid; reported back as rejected.",
     "refused_items": "Spans, records or data points that ClickHouse does not take; kept in segments/*/rejected.",
+    "joined_segments": "Segments that had waited and were inserted together.",
     "divided_segments": "Segments that ClickHouse refused as they were and that were cut in two.",
     "forward_queued_items": "Spans, records or data points linked for a target, or found linked at the start.",
     "forwarded_items": "Spans, records or data points that a target has taken.",

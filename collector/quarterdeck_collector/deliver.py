@@ -8,6 +8,7 @@ from typing import Final
 
 from quarterdeck_collector.counters import Counters
 from quarterdeck_collector.insertion import Insertion
+from quarterdeck_collector.joining import HalfJoinedError, join
 from quarterdeck_collector.refusals import StoreError
 from quarterdeck_collector.segments import Segment
 from quarterdeck_collector.threads import offload
@@ -33,9 +34,8 @@ SMALL: Final = 256 << 10
 ASIDE_AFTER: Final = 25
 """Refusals, about five minutes, after which what cannot be divided is set aside if ClickHouse takes others."""
 
-INSERTS_AT_ONCE: Final = 1
-"""Segments of one signal that are inserted at the same time. Each is stored once whatever the number; above 1 they may
-overtake each other."""
+JOIN_FROM: Final = 4
+"""How many waiting segments are joined at least: for fewer, writing them once more costs what it saves."""
 
 
 class Delivery:
@@ -48,6 +48,7 @@ class Delivery:
         before_removal: Called, in a thread, with segments that are in ClickHouse; they are removed when it returns.
         on_removed: Told how many bytes have left the disk, or, if negative, have come to it.
         share: Share of the time that inserts of small segments may take.
+        join_up_to: Bytes up to which segments that have waited are joined.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class Delivery:
         on_removed: Callable[[int], None],
         *,
         share: float = 1.0,
+        join_up_to: int = 0,
     ) -> None:
         self._insertion = insertion
         self._signal = signal
@@ -66,6 +68,7 @@ class Delivery:
         self._before_removal = before_removal
         self._on_removed = on_removed
         self._share = share
+        self._join_up_to = join_up_to
         self._next_small = 0.0
         self._taken = 0
         self.on_free: Callable[[], None] = lambda: None
@@ -74,7 +77,7 @@ class Delivery:
         self._inserting: list[Segment] = []
         self._resting: list[Segment] = []
         self._stored: list[Segment] = []
-        self._free = 0
+        self._is_free = False
         self._work = asyncio.Event()
         self._closing = False
         self._away = False
@@ -87,7 +90,7 @@ class Delivery:
     @property
     def busy(self) -> bool:
         """Whether another segment would have to wait."""
-        return not self._free
+        return not self._is_free
 
     @property
     def gathering(self) -> bool:
@@ -105,16 +108,13 @@ class Delivery:
         self._work.set()
 
     async def run(self) -> None:
-        """Insert until :meth:`close` is called and the queue is empty or ClickHouse is away."""
-        await asyncio.gather(*(self._work_off() for _ in range(INSERTS_AT_ONCE)))
-
-    async def _work_off(self) -> None:
+        """Insert, one after the other, until :meth:`close` is called and the queue is empty or ClickHouse is away."""
         pause = FIRST_PAUSE
         while self._queue or not self._closing:
             if not self._queue:
                 self._work.clear()
                 await self._while_free(self._work.wait())
-            elif await self._deliver(self._queue.popleft()):
+            elif (segment := await self._take()) is None or await self._deliver(segment):
                 pause = FIRST_PAUSE
             elif self._closing:
                 return
@@ -123,16 +123,51 @@ class Delivery:
                 pause = min(2 * pause, LONGEST_PAUSE)
 
     async def _while_free(self, rest: Awaitable[object]) -> None:
-        self._free += 1
+        self._is_free = True
         self.on_free()
         try:
             await rest
         finally:
-            self._free -= 1
+            self._is_free = False
+
+    async def _take(self) -> Segment | None:
+        """Take the first segment off the queue, or one made of the first few; None if they must wait for a start."""
+        count = self._worth_joining()
+        taken = [self._queue.popleft() for _ in range(max(count, 1))]
+        if not count:
+            return taken[0]
+        self._inserting += taken
+        try:
+            whole = await offload(join, taken)
+        except HalfJoinedError as error:
+            log.error("%s; %d segments wait for the next start", error, count)  # noqa: TRY400 - one line
+            self._resting += taken
+            return None
+        except (OSError, asyncio.CancelledError) as error:
+            self._queue.extendleft(reversed(taken))
+            if not isinstance(error, OSError):
+                raise
+            log.warning("segments are not joined for now: %s", error)
+            return self._queue.popleft()
+        finally:
+            self._inserting.clear()
+        self._counters.add("joined_segments", count, signal=self._signal)
+        return whole
+
+    def _worth_joining(self) -> int:
+        """Count the segments at the head of the queue that had better be inserted together."""
+        size = count = 0
+        for segment in self._queue:
+            size += segment.size
+            if not segment.untried or size > self._join_up_to:
+                break
+            count += 1
+        return count if count >= JOIN_FROM else 0
 
     async def _deliver(self, segment: Segment) -> bool:
         """Try one segment; False if ClickHouse is away."""
         self._inserting.append(segment)
+        segment.untried = False
         loop = asyncio.get_running_loop()
         began = loop.time()
         try:
@@ -151,7 +186,7 @@ class Delivery:
             self._next_small = loop.time() + rest
             loop.call_later(rest, self.on_free)
         finally:
-            self._inserting.remove(segment)
+            self._inserting.clear()
         return True
 
     def _settle(self, segment: Segment, refused: int) -> None:

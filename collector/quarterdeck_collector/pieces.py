@@ -34,7 +34,7 @@ def divide(kind: Kind, segment: Segment) -> list[Segment]:
     """
     bodies = [bytes(body) for body in unframe(segment.path.read_bytes())[0]]
     parts = _parts(kind, segment, bodies)
-    folder = _folder(segment.path.parent)
+    folder = folder_beside(segment.path.parent)
     _finish(folder)  # drafts of a division that a full disk has stopped
     for name, part in parts:
         _write(folder / f"{name}{_DRAFT}", b"".join(map(frame, part)))
@@ -46,22 +46,23 @@ def divide(kind: Kind, segment: Segment) -> list[Segment]:
     return [_piece(kind, segment, folder / f"{name}{SUFFIX}", part) for name, part in parts]
 
 
-def recover_pieces(kind: Kind, folder: Path) -> Iterator[Segment]:
-    """Find the pieces that an earlier process left.
+def recover_pieces(kind: Kind, folder: Path) -> Iterator[tuple[Segment, list[memoryview]]]:
+    """Find the pieces that an earlier process left, and their messages.
 
     Args:
         kind: Signal.
         folder: Where its segments lie.
     """
-    pieces = _folder(folder)
+    pieces = folder_beside(folder)
     _finish(pieces)
-    yield from (segment for segment, _ in recover(pieces, kind.count_bytes, kind.name))
+    yield from recover(pieces, kind.count_bytes, kind.name)
 
 
-def _folder(beside: Path) -> Path:
-    folder = beside if beside.name == FOLDER else beside / FOLDER
-    folder.mkdir(exist_ok=True)
-    return folder
+def folder_beside(folder: Path) -> Path:
+    """Give the folder of pieces that belongs to a folder of segments, or that this one is."""
+    pieces = folder if folder.name == FOLDER else folder / FOLDER
+    pieces.mkdir(exist_ok=True)
+    return pieces
 
 
 def _parts(kind: Kind, segment: Segment, bodies: list[bytes]) -> list[tuple[str, list[bytes]]]:

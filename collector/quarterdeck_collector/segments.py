@@ -34,6 +34,7 @@ class Segment:
         signal: Its signal, by default the name of the folder.
         attempts: How often ClickHouse has refused it.
         taken_before: How many others ClickHouse had taken when it refused this one first.
+        untried: Whether it is certain that nobody has tried to insert it, in this process or an earlier one.
     """
 
     path: Path
@@ -43,6 +44,7 @@ class Segment:
     signal: str = ""
     attempts: int = field(default=0)
     taken_before: int = field(default=0)
+    untried: bool = field(default=False)
 
     @property
     def token(self) -> str:
@@ -221,7 +223,7 @@ class OpenSegment:
         if not self.size:
             self.path.unlink(missing_ok=True)
             return None
-        return Segment(self.path, self.items, self.size, bytes(self._keys))
+        return Segment(self.path, self.items, self.size, bytes(self._keys), untried=True)
 
 
 def _write_all(descriptor: int, parts: Sequence[bytes]) -> int:

@@ -12,11 +12,12 @@ import httpx
 import pytest
 
 from quarterdeck_collector.insertion import Insertion
+from quarterdeck_collector.joining import finish_joins, join
 from quarterdeck_collector.pieces import divide, recover_pieces
 from quarterdeck_collector.quarantine import Quarantine
 from quarterdeck_collector.receive.otlp import TRACES
 from quarterdeck_collector.refusals import StoreError
-from quarterdeck_collector.segments import Segment, frame, recover, unframe
+from quarterdeck_collector.segments import OpenSegment, Segment, frame, recover, unframe
 from quarterdeck_collector.store import EmbeddedStore
 from support import otlp
 from support.collectors import CollectorProcess, collector, wait_for
@@ -101,7 +102,7 @@ class KilledError(Exception):
     """The process was killed here."""
 
 
-STEPS = [(os, "fsync"), (Path, "rename"), (Path, "unlink"), (Path, "open")]
+STEPS = [(os, "fsync"), (Path, "rename"), (Path, "replace"), (Path, "unlink"), (Path, "open")]
 
 
 def killed_at(patched: pytest.MonkeyPatch, step: int, work: Callable[[], Any]) -> bool:
@@ -132,6 +133,12 @@ def span_names(segment: Segment) -> list[str]:
     return [span.name for message in messages for scoped in TRACES.scopes(message) for span in scoped.spans]
 
 
+def found_again(folder: Path) -> list[Segment]:
+    """The segments that a next start finds."""
+    finish_joins(folder)
+    return [one for one, _ in (*recover(folder, TRACES.count_bytes), *recover_pieces(TRACES, folder))]
+
+
 @pytest.mark.parametrize("requests", [1, 5])
 def test_a_kill_at_any_step_of_a_division_leaves_every_span_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, requests: int
@@ -147,12 +154,36 @@ def test_a_kill_at_any_step_of_a_division_leaves_every_span_once(
 
         killed = killed_at(monkeypatch, step, partial(divide, TRACES, Segment(whole, 4 * requests, 1)))
 
-        found = [*(one for one, _ in recover(folder, TRACES.count_bytes)), *recover_pieces(TRACES, folder)]
+        found = found_again(folder)
         assert sorted(name for segment in found for name in span_names(segment)) == want, step
         pieces.append(len({segment.token for segment in found}))
         if not killed:
             break
     assert (pieces[0], pieces[-1]) == (1, 2)
+
+
+def test_a_kill_at_any_step_of_joining_leaves_every_span_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    segments = []
+    for step in itertools.count():
+        folder = tmp_path / str(step) / "traces"
+        folder.mkdir(parents=True)
+        parts = []
+        for name in "abc":
+            opened = OpenSegment(folder)
+            opened.append([frame(otlp.traces({"name": name}).SerializeToString())], 1, name.encode())
+            parts.append(opened.seal())
+        with parts[1].path.open("ab") as torn:
+            torn.write(b"\xffcut")
+
+        killed = killed_at(monkeypatch, step, partial(join, parts))
+
+        found = found_again(folder)
+        assert sorted(name for segment in found for name in span_names(segment)) == ["a", "b", "c"], step
+        segments.append(len(found))
+        if not killed:
+            break
+    assert (segments[0], segments[-1]) == (3, 1)
+    assert (found[0].token, found[0].items) == (parts[0].token, 3)
 
 
 def test_a_segment_that_clickhouse_still_works_on_is_not_divided(store: EmbeddedStore, tmp_path: Path) -> None:

@@ -95,32 +95,52 @@ def test_a_poisoned_request_is_set_aside_and_its_neighbours_are_stored(tmp_path:
         assert running.log.read_text().count("can never take this request") == 1
 
 
-def test_acknowledged_while_clickhouse_is_away_stored_when_it_comes(tmp_path: Path, empty_store: EmbeddedStore) -> None:
-    trace_id = otlp.new_trace_id()
+SEGMENTS = 7
+IMPATIENT = "import quarterdeck_collector.store as s; s._ANSWER_SECONDS = 3"
+LATE, CUT_UPLOAD, CUT_ANSWER = Whim(wait=4), Whim(cut="upload"), Whim(cut="answer")
+
+
+def test_acknowledged_while_clickhouse_is_away_stored_together_when_it_comes_and_once_also_after_a_kill(
+    tmp_path: Path, empty_store: EmbeddedStore
+) -> None:
+    data, count = tmp_path / "data", "SELECT count(), uniqExact(TraceId) FROM $otel_traces"
+    bodies = [otlp.traces({"attributes": {"deep": {"a": [1]}}}).SerializeToString()]
     with serve_gate(empty_store) as gate:
-        flags = ("--clickhouse-url", gate.url, "--database", empty_store.database)
-        with collector(tmp_path / "data", *flags, ready=False) as running:
-            body = otlp.traces({"trace_id": trace_id, "attributes": {"deep": {"a": [1]}}}).SerializeToString()
-            assert running.post("/v1/traces", body).status_code == 200
+        flags = ("--clickhouse-url", gate.url, "--database", empty_store.database, "--segment-max-age", "0.02")
+        with collector(data, *flags, ready=False) as running:
+            assert running.post("/v1/traces", bodies[0]).status_code == 200
             ready = httpx.get(f"{running.otlp}/readyz")
             assert (ready.status_code, ready.json()["checks"]["clickhouse"]["ok"]) == (503, False)
             assert wait_for(lambda: running.log.read_text().count("ClickHouse cannot be reached, will try again")) == 1
 
             gate.open()
             wait_for(lambda: httpx.get(f"{running.otlp}/readyz").status_code == 200)
-            count = "SELECT count() FROM $otel_traces"
-            wait_for(lambda: empty_store.rows(count) == [["1"]])
+            wait_for(lambda: empty_store.rows(count) == [["1", "1"]])
 
             gate.shut()
-            assert running.post("/v1/traces", otlp.traces({}).SerializeToString()).status_code == 200
+            while len(list((data / "segments" / "traces").glob("*.otlp"))) < SEGMENTS:
+                bodies.append(otlp.traces({"trace_id": otlp.new_trace_id()}).SerializeToString())
+                assert running.post("/v1/traces", bodies[-1]).status_code == 200
             wait_for(lambda: httpx.get(f"{running.otlp}/readyz").status_code == 503)
+            gate.tokens.clear()
+            gate.whims += [Whim(), CUT_ANSWER]
             gate.open()
-            wait_for(lambda: empty_store.rows(count) == [["2"]])
+            all_once = [[str(len(bodies))] * 2]
+            wait_for(lambda: empty_store.rows(count) == all_once, every=0.005)
+            running.kill()
+        tokens = {*gate.tokens}
+        gate.tokens.clear()
+
+        with collector(data, *flags) as running:
+            wait_for(lambda: gate.tokens)
+            assert running.post("/v1/traces", bodies[-1]).status_code == 200  # a client that had no answer
+            wait_for(lambda: not [*(data / "segments").rglob("*.otlp")])
             assert running.stop() == 0
+    assert {*gate.tokens} <= tokens
+    assert len(tokens) < 4  # the segment that was tried while nobody was there, and all others together
+    assert empty_store.rows(count) == all_once
 
 
-IMPATIENT = "import quarterdeck_collector.store as s; s._ANSWER_SECONDS = 3"
-LATE, CUT_UPLOAD, CUT_ANSWER = Whim(wait=4), Whim(cut="upload"), Whim(cut="answer")
 TROUBLE = {flat_spans: [LATE, Whim(), CUT_ANSWER, CUT_UPLOAD], nested_spans: [CUT_ANSWER, CUT_UPLOAD, Whim()]}
 
 

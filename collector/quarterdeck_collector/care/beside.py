@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Final
 
 from quarterdeck_collector import pieces, prices
@@ -10,7 +11,7 @@ from quarterdeck_collector.care.leftovers import Leftovers
 from quarterdeck_collector.care.operations import LocalCare, Surroundings
 from quarterdeck_collector.gate import BusyError, GatedStore
 from quarterdeck_collector.redaction_rules import Findings
-from quarterdeck_collector.segments import SUFFIX
+from quarterdeck_collector.segments import SUFFIX, first_position
 from quarterdeck_collector.settings import Settings
 from quarterdeck_collector.store import Store
 
@@ -43,16 +44,17 @@ def beside(
         asyncio.run_coroutine_threadsafe(_awaited(function), loop).result()
 
     def settle() -> None:
-        places = (f"*/*{SUFFIX}", f"*/{pieces.FOLDER}/*{SUFFIX}")
-        waiting = [path for place in places for path in settings.segments_dir.glob(place)]
+        waiting = _segments(settings.segments_dir)
+        newest = max(map(first_position, waiting), default=0)
         deadline = time.monotonic() + PATIENCE
-        while waiting := [path for path in waiting if path.exists()]:
+        while waiting:
             if time.monotonic() > deadline:
                 raise BusyError(
                     f"{len(waiting)} segments wait for ClickHouse; try again when they are in (see /readyz)"
                 )
             on_loop(checkpoint)
             time.sleep(_PAUSE)
+            waiting = [path for path in _segments(settings.segments_dir) if first_position(path) <= newest]
 
     around = Surroundings(
         leftovers=Leftovers(settings.segments_dir, settings.forward_dir, sealed=False),
@@ -63,6 +65,11 @@ def beside(
         forget=lambda: on_loop(forget),
     )
     return LocalCare(store, around)
+
+
+def _segments(folder: Path) -> list[Path]:
+    """Find what is on disk; joined and divided, a segment has another path and begins at the same position."""
+    return [path for place in (f"*/*{SUFFIX}", f"*/{pieces.FOLDER}/*{SUFFIX}") for path in folder.glob(place)]
 
 
 async def _awaited(function: Callable[[], Awaitable[None] | None]) -> None:
