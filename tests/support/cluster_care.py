@@ -44,14 +44,29 @@ def told_again(store: EmbeddedStore) -> ImportReport:
 
 
 def removal(store: EmbeddedStore, folder: Path) -> dict[str, Any]:
-    """Purge a run, then its pipeline, then everything of today; ask before that what new prices would change."""
+    """Take new prices, twice; then purge a run, then its pipeline, then everything of today."""
     care = LocalCare(store, _around(store, folder))
     run, pipeline = Selection.read({"runs": ["run-1"]}), Selection.read({"pipeline": "digest"})
     store.command("SYSTEM START MERGES")
     found: dict[str, Any] = {"repriced": asdict(care.reprice(pipeline, (), dry_run=True)), "told": []}
+    found["costs"] = [_costs(store)]
+    for _ in range(2):
+        care.reprice(pipeline, (), dry_run=False)
+        found["costs"].append(_costs(store))
     for selection in (run, pipeline, Selection.read({"from": "1970-01-01"})):
         found["told"].append({**asdict(care.purge(selection, dry_run=False)), "left": _left(store)})
     return found
+
+
+def _costs(store: EmbeddedStore) -> dict[str, list[str]]:
+    """Give costs and calls without one, of each table that has them."""
+    unpriced = {"model_calls": "IsUnpriced"}
+    return {
+        name: store.rows(
+            f"SELECT round(sum(Cost), 9), sum({unpriced.get(name, 'UnpricedCalls')}) FROM {store.database}.{name}"  # noqa: S608 - ours
+        )[0]
+        for name in ("model_calls", "runs", "llm_1m", "llm_1h")
+    }
 
 
 def _around(store: EmbeddedStore, folder: Path) -> Surroundings:

@@ -11,8 +11,9 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import Final
 
+from quarterdeck_collector.care import cost_sums
 from quarterdeck_collector.care.retention import oldest_whole_day
-from quarterdeck_collector.care.tables import Table, tables
+from quarterdeck_collector.care.tables import Table, Tables, tables
 from quarterdeck_collector.refusals import StoreError
 from quarterdeck_collector.store import Store
 
@@ -47,7 +48,7 @@ def pending(store: Store) -> list[str]:
 
 
 def rebuild(store: Store, day: str) -> None:
-    """Make every derived table agree with the base tables for one day.
+    """Make every derived table agree with the base tables for one day; on a cluster its costs only.
 
     Args:
         store: Where.
@@ -59,18 +60,24 @@ def rebuild(store: Store, day: str) -> None:
     """
     found = tables(store)
     await_mutations(store, found.sources)
+    if not (cost_sums.correct(store, day) if store.cluster else _remade(store, found, day)):
+        raise BusyDayError(
+            f"the tables derived from the spans of {day} could not be rebuilt, because others went on writing into "
+            "that day; they are rebuilt at the collector's next start, or when you repeat this command"
+        )
+    mark(store, [day], pending=False)
+
+
+def _remade(store: Store, found: Tables, day: str) -> bool:
+    """Make the day of every derived table anew, and say whether nobody wrote into it meanwhile."""
     for _ in range(TRIES):
         before = _written(store, found.sources, day)
         for table in found.derived:
             if table.by_day:
                 _replace(store, table, found.base + found.derived, day)
         if _written(store, found.sources, day) == before:
-            mark(store, [day], pending=False)
-            return
-    raise BusyDayError(
-        f"the tables derived from the spans of {day} could not be rebuilt, because others went on writing into that "
-        "day; they are rebuilt at the collector's next start, or when you repeat this command"
-    )
+            return True
+    return False
 
 
 def _replace(store: Store, table: Table, sources: list[Table], day: str) -> None:

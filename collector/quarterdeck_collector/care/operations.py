@@ -19,7 +19,7 @@ from quarterdeck_collector.store import Store
 
 
 class ClusterError(Exception):
-    """The operation, or this one of it, is for a single node."""
+    """A cluster cannot do it so."""
 
 
 class Care(Protocol):
@@ -90,11 +90,6 @@ class LocalCare(Care):
 
     def reprice(self, selection: Selection, models: Sequence[str], *, dry_run: bool) -> RepriceReport:
         """Compute costs anew, from prices that are read anew."""
-        if self._store.cluster and not dry_run:
-            raise ClusterError(
-                "reprice makes the sums of whole days anew, which no statement does on all nodes of a cluster; "
-                "--dry-run tells what it would change"
-            )
         self._prepare(dry_run=dry_run)
         self._around.load_prices()
         return reprice(self._store, selection, models, self._around.quiet, dry_run=dry_run)

@@ -13,9 +13,9 @@ from typing import Any, Final
 from quarterdeck_collector.care.derived import await_mutations, mark, rebuild
 from quarterdeck_collector.care.leftovers import Leftovers
 from quarterdeck_collector.care.retention import oldest_whole_day
+from quarterdeck_collector.care.run_list import copy_runs
 from quarterdeck_collector.care.selection import Selection, quoted
 from quarterdeck_collector.care.tables import Table, Tables, tables
-from quarterdeck_collector.migrate import placeholders
 from quarterdeck_collector.store import Store
 
 Quiet = Callable[[], AbstractContextManager[None]]
@@ -90,7 +90,7 @@ def _days_with_spans(store: Store) -> set[str]:
 
 def _purge(store: Store, selection: Selection, found: Tables, days: list[str], quiet: Quiet) -> None:
     mark(store, days)
-    runs = _resolved_runs(store)
+    runs = copy_runs(store)
     for table in found.base:
         for part in _partitions(store, table, selection, runs):
             with quiet():
@@ -105,24 +105,6 @@ def _purge(store: Store, selection: Selection, found: Tables, days: list[str], q
     if not store.cluster:  # where nodes may lag behind: they read the copy, and clear their files by themselves
         store.command(f"DROP TABLE {runs} SYNC")
         _clear_old_files(store, found)
-
-
-def _resolved_runs(store: Store) -> str:
-    """Keep for a day which runs there are now: the table itself changes while what belongs to them is removed."""
-    copy = f"{store.database}.{store.local('runs_before_purge')}"
-    values = placeholders(store)
-    engine = f"{values['R']}MergeTree({values['shared'].removesuffix(', ')})"
-    store.command(f"DROP TABLE IF EXISTS {copy} {store.on_cluster} SYNC")
-    store.command(
-        f"CREATE TABLE {copy} {store.on_cluster} "
-        "(RunId String, TraceId String, PipelineName String, Copied DateTime DEFAULT now()) "
-        f"ENGINE = {engine} ORDER BY RunId TTL Copied + INTERVAL 1 DAY"
-    )
-    columns = "RunId, TraceId, PipelineName"
-    store.command(f"INSERT INTO {copy} ({columns}) SELECT DISTINCT {columns} FROM {store.database}.runs")  # noqa: S608 - names are ours
-    if store.cluster:  # every node reads its own copy
-        store.command(f"SYSTEM SYNC REPLICA {store.on_cluster} {copy}")
-    return copy
 
 
 def _partitions(store: Store, table: Table, selection: Selection, runs: str) -> dict[str, int]:

@@ -6,14 +6,14 @@ The columns ``Current…`` of ``model_calls`` say what a call would cost if it c
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
-from typing import Any, Final
+from typing import Any
 
-from quarterdeck_collector.care.derived import mark, rebuild
+from quarterdeck_collector.care.derived import await_mutations, mark, rebuild
 from quarterdeck_collector.care.retention import oldest_whole_day
+from quarterdeck_collector.care.run_list import copy_runs
 from quarterdeck_collector.care.selection import Selection, quoted
+from quarterdeck_collector.care.tables import CALLS, tables
 from quarterdeck_collector.store import Store
-
-_TABLE: Final = "model_calls"
 
 
 @dataclass
@@ -70,12 +70,14 @@ def reprice(
         BusyDayError: If others went on writing into one of the days.
         StoreError: If the store refuses.
     """
-    condition = _condition(store, selection, models)
+    condition = _condition(selection, models, f"{store.database}.runs")
     first_whole = oldest_whole_day(store)
     changed = _changed_days(store, condition)
     days = [day for day in changed if day >= first_whole]
     report = RepriceReport(_differences(store, condition, first_whole), days, sorted({*changed} - {*days}))
-    if not dry_run:
+    if days and not dry_run:
+        if store.cluster:  # every node looks runs up by itself
+            condition = _condition(selection, models, copy_runs(store))
         for day in days:
             mark(store, [day])
             with quiet():
@@ -85,16 +87,20 @@ def reprice(
 
 
 def _update(store: Store, condition: str, day: str) -> None:
+    wait = 0 if store.cluster else 2  # a statement for all nodes has a minute
     store.command(
-        f"ALTER TABLE {store.database}.{_TABLE} UPDATE Cost = CurrentCost, PriceModel = CurrentPriceModel, "
-        "IsUnpriced = CurrentCost IS NULL "
-        f"IN PARTITION '{day}' WHERE {condition} SETTINGS mutations_sync = 2, allow_nondeterministic_mutations = 1"
+        f"ALTER TABLE {store.database}.{store.local(CALLS)} {store.on_cluster} "
+        "UPDATE Cost = CurrentCost, PriceModel = CurrentPriceModel, IsUnpriced = CurrentCost IS NULL "
+        f"IN PARTITION '{day}' WHERE {condition} "
+        f"SETTINGS mutations_sync = {wait}, allow_nondeterministic_mutations = 1"
     )
+    if store.cluster:
+        await_mutations(store, [table for table in tables(store).base if table.name == CALLS])
 
 
-def _condition(store: Store, selection: Selection, models: Sequence[str]) -> str:
+def _condition(selection: Selection, models: Sequence[str], runs: str) -> str:
     columns = ("Timestamp", "TraceId", "RunId", "PipelineName")
-    parts = [selection.condition(columns, f"{store.database}.runs"), "InputTokens + OutputTokens > 0"]
+    parts = [selection.condition(columns, runs), "InputTokens + OutputTokens > 0"]
     if models:
         names = ", ".join(map(quoted, models))
         parts.append(f"Model IN ({names}) OR RequestModel IN ({names})")
@@ -103,7 +109,7 @@ def _condition(store: Store, selection: Selection, models: Sequence[str]) -> str
 
 def _changed_days(store: Store, condition: str) -> list[str]:
     sql = (
-        f"SELECT DISTINCT toString(toDate(Timestamp)) AS Day FROM {store.database}.{_TABLE} "  # noqa: S608 - values are quoted
+        f"SELECT DISTINCT toString(toDate(Timestamp)) AS Day FROM {store.database}.{CALLS} "  # noqa: S608 - values are quoted
         f"WHERE {condition} AND CurrentCost IS DISTINCT FROM Cost ORDER BY Day"
     )
     return [row[0] for row in store.rows(sql)]
@@ -115,7 +121,7 @@ def _differences(store: Store, condition: str, first_whole: str) -> list[ModelDi
         "SELECT toString(Provider) AS provider, toString(Model) AS model, CurrentPriceModel AS price, "  # noqa: S608 - as above
         "toUInt32(count()) AS calls, ifNull(sum(Cost), 0) AS old_cost, ifNull(sum(CurrentCost), 0) AS new_cost, "
         "toUInt32(countIf(Cost IS NULL)) AS old_unknown, toUInt32(countIf(CurrentCost IS NULL)) AS new_unknown "
-        f"FROM {store.database}.{_TABLE} WHERE {condition}{since} "
+        f"FROM {store.database}.{CALLS} WHERE {condition}{since} "
         "GROUP BY provider, model, price ORDER BY abs(new_cost - old_cost) DESC, provider, model, price"
     )
     return [ModelDifference(**row) for row in rows]

@@ -13,6 +13,7 @@ from typing import Any, Final
 from quarterdeck_collector.store import Store
 
 _BASE: Final = re.compile(r"otel_\w+|live_events|model_calls")
+CALLS: Final = "model_calls"
 _SUMS: Final = "AggregatingMergeTree"
 _TARGET: Final = re.compile(r"\bTO (?:`?\w+`?\.)?`?(\w+)`?")
 
