@@ -12,7 +12,7 @@ from anyio import CapacityLimiter, to_thread
 
 from quarterdeck_collector.refusals import StoreError
 from quarterdeck_collector.sql_guard import Refused, check, check_setting
-from quarterdeck_collector.store import EmbeddedStore
+from quarterdeck_collector.store import EmbeddedStore, literal
 
 R = TypeVar("R")
 
@@ -156,7 +156,7 @@ class Query:
             handle = resources.enter_context(self._store.handle())
             handle.query(f"USE `{question.database.replace('`', '')}`")
             settings = {**self._settings, "log_comment": self._mark}
-            handle.query("SET " + ", ".join(f"{_name(name)} = {_quoted(value)}" for name, value in settings.items()))
+            handle.query("SET " + ", ".join(f"{_name(name)} = {literal(value)}" for name, value in settings.items()))
             if not question.about_settings:
                 handle.query("SET readonly = 1")  # for good: this handle cannot undo it
             if not question.streamed:
@@ -220,7 +220,3 @@ def _name(name: str) -> str:
     if not _NAME.fullmatch(name):
         raise Refused(f"unknown setting {name!r} (UNKNOWN_SETTING)", 115)
     return name
-
-
-def _quoted(value: str) -> str:
-    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"

@@ -1,5 +1,6 @@
 """What is done to stored data on two shards and on one node: see :mod:`support.cluster`."""
 
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any
 
 from quarterdeck_collector import prices
 from quarterdeck_collector.care import archive
+from quarterdeck_collector.care.derived import rebuild
 from quarterdeck_collector.care.leftovers import Leftovers
 from quarterdeck_collector.care.operations import LocalCare, Surroundings
 from quarterdeck_collector.care.restore import ImportReport, restore
@@ -48,14 +50,28 @@ def removal(store: EmbeddedStore, folder: Path) -> dict[str, Any]:
     care = LocalCare(store, _around(store, folder))
     run, pipeline = Selection.read({"runs": ["run-1"]}), Selection.read({"pipeline": "digest"})
     store.command("SYSTEM START MERGES")
+    days: list[str] = []
     found: dict[str, Any] = {"repriced": asdict(care.reprice(pipeline, (), dry_run=True)), "told": []}
     found["costs"] = [_costs(store)]
     for _ in range(2):
-        care.reprice(pipeline, (), dry_run=False)
+        report = care.reprice(pipeline, (), dry_run=False)
+        days = days or report.days
         found["costs"].append(_costs(store))
+    found["costs"].append(_without_prices(store, days))
+    care.reprice(pipeline, (), dry_run=False)
+    found["costs"].append(_costs(store))
     for selection in (run, pipeline, Selection.read({"from": "1970-01-01"})):
         found["told"].append({**asdict(care.purge(selection, dry_run=False)), "left": _left(store)})
     return found
+
+
+def _without_prices(store: EmbeddedStore, days: Sequence[str]) -> dict[str, list[str]]:
+    """Forget what the calls of some days cost, as if it had never been known, and give the costs."""
+    table = f"{store.database}.{store.local('model_calls')}"
+    store.command(f"ALTER TABLE {table} UPDATE Cost = NULL, IsUnpriced = 1 WHERE 1 SETTINGS mutations_sync = 2")
+    for day in days:
+        rebuild(store, day)
+    return _costs(store)
 
 
 def _costs(store: EmbeddedStore) -> dict[str, list[str]]:
@@ -63,7 +79,7 @@ def _costs(store: EmbeddedStore) -> dict[str, list[str]]:
     unpriced = {"model_calls": "IsUnpriced"}
     return {
         name: store.rows(
-            f"SELECT round(sum(Cost), 9), sum({unpriced.get(name, 'UnpricedCalls')}) FROM {store.database}.{name}"  # noqa: S608 - ours
+            f"SELECT round(sum(ifNull(Cost, 0)), 9), sum({unpriced.get(name, 'UnpricedCalls')}) FROM {store.database}.{name}"  # noqa: S608 - ours
         )[0]
         for name in ("model_calls", "runs", "llm_1m", "llm_1h")
     }

@@ -304,6 +304,7 @@ def _parser(name: str, description: str) -> argparse.ArgumentParser:
         help="a ClickHouse server instead of the embedded store [QUARTERDECK_CLICKHOUSE_URL]",
     )
     parser.add_argument("--database", help="ClickHouse database [QUARTERDECK_DATABASE, quarterdeck]")
+    parser.add_argument("--cluster", help="name of the cluster that the server is a node of [QUARTERDECK_CLUSTER]")
     return parser
 
 
@@ -321,7 +322,9 @@ def _selection(chosen: argparse.Namespace) -> Selection:
 
 def _settings(chosen: argparse.Namespace) -> Settings:
     """Give the collector's settings: flag, then environment, then default."""
-    flags = {name: getattr(chosen, name, None) for name in ("data_dir", "clickhouse_url", "database", "prices")}
+    flags = {
+        name: getattr(chosen, name, None) for name in ("data_dir", "clickhouse_url", "database", "cluster", "prices")
+    }
     return Settings(**{name: value for name, value in flags.items() if value is not None})
 
 

@@ -5,8 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from quarterdeck_collector.care.selection import quoted
-from quarterdeck_collector.store import Store
+from quarterdeck_collector.store import Store, literal
 
 PAGE_BYTES: Final = 4 << 20
 """What a page should hold: its number of rows follows the size of those before."""
@@ -76,7 +75,7 @@ def pages(store: Store, table: str, columns: str, key: Sequence[Key], condition:
         # The next page begins at this one's last key, and skips the rows with that key which were read already.
         before, last = last, page[-1]["PageKey"]
         equal = sum(row["PageKey"] == last for row in page) + (equal if last == before else 0)
-        values = (part.from_text.format(quoted(value)) for part, value in zip(key, last, strict=True))
+        values = (part.from_text.format(literal(value)) for part, value in zip(key, last, strict=True))
         after = f" AND ({order}) >= ({', '.join(values)})"
         size = sum(len(json.dumps(row)) for row in page)
         rows = max(1, min(_MOST_ROWS, rows * PAGE_BYTES // max(1, size)))

@@ -14,9 +14,9 @@ from quarterdeck_collector.care.derived import await_mutations, mark, rebuild
 from quarterdeck_collector.care.leftovers import Leftovers
 from quarterdeck_collector.care.retention import oldest_whole_day
 from quarterdeck_collector.care.run_list import copy_runs
-from quarterdeck_collector.care.selection import Selection, quoted
+from quarterdeck_collector.care.selection import Selection
 from quarterdeck_collector.care.tables import Table, Tables, tables
-from quarterdeck_collector.store import Store
+from quarterdeck_collector.store import Store, literal
 
 Quiet = Callable[[], AbstractContextManager[None]]
 """Makes a block during which nothing is inserted by this collector."""
@@ -130,7 +130,7 @@ def _delete(store: Store, table: Table, part: str, condition: str | None) -> Non
 def _clear_old_files(store: Store, found: Tables) -> None:
     """Remove the files of replaced parts now: ClickHouse keeps them for eight minutes."""
     names = [table.name for table in (*found.base, *found.derived)]
-    listed = ", ".join(map(quoted, names))
+    listed = ", ".join(map(literal, names))
     old = (
         "SELECT DISTINCT table FROM system.parts "  # noqa: S608 - names are ours
         f"WHERE database = '{store.database}' AND table IN ({listed}) AND NOT active"

@@ -11,9 +11,9 @@ from typing import Any
 from quarterdeck_collector.care.derived import await_mutations, mark, rebuild
 from quarterdeck_collector.care.retention import oldest_whole_day
 from quarterdeck_collector.care.run_list import copy_runs
-from quarterdeck_collector.care.selection import Selection, quoted
+from quarterdeck_collector.care.selection import Selection
 from quarterdeck_collector.care.tables import CALLS, tables
-from quarterdeck_collector.store import Store
+from quarterdeck_collector.store import Store, literal
 
 
 @dataclass
@@ -102,7 +102,7 @@ def _condition(selection: Selection, models: Sequence[str], runs: str) -> str:
     columns = ("Timestamp", "TraceId", "RunId", "PipelineName")
     parts = [selection.condition(columns, runs), "InputTokens + OutputTokens > 0"]
     if models:
-        names = ", ".join(map(quoted, models))
+        names = ", ".join(map(literal, models))
         parts.append(f"Model IN ({names}) OR RequestModel IN ({names})")
     return " AND ".join(f"({part})" for part in parts)
 

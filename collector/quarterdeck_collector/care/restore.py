@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from quarterdeck_collector.care.retention import row_days
-from quarterdeck_collector.care.selection import quoted
 from quarterdeck_collector.care.tables import tables
 from quarterdeck_collector.live import text
 from quarterdeck_collector.nested import rewrite_body
 from quarterdeck_collector.receive.otlp import LOGS, TRACES, Kind
 from quarterdeck_collector.segments import SUFFIX, frame
-from quarterdeck_collector.store import Store
+from quarterdeck_collector.store import Store, literal
 
 _LATEST: Final = 2**63 - 1
 _DAY: Final = 86_400 * 1_000_000_000
@@ -130,7 +129,7 @@ def present(store: Store, kind: Kind, message: Any) -> set[Identity]:
 
 
 def _ask(store: Store, table: str, columns: str, items: list[Any]) -> set[Identity]:
-    traces = ", ".join(quoted(trace) for trace in sorted({item.trace_id.hex() for item in items}))
+    traces = ", ".join(literal(trace) for trace in sorted({item.trace_id.hex() for item in items}))
     times = [_time_of(item) for item in items]
     first, last = (f"fromUnixTimestamp64Nano(toInt64({min(limit(times), _LATEST)}))" for limit in (min, max))
     rows = store.json_rows(

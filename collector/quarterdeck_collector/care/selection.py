@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final, Self
 
+from quarterdeck_collector.store import literal
+
 _TIME_COLUMNS: Final = ("Timestamp", "TimeUnix")
 DAYS: Final = {"Day": "Day", "Time": "toDate(Time)", "Start": "toDate(Start)"}
 """Column of a table of sums: its day."""
@@ -18,11 +20,6 @@ _LAST_DAY: Final = date(2262, 1, 1)
 
 class SelectionError(ValueError):
     """The selection makes no sense; the message says what to give."""
-
-
-def quoted(value: str) -> str:
-    """Write a string literal of SQL."""
-    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 @dataclass(frozen=True)
@@ -115,13 +112,13 @@ class Selection:
     def _of_run(self, columns: Sequence[str], runs: str) -> str | None:
         if not self.runs:
             return ""
-        selected = f"RunId IN ({', '.join(map(quoted, self.runs))})"
+        selected = f"RunId IN ({', '.join(map(literal, self.runs))})"
         return _of_runs(columns, runs, selected, selected)
 
     def _of_pipeline(self, columns: Sequence[str], runs: str) -> str | None:
         if not self.pipeline:
             return ""
-        named = f"PipelineName = {quoted(self.pipeline)}"
+        named = f"PipelineName = {literal(self.pipeline)}"
         if "PipelineName" in columns and "RunId" not in columns:
             return named
         selected = f"RunId GLOBAL IN (SELECT RunId FROM {runs} WHERE {named})"  # noqa: S608 - the name is quoted
