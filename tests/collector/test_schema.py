@@ -421,6 +421,16 @@ def test_rows_of_the_stock_exporter_fill_our_columns_too(store: EmbeddedStore) -
     ]
     assert store.rows("SELECT RunId, sum(Cost) FROM $runs GROUP BY RunId") == [["R", "0.00105"]]
 
+    store.command(
+        "INSERT INTO $otel_logs (Timestamp, TraceId, SpanId, TraceFlags, SeverityText, SeverityNumber, ServiceName, "
+        "Body, ResourceSchemaUrl, ResourceAttributes, ScopeSchemaUrl, ScopeName, ScopeVersion, ScopeAttributes, "
+        "LogAttributes, EventName) VALUES (now64(9), 't', 's', 1, 'INFO', 9, 'svc', 'said', '', {}, '', '', '', {}, "
+        "{'quarterdeck.run.id': 'R', 'quarterdeck.step.name': 'plan'}, '')"
+    )
+    assert store.rows("SELECT RunId, StepName, LogFlags, ObservedTimestamp = Timestamp FROM $otel_logs") == [
+        ["R", "plan", "1", "1"]
+    ]
+
 
 def test_one_token_is_stored_once_in_every_table(store: EmbeddedStore, tmp_path: Path) -> None:
     path = tmp_path / "s.otlp"

@@ -76,13 +76,9 @@ def _without_prices(store: EmbeddedStore, days: Sequence[str]) -> dict[str, list
 
 def _costs(store: EmbeddedStore) -> dict[str, list[str]]:
     """Give costs and calls without one, of each table that has them."""
-    unpriced = {"model_calls": "IsUnpriced"}
-    return {
-        name: store.rows(
-            f"SELECT round(sum(ifNull(Cost, 0)), 9), sum({unpriced.get(name, 'UnpricedCalls')}) FROM {store.database}.{name}"  # noqa: S608 - ours
-        )[0]
-        for name in ("model_calls", "runs", "llm_1m", "llm_1h")
-    }
+    sums = {"model_calls": "IsUnpriced", **dict.fromkeys(("runs", "llm_1m", "llm_1h"), "UnpricedCalls")}
+    select = "SELECT round(sum(ifNull(Cost, 0)), 9), sum({}) FROM {}.{}"
+    return {name: store.rows(select.format(unpriced, store.database, name))[0] for name, unpriced in sums.items()}
 
 
 def _around(store: EmbeddedStore, folder: Path) -> Surroundings:
