@@ -4,6 +4,7 @@ No statement makes a day of a derived table anew on all nodes of a cluster at on
 are read, so a row with the difference corrects them, whichever shard has it, and whoever else writes meanwhile.
 """
 
+import random
 import time
 from dataclasses import dataclass
 from typing import Final
@@ -61,7 +62,7 @@ def correct(store: Store, day: str) -> bool:
     """
     for number in range(TRIES):
         if number:
-            time.sleep(_PAUSE)
+            time.sleep(_PAUSE * random.uniform(1, 3))  # noqa: S311 - of two who correct at once, one comes first
         if not [sums for sums in _TABLES if _correct(store, sums, day)]:
             return True
     return False
