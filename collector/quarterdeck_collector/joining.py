@@ -6,6 +6,7 @@ removed. The whole becomes valid in one step, its renaming; a start after a kill
 the whole.
 """
 
+import contextlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -35,15 +36,12 @@ def join(segments: Sequence[Segment]) -> Segment:
     """
     folder = segments[0].path.parent
     whole = folder_beside(folder) / segments[0].path.name
-    draft = whole.with_suffix(_DRAFT)
-    with draft.open("wb") as target:
-        for segment in segments:
-            with segment.path.open("rb") as source:
-                target.write(source.read(segment.size))  # behind that there may be a torn tail
-        target.flush()
-        os.fsync(target.fileno())
-    files.replace(whole.with_suffix(_LIST), "\n".join(segment.path.name for segment in segments).encode())
-    draft.rename(whole)
+    try:
+        _write(whole, segments)
+    except OSError:
+        with contextlib.suppress(OSError):  # what is left now goes with the next attempt or start
+            finish_joins(folder)
+        raise
     try:
         finish_joins(folder)
     except OSError as error:
@@ -55,6 +53,18 @@ def join(segments: Sequence[Segment]) -> Segment:
         b"".join(segment.keys for segment in segments),
         signal=segments[0].signal or folder.name,
     )
+
+
+def _write(whole: Path, segments: Sequence[Segment]) -> None:
+    draft = whole.with_suffix(_DRAFT)
+    with draft.open("wb") as target:
+        for segment in segments:
+            with segment.path.open("rb") as source:
+                target.write(source.read(segment.size))  # behind that there may be a torn tail
+        target.flush()
+        os.fsync(target.fileno())
+    files.replace(whole.with_suffix(_LIST), "\n".join(segment.path.name for segment in segments).encode())
+    draft.rename(whole)
 
 
 def finish_joins(folder: Path) -> None:
