@@ -171,7 +171,8 @@ def test_a_kill_at_any_step_of_joining_leaves_every_span_once(tmp_path: Path, mo
         for name in "abc":
             opened = OpenSegment(folder)
             opened.append([frame(otlp.traces({"name": name}).SerializeToString())], 1, name.encode())
-            assert (sealed := opened.seal()) is not None
+            sealed = opened.seal()
+            assert sealed is not None
             parts.append(sealed)
         with parts[1].path.open("ab") as torn:
             torn.write(b"\xffcut")
