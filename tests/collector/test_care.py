@@ -85,16 +85,20 @@ def _derived_anew(store: EmbeddedStore) -> dict[str, list[list[str]]]:
     return found
 
 
+READABLE = {
+    "AggregateFunction": "finalizeAggregation({})",
+    "SimpleAggregateFunction(sum, Float64)": "round({}, 9)",  # the last digits depend on the order of adding up
+}
+
+
 def _merged(store: EmbeddedStore, table: str) -> list[list[str]]:
     store.command(f"OPTIMIZE TABLE {store.database}.{table} FINAL")
     columns = store.json_rows(
         f"SELECT name, type FROM system.columns WHERE database = '{store.database}' AND table = '{table}' "  # noqa: S608 - names of tables
         "AND default_kind NOT IN ('ALIAS', 'MATERIALIZED')"
     )
-    texts = [
-        f"finalizeAggregation({column['name']})" if column["type"].startswith("AggregateFunction") else column["name"]
-        for column in columns
-    ]
+    texts = [READABLE.get(column["type"].partition("(")[0], READABLE.get(column["type"], "{}")) for column in columns]
+    texts = [text.format(column["name"]) for text, column in zip(texts, columns, strict=True)]
     return store.rows(f"SELECT {', '.join(texts)} FROM {store.database}.{table} ORDER BY ALL")  # noqa: S608 - names of tables
 
 
