@@ -53,6 +53,12 @@ def _of_all(front: Callable[..., Any], *more: Any) -> Way:
     return ask
 
 
+def _quantiles(asker: Asker, _: Sample) -> Any:
+    now = time.time_ns()
+    asked = queries.ChartRange(now - 10 * queries.DAY_S * _NS, now)
+    return queries.measures(asker.store, asked, "step", queries.DAY_S, quantiles=True)
+
+
 def _of_ever(front: Callable[..., Any], *more: Any) -> Way:
     """A front door that is asked about a scope, of all that is there."""
     return lambda asker, _: front(asker.store, *more, Scope(), time.time_ns())
@@ -234,7 +240,9 @@ ONE_RUN: Final = (
     Question("a span as it is stored", _front(queries.raw_span, "run", "span")),
     Question("a call", _front(queries.call_by_id, "run", "span")),
     Question("newest calls", lambda asker, _: queries.recent_calls(asker.store, time.time_ns())),
-    Question("calls by words", lambda asker, _: queries.recent_calls(asker.store, time.time_ns(), "zyxneedle")),
+    Question(
+        "calls by words", lambda asker, _: queries.recent_calls(asker.store, time.time_ns(), "zyxneedle"), HISTORY_MS
+    ),
     Question("versions of a pipeline", _of_ever(queries.pipeline_versions, "support-triage")),
     Question("configuration of a run", _config),
 )
@@ -255,6 +263,7 @@ ALERTS: Final = (
 )
 ANALYTICS: Final = (
     Question("calls by step and day", _of_all(queries.measures, "step", queries.DAY_S)),
+    Question("their quantiles too", _quantiles),
     Question("runs by pipeline and day", _of_all(queries.run_measures, "pipeline", queries.DAY_S)),
     Question("busy hours", _of_all(queries.busy_hours)),
     Question("models on equal work", _of_all(queries.equal_work)),
@@ -263,7 +272,7 @@ ANALYTICS: Final = (
     Question("versions", _of_all(queries.version_runs)),
     Question("flaws of answers", _of_all(queries.quiet_flaws)),
     Question("hours that fail", _of_all(queries.failing_hours)),
-    Question("kinds of errors", _of_all(queries.error_kinds, "anthropic")),
+    Question("kinds of errors, an hour", _of_an_hour(queries.error_kinds, "anthropic")),
     Question("names of tags", _of_all(queries.tag_names)),
     Question("cost by tag, an hour", _of_an_hour(queries.tag_cost, "customer.id")),
     Question("answers of an hour", _of_an_hour(queries.answers)),

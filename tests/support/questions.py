@@ -80,6 +80,8 @@ def answers(reader: Reader, start: int, more: Mapping[str, str] | None = None) -
         "each": "3",
         "sums": "llm_1m",
         "latencies": "latency_1h",
+        "days": "60",
+        **dict.fromkeys(("quantiles", "later"), "true"),
         **dict.fromkeys(("levels", "statuses", "words"), "[]"),
         **dict.fromkeys(("pipeline", "step", "model", "provider", "environment", "service"), ""),
         **dict.fromkeys(("text", "pattern", "needle", "rule"), ""),

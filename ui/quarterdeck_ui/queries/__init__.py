@@ -13,7 +13,7 @@ from quarterdeck_ui.queries.alerts import (
     alerts_now,
 )
 from quarterdeck_ui.queries.behind import BEHIND, RunBehind, runs_behind
-from quarterdeck_ui.queries.calls import CallRow, call_by_id, recent_calls
+from quarterdeck_ui.queries.calls import CallRow, CallsFound, call_by_id, recent_calls, search_calls
 from quarterdeck_ui.queries.columns import Column, columns
 from quarterdeck_ui.queries.errors import (
     EMPTY_OUTPUT,
@@ -86,6 +86,7 @@ __all__ = [
     "BusyHour",
     "Call",
     "CallRow",
+    "CallsFound",
     "ChartRange",
     "Column",
     "ErrorGroup",
@@ -162,6 +163,7 @@ __all__ = [
     "run_by_id",
     "run_measures",
     "runs_behind",
+    "search_calls",
     "search_runs",
     "span_payload",
     "spans_of_run",

@@ -4,9 +4,13 @@ FROM (
     SELECT arrayJoin([
         ('pipeline', toString(PipelineName)), ('step', toString(StepName)), ('provider', toString(Provider)),
         ('model', toString(Model)), ('service', toString(ServiceName)), ('environment', toString(Environment))
-    ]) AS Pair, Pair.1 AS Kind, Pair.2 AS Name, sum(Calls) AS Uses
-    FROM llm_1h
-    WHERE Time > now() - INTERVAL 14 DAY
+    ]) AS Pair, Pair.1 AS Kind, Pair.2 AS Name, sum(Called) AS Uses
+    FROM (
+        SELECT PipelineName, StepName, Provider, Model, ServiceName, Environment, sum(m.Calls) AS Called
+        FROM llm_1h AS m
+        WHERE m.Time > now() - INTERVAL 14 DAY
+        GROUP BY PipelineName, StepName, Provider, Model, ServiceName, Environment
+    )
     GROUP BY Pair
 )
 WHERE Name != ''

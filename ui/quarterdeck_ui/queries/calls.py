@@ -1,12 +1,17 @@
 """Model calls by when they were made, for choosing one."""
 
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from quarterdeck_ui.queries.history import oldest_run
+from quarterdeck_ui.queries.looks import DAY_NS, back, further
 from quarterdeck_ui.queries.store import Row, Store
 
-_HOUR_NS: Final = 3600 * 10**9
-_BACK_NS: Final = (_HOUR_NS, 24 * _HOUR_NS, 7 * 24 * _HOUR_NS, 90 * 24 * _HOUR_NS)
+_BACK_NS: Final = 90 * DAY_NS
+_EVER_NS: Final = 4_290_000_000 * 10**9
+"""Behind all calls, also those of a clock that is ahead: as far as the hours of the sort key go."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,25 +32,43 @@ class CallRow:
     finish_reason: str
 
 
-def recent_calls(store: Store, now_ns: int, words: str = "", limit: int = 50) -> list[CallRow]:
-    """The newest calls, newest first, looked for further and further back until there are enough.
+@dataclass(frozen=True, slots=True)
+class CallsFound:
+    """Calls that a search has found so far, newest first; it has looked at all since a time, nanoseconds."""
+
+    rows: list[CallRow]
+    since_ns: int
+
+
+def search_calls(store: Store, now_ns: int, words: str = "", limit: int = 50) -> Iterator[CallsFound]:
+    """Look for the newest calls further and further back, until there are enough; a look takes a moment.
 
     Args:
         store: ClickHouse.
-        now_ns: The present.
+        now_ns: The present; ninety days before it are looked at.
         words: What pipeline, step, model or an id holds, in whatever case; empty for all.
         limit: Most calls.
+
+    Yields:
+        What all looks so far have found.
 
     Raises:
         StoreError: ClickHouse is away.
     """
+    end = max(oldest_run(store), now_ns - _BACK_NS)
     rows: list[CallRow] = []
-    for back in _BACK_NS:
-        found = store.ask("recent_calls", since=now_ns - back, needle=words, limit=limit)
-        rows = list(map(_call, found))
-        if len(rows) == limit:
-            break
-    return rows
+    since, until, days = now_ns, _EVER_NS, 0
+    while since > end and len(rows) < limit:
+        since, began = max(end, back(since - 1, days)), time.monotonic()
+        found = store.ask("recent_calls", since=since, until=until, needle=words, limit=limit - len(rows))
+        rows = [*rows, *map(_call, found)]
+        until, days = since, further(days, time.monotonic() - began)
+        yield CallsFound(rows, since)
+
+
+def recent_calls(store: Store, now_ns: int, words: str = "", limit: int = 50) -> list[CallRow]:
+    """All that :func:`search_calls` finds."""
+    return next(reversed(list(search_calls(store, now_ns, words, limit))), CallsFound([], now_ns)).rows
 
 
 def call_by_id(store: Store, run_id: str, span_id: str) -> CallRow | None:

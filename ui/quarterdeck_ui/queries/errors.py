@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any, Final
 
-from quarterdeck_ui.queries.runs import RunRow, run_by_id, runs_by_id
+from quarterdeck_ui.queries.runs import RunRow, run_by_id
 from quarterdeck_ui.queries.store import Row, Store
 
 INTERVALS: Final = 24
@@ -96,7 +96,7 @@ def error_groups(store: Store, wanted: ErrorScope, limit: int = 100) -> list[Err
         return []
     seen = {row["Id"]: row for row in store.ask("errors_seen", groups=[int(row["Id"]) for row in rows])}
     ids = sorted({run for row in rows for run in row["RunIds"]})
-    runs = {run.id: run for run in runs_by_id(store, ids, wanted.since_ns)}
+    runs = {run["RunId"]: run for run in store.ask("run_names", runs=ids, since=wanted.since_ns)}
     return [_group(row, seen.get(row["Id"], row), runs) for row in rows]
 
 
@@ -114,9 +114,10 @@ def error_of_run(store: Store, run_id: str, span_id: str = "") -> tuple[str, str
 
 
 def good_run(store: Store, pipeline: str, run_id: str, before_ns: int) -> RunRow | None:
-    """The last good run of a pipeline before a time, else the first after it."""
-    for row in store.ask("good_run", pipeline=pipeline, run=run_id, until=before_ns):
-        return run_by_id(store, row["Run"])
+    """The last good run of a pipeline before a time, else the first after it; mostly there is one of that day."""
+    for days, later in ((1, False), (60, True)):
+        for row in store.ask("good_run", pipeline=pipeline, run=run_id, until=before_ns, days=days, later=later):
+            return run_by_id(store, row["Run"])
     return None
 
 
@@ -128,8 +129,8 @@ def completed_runs(store: Store, pipeline: str, since_ns: int, until_ns: int) ->
 _OCCURRENCE: Final = ("AtNs", "RunId", "SpanId", "StepId", "StepName", "PipelineName", "Message")
 
 
-def _group(row: Row, seen: Row, runs: dict[str, RunRow]) -> ErrorGroup:
-    affected = sorted((runs[each] for each in row["RunIds"] if each in runs), key=lambda run: run.start_ns)
+def _group(row: Row, seen: Row, runs: dict[str, Row]) -> ErrorGroup:
+    affected = sorted((runs[each] for each in row["RunIds"] if each in runs), key=lambda run: int(run["StartNs"]))
     return ErrorGroup(
         id=row["Id"],
         category=row["Category"],
@@ -142,8 +143,8 @@ def _group(row: Row, seen: Row, runs: dict[str, RunRow]) -> ErrorGroup:
         first_ns=seen["FirstNs"],
         last_ns=seen["LastNs"],
         trend=_trend(row["Counts"]),
-        pipelines=_ranked(run.pipeline or run.root_name for run in affected),
-        versions=tuple(dict.fromkeys(run.version for run in affected if run.version)),
+        pipelines=_ranked(run["Pipeline"] or run["Root"] for run in affected),
+        versions=tuple(dict.fromkeys(run["Version"] for run in affected if run["Version"])),
         steps=tuple(sorted(filter(None, row["Steps"]))),
     )
 

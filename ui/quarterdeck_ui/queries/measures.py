@@ -26,7 +26,7 @@ _LIMIT: Final = 20_000
 class Measure:
     """Model calls of one part at one time; ``at`` is in seconds since the epoch, 0 for the whole range.
 
-    Quantiles (50, 95, 99 %) are in seconds, not a number where nothing was measured; cost is in USD.
+    Quantiles (50, 95, 99 %) are in seconds, not a number where nothing was measured or asked for; cost is in USD.
     """
 
     at: int
@@ -84,7 +84,13 @@ class TagCost:
 
 
 def measures(
-    store: Store, asked: ChartRange, dimension: str = "", bucket: int = 0, only: Mapping[str, str] | None = None
+    store: Store,
+    asked: ChartRange,
+    dimension: str = "",
+    bucket: int = 0,
+    only: Mapping[str, str] | None = None,
+    *,
+    quantiles: bool = False,
 ) -> list[Measure]:
     """Model calls by a dimension and, where ``bucket`` is given, by time.
 
@@ -94,6 +100,7 @@ def measures(
         dimension: One of :data:`CALL_DIMENSIONS`; empty for all calls together.
         bucket: Length of an interval, seconds; 0 for the whole range.
         only: Values that pipeline, step, provider or model must have.
+        quantiles: Whether those are wanted too, which takes some ten times as long.
 
     Raises:
         StoreError: ClickHouse is away.
@@ -107,6 +114,7 @@ def measures(
         bucket=bucket,
         sums="llm_1m" if short else "llm_1h",
         grain=grain,
+        quantiles=quantiles,
         limit=_LIMIT,
         **asked.parameters(),
         **fits,

@@ -1,4 +1,6 @@
--- Model calls of a range, from the sums by minute or hour: by a dimension, and by time where a bucket has a length.
+-- Model calls of a range, from the sums by minute or hour: by a dimension, and by time where a bucket has a length. Nine
+-- tenths of the work are the quantiles, which are NaN unless they are asked for.
+WITH arrayReduce('quantilesBFloat16State(0.5, 0.95, 0.99)', emptyArrayFloat64()) AS no_state
 SELECT
     if({bucket:UInt32} = 0, 0, toUnixTimestamp(toStartOfInterval(m.Time, toIntervalSecond(greatest({bucket:UInt32}, 1))))) AS Bucket,
     multiIf(
@@ -18,8 +20,8 @@ SELECT
     sum(m.Cost) AS CostUsd,
     sum(m.UnpricedCalls) AS Unpriced,
     sum(m.Duration) / 1e9 AS Seconds,
-    quantilesBFloat16Merge(0.5, 0.95, 0.99)(m.DurationQuantiles) AS Took,
-    quantilesBFloat16Merge(0.5, 0.95, 0.99)(m.FirstChunkQuantiles) AS First
+    quantilesBFloat16MergeIf(0.5, 0.95, 0.99)(if({quantiles:Bool}, m.DurationQuantiles, no_state), {quantiles:Bool}) AS Took,
+    quantilesBFloat16MergeIf(0.5, 0.95, 0.99)(if({quantiles:Bool}, m.FirstChunkQuantiles, no_state), {quantiles:Bool}) AS First
 FROM {sums:Identifier} AS m
 WHERE m.Time >= toStartOfInterval(fromUnixTimestamp64Nano({since:Int64}), toIntervalSecond({grain:UInt32}))
     AND m.Time < fromUnixTimestamp64Nano({until:Int64})

@@ -4,7 +4,8 @@ SELECT
     Duration / 1e6 AS Milliseconds, IsError, FinishReason
 FROM model_calls
 WHERE toStartOfHour(Timestamp) >= toStartOfHour(fromUnixTimestamp64Nano({since:Int64}))
-    AND Timestamp >= fromUnixTimestamp64Nano({since:Int64})
+    AND toStartOfHour(Timestamp) <= toStartOfHour(fromUnixTimestamp64Nano({until:Int64}))
+    AND Timestamp >= fromUnixTimestamp64Nano({since:Int64}) AND Timestamp < fromUnixTimestamp64Nano({until:Int64})
     AND (
         {needle:String} = ''
         OR positionCaseInsensitiveUTF8(concat(PipelineName, ' ', StepName, ' ', Model, ' ', RunId, ' ', SpanId), {needle:String}) > 0

@@ -45,10 +45,15 @@ def findings(asked: ChartRange) -> list[Finding]:
 
 @st.cache_data(ttl=_KEPT_S, max_entries=_KEPT, show_spinner=False)
 def measures(
-    asked: ChartRange, dimension: str = "", bucket: int = 0, only: Mapping[str, str] | None = None
+    asked: ChartRange,
+    dimension: str = "",
+    bucket: int = 0,
+    only: Mapping[str, str] | None = None,
+    *,
+    quantiles: bool = False,
 ) -> list[queries.Measure]:
     """Model calls by a dimension and by time."""
-    return queries.measures(services.current().store, asked, dimension, bucket, only)
+    return queries.measures(services.current().store, asked, dimension, bucket, only, quantiles=quantiles)
 
 
 @st.cache_data(ttl=_KEPT_S, max_entries=_KEPT, show_spinner=False)

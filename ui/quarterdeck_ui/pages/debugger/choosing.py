@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import streamlit as st
 
 from quarterdeck_ui import services
-from quarterdeck_ui.queries import CallRow, recent_calls
+from quarterdeck_ui.queries import CallRow, search_calls
 
 _SHOWN = 50
 
@@ -22,7 +22,7 @@ def show() -> None:
         icon=":material/search:",
         width=360,
     )
-    rows = recent_calls(services.current().store, time.time_ns(), words or "", limit=_SHOWN)
+    rows = _found(words or "")
     if not rows:
         st.info(
             "No model call of the last 90 days matches."
@@ -49,6 +49,17 @@ def show() -> None:
         row = rows[picked[0]]
         st.query_params["run"], st.query_params["span"] = row.run_id, row.span_id
         st.rerun()
+
+
+def _found(words: str) -> list[CallRow]:
+    """Look further and further back, and say how far that is."""
+    rows: list[CallRow] = []
+    place = st.empty()
+    for found in search_calls(services.current().store, time.time_ns(), words, limit=_SHOWN):
+        rows, since = found.rows, datetime.fromtimestamp(found.since_ns / 1e9, UTC)
+        place.caption(f":material/search: Looking further back: {len(rows)} found since {since:%Y-%m-%d %H:%M} UTC …")
+    place.empty()
+    return rows
 
 
 def _line(row: CallRow) -> dict[str, object]:

@@ -35,6 +35,7 @@ class Quantity:
         text: Format for reading.
         adds_up: Whether parts of it may be put upon each other.
         of_runs: Whether runs have it rather than model calls.
+        of_quantiles: Whether it is a quantile of model calls.
     """
 
     title: str
@@ -44,12 +45,17 @@ class Quantity:
     text: _Words
     adds_up: bool = False
     of_runs: bool = False
+    of_quantiles: bool = False
 
 
 def _call(
     title: str, value: Callable[[Measure], float | None], alert: str, axis: str, text: _Words, **more: bool
 ) -> Quantity:
     return Quantity(title, value, alert, axis, text, **more)
+
+
+def _quantile(title: str, value: Callable[[Measure], float], alert: str) -> Quantity:
+    return Quantity(title, lambda m: _known(value(m)), alert, "~g", numbers.seconds, of_quantiles=True)
 
 
 def _run(
@@ -81,11 +87,9 @@ QUANTITIES: Final[Mapping[str, Quantity]] = {
         "Cost of a call, USD", lambda m: m.cost / max(m.calls - m.unpriced, 1), "call_cost", "$,~r", numbers.money
     ),
     "mean latency": _call("Mean latency, s", lambda m: m.seconds / m.calls, "latency_mean", "~g", numbers.seconds),
-    "median latency": _call("Median latency, s", lambda m: _known(m.took[0]), "latency_p50", "~g", numbers.seconds),
-    "latency, 95 %": _call("Latency of 95 %, s", lambda m: _known(m.took[1]), "latency_p95", "~g", numbers.seconds),
-    "time to first token": _call(
-        "Median time to first token, s", lambda m: _known(m.first[0]), "first_token_p50", "~g", numbers.seconds
-    ),
+    "median latency": _quantile("Median latency, s", lambda m: m.took[0], "latency_p50"),
+    "latency, 95 %": _quantile("Latency of 95 %, s", lambda m: m.took[1], "latency_p95"),
+    "time to first token": _quantile("Median time to first token, s", lambda m: m.first[0], "first_token_p50"),
     "runs": _run("Runs", lambda r: r.runs, "runs", "~s", numbers.count, adds_up=True),
     "failed runs": _run("Failed runs", lambda r: r.failed, "failed_runs", "~s", numbers.count, adds_up=True),
     "failure rate": _run("Runs that failed", lambda r: r.failed / r.runs, "run_failure_rate", ".1%", numbers.percent),

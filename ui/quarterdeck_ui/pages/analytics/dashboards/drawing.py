@@ -37,9 +37,10 @@ def draw(asked: ChartRange, panel: Panel, key: str) -> None:
 def _found(asked: ChartRange, panel: Panel) -> Sequence[Measure | RunMeasure]:
     by = "" if panel.by == NOTHING or panel.chart == "number" else panel.by
     width = fetch.bucket_of(asked) if panel.chart in _OVER_TIME else 0
-    if QUANTITIES[panel.quantity].of_runs:
+    quantity = QUANTITIES[panel.quantity]
+    if quantity.of_runs:
         return fetch.run_measures(asked, by, width, panel.only.get("pipeline", ""))
-    return fetch.measures(asked, by, width, dict(panel.only))
+    return fetch.measures(asked, by, width, dict(panel.only), quantiles=quantity.of_quantiles)
 
 
 def points(asked: ChartRange, panel: Panel, found: Sequence[Measure | RunMeasure]) -> list[dict[str, Any]]:
