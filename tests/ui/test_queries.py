@@ -112,6 +112,20 @@ def test_spans_come_without_payload_and_payload_comes_on_demand(home: CollectorP
     assert queries.earlier_run(store, run.pipeline, "", run.root.start + 10**6) == (run.id, run.root.start // 10**6)
 
 
+def test_calls_are_looked_for_further_and_further_back(home: CollectorProcess, store: Store) -> None:
+    ids = [stored(store, finished(home, ago).id).id for ago in (60, 5 * 3600, 3 * DAY)]
+    now = time.time_ns()
+    looks = list(queries.search_calls(store, now, ids[2].upper()))
+    assert [row.run_id for row in looks[-1].rows] == ids[2:]
+    assert not looks[0].rows
+    assert [look.since_ns for look in looks] == sorted({look.since_ns for look in looks}, reverse=True)
+
+    assert len(list(queries.search_calls(store, now, limit=1))) == 1
+    found = queries.recent_calls(store, now, "Query-Test Extract", limit=100)
+    assert [row.run_id for row in found if row.run_id in ids] == ids
+    assert not queries.recent_calls(store, now, "no such word")
+
+
 def test_live_events_after_a_position_fold_into_the_run(home: CollectorProcess, store: Store) -> None:
     before = time.time_ns()
     run = finished(home)
