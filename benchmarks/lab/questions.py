@@ -78,6 +78,10 @@ def _advice(asker: Asker, _: Sample) -> Any:
     return queries.evidence(asker.store, Scope(3600), time.time_ns())
 
 
+def _calls(words: str = "") -> Way:
+    return lambda asker, _: list(queries.search_calls(asker.store, time.time_ns(), words))
+
+
 def _config(asker: Asker, sample: Sample) -> str:
     run = queries.run_by_id(asker.store, sample.run)
     versions = queries.pipeline_versions(asker.store, run.pipeline, Scope(), time.time_ns()) if run else []
@@ -239,10 +243,8 @@ ONE_RUN: Final = (
     Question("a run as a document", _step_payloads),
     Question("a span as it is stored", _front(queries.raw_span, "run", "span")),
     Question("a call", _front(queries.call_by_id, "run", "span")),
-    Question("newest calls", lambda asker, _: queries.recent_calls(asker.store, time.time_ns())),
-    Question(
-        "calls by words", lambda asker, _: queries.recent_calls(asker.store, time.time_ns(), "zyxneedle"), HISTORY_MS
-    ),
+    Question("newest calls", _calls()),
+    Question("calls by words", _calls("zyxneedle"), HISTORY_MS),
     Question("versions of a pipeline", _of_ever(queries.pipeline_versions, "support-triage")),
     Question("configuration of a run", _config),
 )

@@ -121,9 +121,10 @@ def test_calls_are_looked_for_further_and_further_back(home: CollectorProcess, s
     assert [look.since_ns for look in looks] == sorted({look.since_ns for look in looks}, reverse=True)
 
     assert len(list(queries.search_calls(store, now, limit=1))) == 1
-    found = queries.recent_calls(store, now, "Query-Test Extract", limit=100)
-    assert [row.run_id for row in found if row.run_id in ids] == ids
-    assert not queries.recent_calls(store, now, "no such word")
+    *_, found = queries.search_calls(store, now, "Query-Test Extract", limit=100)
+    assert [row.run_id for row in found.rows if row.run_id in ids] == ids
+    *_, found = queries.search_calls(store, now, "no such word")
+    assert not found.rows
 
 
 def test_live_events_after_a_position_fold_into_the_run(home: CollectorProcess, store: Store) -> None:

@@ -13,7 +13,7 @@ from quarterdeck_ui.queries.alerts import (
     alerts_now,
 )
 from quarterdeck_ui.queries.behind import BEHIND, RunBehind, runs_behind
-from quarterdeck_ui.queries.calls import CallRow, CallsFound, call_by_id, recent_calls, search_calls
+from quarterdeck_ui.queries.calls import CallRow, CallsFound, call_by_id, search_calls
 from quarterdeck_ui.queries.columns import Column, columns
 from quarterdeck_ui.queries.errors import (
     EMPTY_OUTPUT,
@@ -157,7 +157,6 @@ __all__ = [
     "places",
     "quiet_flaws",
     "raw_span",
-    "recent_calls",
     "recent_runs",
     "repeated_attempts",
     "run_by_id",

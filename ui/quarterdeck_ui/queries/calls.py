@@ -66,11 +66,6 @@ def search_calls(store: Store, now_ns: int, words: str = "", limit: int = 50) ->
         yield CallsFound(rows, since)
 
 
-def recent_calls(store: Store, now_ns: int, words: str = "", limit: int = 50) -> list[CallRow]:
-    """All that :func:`search_calls` finds."""
-    return next(reversed(list(search_calls(store, now_ns, words, limit))), CallsFound([], now_ns)).rows
-
-
 def call_by_id(store: Store, run_id: str, span_id: str) -> CallRow | None:
     """One call, or None if that span is no call or has not arrived.
 

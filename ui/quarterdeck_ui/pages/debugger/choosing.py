@@ -57,7 +57,8 @@ def _found(words: str) -> list[CallRow]:
     place = st.empty()
     for found in search_calls(services.current().store, time.time_ns(), words, limit=_SHOWN):
         rows, since = found.rows, datetime.fromtimestamp(found.since_ns / 1e9, UTC)
-        place.caption(f":material/search: Looking further back: {len(rows)} found since {since:%Y-%m-%d %H:%M} UTC …")
+        if len(rows) < _SHOWN:
+            place.caption(f"Looking further back: {len(rows)} found since {since:%Y-%m-%d %H:%M} UTC …")
     place.empty()
     return rows
 
