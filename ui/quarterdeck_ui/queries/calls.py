@@ -6,10 +6,15 @@ from dataclasses import dataclass
 from typing import Final
 
 from quarterdeck_ui.queries.history import oldest_run
-from quarterdeck_ui.queries.looks import DAY_NS, back, further
 from quarterdeck_ui.queries.store import Row, Store
 
-_BACK_NS: Final = 90 * DAY_NS
+_HOUR_NS: Final = 3600 * 10**9
+_DAY_NS: Final = 24 * _HOUR_NS
+_BACK_NS: Final = 90 * _DAY_NS
+_MOST_NS: Final = 16 * _DAY_NS
+"""Longest time that is looked at at once."""
+
+_FAST_S, _SLOW_S = 0.03, 0.05
 _EVER_NS: Final = 4_290_000_000 * 10**9
 """Behind all calls, also those of a clock that is ahead: as far as the hours of the sort key go."""
 
@@ -57,13 +62,20 @@ def search_calls(store: Store, now_ns: int, words: str = "", limit: int = 50) ->
     """
     end = max(oldest_run(store), now_ns - _BACK_NS)
     rows: list[CallRow] = []
-    since, until, days = now_ns, _EVER_NS, 0
+    since, until, length = now_ns, _EVER_NS, _HOUR_NS
     while since > end and len(rows) < limit:
-        since, began = max(end, back(since - 1, days)), time.monotonic()
+        since, began = max(end, since - length), time.monotonic()
         found = store.ask("recent_calls", since=since, until=until, needle=words, limit=limit - len(rows))
-        rows = [*rows, *map(_call, found)]
-        until, days = since, further(days, time.monotonic() - began)
+        rows, until = [*rows, *map(_call, found)], since
+        length = _next(length, time.monotonic() - began)
         yield CallsFound(rows, since)
+
+
+def _next(length: int, took: float) -> int:
+    """Look at twice the time at once while that is fast, and at half of it when it is slow."""
+    if took < _FAST_S:
+        return min(2 * length, _MOST_NS)
+    return max(length // 2, _HOUR_NS) if took > _SLOW_S else length
 
 
 def call_by_id(store: Store, run_id: str, span_id: str) -> CallRow | None:

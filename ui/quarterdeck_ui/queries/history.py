@@ -3,11 +3,15 @@
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, Final
 
-from quarterdeck_ui.queries.looks import DAY_NS, back, further
 from quarterdeck_ui.queries.runs import RunRow, runs_by_id
 from quarterdeck_ui.queries.store import Store
+
+_HOUR_NS: Final = 3600 * 10**9
+_DAY_NS: Final = 24 * _HOUR_NS
+_MOST_DAYS: Final = 16
+_FAST_S, _SLOW_S = 0.02, 0.045
 
 Place = tuple[int, str]
 """Where a run stands in the order of all: when it began, nanoseconds, and its id."""
@@ -80,9 +84,9 @@ def search_runs(store: Store, wanted: RunSearch, behind: Place, since_ns: int, l
     """
     (until, after), days = behind, 0
     oldest = oldest_run(store)
-    end = max(since_ns, oldest, DAY_NS)  # rows are also looked for on the day before
+    end = max(since_ns, oldest, _DAY_NS)  # rows are also looked for on the day before
     while oldest and limit > 0 and until >= end:
-        since, began = max(end, back(min(until, time.time_ns()), days)), time.monotonic()
+        since, began = max(end, _back(min(until, time.time_ns()), days)), time.monotonic()
         hits = store.ask("history", since=since, until=until, after=after, limit=limit, **wanted.parameters())
         rows = [row for row in runs_by_id(store, [hit["RunId"] for hit in hits], since) if row.start_ns >= since]
         limit -= len(rows)
@@ -91,5 +95,20 @@ def search_runs(store: Store, wanted: RunSearch, behind: Place, since_ns: int, l
             until, after = last["StartNs"], last["RunId"]
         else:
             until, after = since - 1, ""
-        days = further(days, time.monotonic() - began)
+        days = _further(days, time.monotonic() - began)
         yield Found(rows, until, (until, after) if until >= end else None)
+
+
+def _back(until: int, days: int) -> int:
+    """The begin of the days that end at a time, nanoseconds; an hour before it at first, where most pages are full.
+
+    Rows are sorted by day: a part of a day takes as long as all of it.
+    """
+    return (until // _DAY_NS + 1 - days) * _DAY_NS if days else until - _HOUR_NS
+
+
+def _further(days: int, took: float) -> int:
+    """Look at more days at once while that is fast, and at fewer when it is slow."""
+    if took < _FAST_S:
+        return min(2 * days, _MOST_DAYS) or 1
+    return max(days // 2, 1) if took > _SLOW_S else days or 1
