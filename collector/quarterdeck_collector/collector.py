@@ -207,6 +207,7 @@ class Collector:
             self._release,
             share=settings.insert_share,
             join_up_to=settings.segment_max_bytes,
+            beside_from=settings.segment_hard_max_bytes,
         )
         commits = CommitLog(
             settings.segments_dir / kind.name,

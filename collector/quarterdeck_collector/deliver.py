@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
@@ -34,6 +35,10 @@ SMALL: Final = 256 << 10
 ASIDE_AFTER: Final = 25
 """Refusals, about five minutes, after which what cannot be divided is set aside if ClickHouse takes others."""
 
+INSERTS_AT_ONCE: Final = 2
+"""Segments of one signal that are inserted at the same time, for ClickHouse works on an insert with one thread. They
+begin in order; a second one only with a segment that is as large as it may be, while ClickHouse takes what it gets."""
+
 JOIN_FROM: Final = 4
 """How many waiting segments are joined at least: for fewer, writing them once more costs what it saves."""
 
@@ -49,6 +54,7 @@ class Delivery:
         on_removed: Told how many bytes have left the disk, or, if negative, have come to it.
         share: Share of the time that inserts of small segments may take.
         join_up_to: Bytes up to which segments that have waited are joined.
+        beside_from: Bytes from which a segment may be inserted beside another one.
     """
 
     def __init__(
@@ -61,6 +67,7 @@ class Delivery:
         *,
         share: float = 1.0,
         join_up_to: int = 0,
+        beside_from: float = math.inf,
     ) -> None:
         self._insertion = insertion
         self._signal = signal
@@ -69,6 +76,7 @@ class Delivery:
         self._on_removed = on_removed
         self._share = share
         self._join_up_to = join_up_to
+        self._beside_from = beside_from
         self._next_small = 0.0
         self._taken = 0
         self.on_free: Callable[[], None] = lambda: None
@@ -77,7 +85,7 @@ class Delivery:
         self._inserting: list[Segment] = []
         self._resting: list[Segment] = []
         self._stored: list[Segment] = []
-        self._is_free = False
+        self._free = 0
         self._work = asyncio.Event()
         self._closing = False
         self._away = False
@@ -89,8 +97,8 @@ class Delivery:
 
     @property
     def busy(self) -> bool:
-        """Whether another segment would have to wait."""
-        return not self._is_free
+        """Whether a segment is under way, so that the next one had better grow: a large one is inserted beside it."""
+        return self._free < INSERTS_AT_ONCE
 
     @property
     def gathering(self) -> bool:
@@ -108,10 +116,15 @@ class Delivery:
         self._work.set()
 
     async def run(self) -> None:
-        """Insert, one after the other, until :meth:`close` is called and the queue is empty or ClickHouse is away."""
+        """Insert until :meth:`close` is called and the queue is empty or ClickHouse is away."""
+        await asyncio.gather(*(self._work_off(leads=not number) for number in range(INSERTS_AT_ONCE)))
+
+    async def _work_off(self, *, leads: bool) -> None:
         pause = FIRST_PAUSE
         while self._queue or not self._closing:
-            if not self._queue:
+            if not self._queue or not (leads or self._may_be_beside(self._queue[0])):
+                if self._closing:
+                    return
                 self._work.clear()
                 await self._while_free(self._work.wait())
             elif (segment := await self._take()) is None or await self._deliver(segment):
@@ -122,13 +135,16 @@ class Delivery:
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, LONGEST_PAUSE)
 
+    def _may_be_beside(self, segment: Segment) -> bool:
+        return segment.size >= self._beside_from and not self._away
+
     async def _while_free(self, rest: Awaitable[object]) -> None:
-        self._is_free = True
+        self._free += 1
         self.on_free()
         try:
             await rest
         finally:
-            self._is_free = False
+            self._free -= 1
 
     async def _take(self) -> Segment | None:
         """Take the first segment off the queue, or one made of the first few; None if they must wait for a start."""
@@ -150,7 +166,8 @@ class Delivery:
             log.warning("segments are not joined for now: %s", error)
             return self._queue.popleft()
         finally:
-            self._inserting.clear()
+            for segment in taken:
+                self._inserting.remove(segment)
         self._counters.add("joined_segments", count, signal=self._signal)
         return whole
 
@@ -186,7 +203,7 @@ class Delivery:
             self._next_small = loop.time() + rest
             loop.call_later(rest, self.on_free)
         finally:
-            self._inserting.clear()
+            self._inserting.remove(segment)
         return True
 
     def _settle(self, segment: Segment, refused: int) -> None:
@@ -200,7 +217,8 @@ class Delivery:
             self._away = False
 
     def _postpone(self, segment: Segment, error: StoreError) -> None:
-        self._queue.appendleft(segment)
+        overtaken = bool(self._queue) and self._queue[0].path.name < segment.path.name
+        self._queue.insert(int(overtaken), segment)
         if not self._away:
             self._away = True
             log.warning("ClickHouse does not take %s, will try again: %s", self._signal, error)

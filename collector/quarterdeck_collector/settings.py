@@ -93,7 +93,7 @@ class Settings(BaseSettings):
         description="Share of the time that inserts of smaller segments may take; they are gathered for up to 2 s.",
     )
     segment_hard_max_bytes: int = Field(
-        64 * MEBIBYTE, gt=0, description="Size up to which a segment grows while ClickHouse is busy or away."
+        48 * MEBIBYTE, gt=0, description="Size up to which a segment grows while ClickHouse is busy or away."
     )
     durability: Literal["segment", "full", "off"] = Field(
         "segment",

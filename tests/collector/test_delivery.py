@@ -32,11 +32,13 @@ class SlowStore(EmbeddedStore):
 
     def __init__(self) -> None:
         self.gate = threading.Semaphore(0)
+        self.begun = 0
         self.inserted: list[int] = []
 
     def insert_otlp(self, table: str, segment: Path, message: str, token: str) -> None:
         assert (table, message != "", token != "") == ("t", True, True)
         bodies, _ = unframe(segment.read_bytes())
+        self.begun += 1
         self.gate.acquire()
         self.inserted.append(len(bodies))
 
@@ -47,13 +49,17 @@ async def until(ask: Callable[[], Any], answer: Any) -> None:
             await asyncio.sleep(0.005)
 
 
-@pytest.mark.parametrize(("more", "batches"), [(5, [1, 5]), (25, [1, 11, 11, 3])])
-async def test_a_segment_grows_while_clickhouse_is_busy_up_to_its_largest_size(
-    tmp_path: Path, more: int, batches: list[int]
+@pytest.mark.parametrize(
+    ("more", "batches", "beside"), [(5, [1, 5], 1), (25, [1, 11, 11, 3], 0), (25, [1, 11, 11, 3], 1)]
+)
+async def test_a_segment_grows_while_clickhouse_is_busy_up_to_its_largest_size_and_is_then_inserted_beside(
+    tmp_path: Path, more: int, batches: list[int], beside: int
 ) -> None:
     store = SlowStore()
     insertion = Insertion(TRACES, "t", store, Quarantine(tmp_path))
-    delivery = Delivery(insertion, "traces", Counters(), lambda _: None, lambda _: None)
+    delivery = Delivery(
+        insertion, "traces", Counters(), lambda _: None, lambda _: None, beside_from=LARGEST if beside else 10 * LARGEST
+    )
     limits = SegmentLimits(size=50, age=9, largest=LARGEST)
     log = CommitLog(tmp_path / "traces", Budget(10**9), limits, delivery.put, busy=lambda: delivery.busy)
     delivery.on_free = log.seal_if_ripe
@@ -63,11 +69,11 @@ async def test_a_segment_grows_while_clickhouse_is_busy_up_to_its_largest_size(
     for number in range(more):
         await log.append(ONE + bytes([number]), 1)
     await asyncio.sleep(0.05)
-    assert len(delivery.waiting) == 1 + more // 11
+    assert (len(delivery.waiting), store.begun) == (1 + more // 11, 1 + beside * (more > LARGEST // len(ONE)))
     for _ in batches:
         store.gate.release()
     await until(lambda: sum(store.inserted), 1 + more)
-    assert store.inserted == batches
+    assert sorted(store.inserted) == sorted(batches)
     await log.close()
     delivery.close()
     await task
