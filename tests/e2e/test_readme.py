@@ -49,7 +49,8 @@ def deck(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deck]:
 def run_block(language: str, text: str, deck: Deck) -> str:
     program = [sys.executable, "-c"] if language == "python" else ["bash", "-euc"]
     words = [*program, at_these_ports(text, deck.ports)]
-    environment = {**deck.environment(), "QUARTERDECK_DATA_DIR": str(deck.data)}
+    ports = {f"QUARTERDECK_{name.upper().replace('-', '_')}_PORT": str(port) for name, port in deck.ports.items()}
+    environment = {**deck.environment(), **ports, "QUARTERDECK_DATA_DIR": str(deck.data)}
     if "quarterdeck query" not in text:  # others take it for a server's, which they would write to
         del environment["QUARTERDECK_CLICKHOUSE_URL"]
     done = subprocess.run(

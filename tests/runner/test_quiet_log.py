@@ -28,8 +28,11 @@ def made() -> Iterator[list[logging.LogRecord]]:
             found.append(record)
         return record
 
+    logger, level = logging.getLogger("dbos"), logging.getLogger("dbos").level
     logging.setLogRecordFactory(factory)
+    logger.setLevel(logging.WARNING)  # a runner that has ended in this process leaves it mute
     yield found
+    logger.setLevel(level)
     logging.setLogRecordFactory(make)
 
 

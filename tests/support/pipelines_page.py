@@ -1,8 +1,12 @@
 """The page of the pipelines, and what a reader does on it."""
 
-from playwright.sync_api import Browser, Locator, Page, expect
+import contextlib
 
-from support.browser import DESKTOP, Watched, open_page
+from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
+
+from support.browser import DESKTOP, Watched, open_page, settled
+from support.waiting import eventually
 
 ASK = """\
 workflow:
@@ -62,6 +66,14 @@ def accept(page: Page, completion: str) -> None:
 
 
 def choose(page: Page, label: str, option: str) -> None:
-    """Choose from a list."""
-    page.get_by_role("combobox", name=label).click()
-    page.get_by_role("option", name=option, exact=True).click()
+    """Choose from a list, again if it closes because the page is drawn anew."""
+
+    def chosen() -> bool:
+        settled(page)
+        page.get_by_role("combobox", name=label).fill(option)
+        with contextlib.suppress(PlaywrightTimeoutError):
+            page.get_by_role("option", name=option, exact=True).click(timeout=5_000)
+            return True
+        return False
+
+    eventually(chosen)

@@ -17,7 +17,7 @@ from quarterdeck_ui.queries import Store, pipeline_versions
 from quarterdeck_ui.scope import Scope
 from support import runner as runners
 from support.accessibility import findings
-from support.browser import PHONE, open_page, settled, table_of
+from support.browser import PHONE, open_page, table_of
 from support.collectors import CollectorProcess, wait_for
 from support.dashboard import Dashboard, dashboard
 from support.pipelines_page import ASK, Visit, accept, button, choose, top, written
@@ -187,11 +187,8 @@ def test_typed_inputs_and_variables_start_a_run_whose_version_is_kept(
     page.get_by_role("textbox", name="more").fill('{"depth": [1]}')
     page.get_by_role("textbox", name="more").press("Tab")
     page.get_by_text("Environment, provider and model").click()
-    settled(page)  # a list that is open closes when the page is drawn again
     choose(page, "Provider", "Claude")
-    settled(page)
-    page.get_by_role("combobox", name="Model").fill("sonnet")
-    page.get_by_role("option", name="sonnet", exact=True).click()
+    choose(page, "Model", "sonnet")
     page.get_by_role("textbox", name="REGION").fill("us")
     page.get_by_role("textbox", name="REGION").press("Tab")
     button(page, "Add a variable").click()
