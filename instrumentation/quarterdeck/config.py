@@ -78,7 +78,7 @@ class State:
 _redactor: Final = Redactor()
 _relays: "Final[weakref.WeakKeyDictionary[TracerProvider, Relay]]" = weakref.WeakKeyDictionary()
 _state: State | None = None
-_ending: Final = [threading.Lock()]
+_ending = threading.Lock()
 """Held by whoever shuts down: who comes meanwhile, to end the program say, waits until everything is sent."""
 
 
@@ -204,7 +204,7 @@ def shutdown(timeout_s: float = _EXIT_S) -> None:
         timeout_s: seconds to wait at most for a collector that does not answer.
     """
     global _state
-    with termination.last(), _ending[0], guarded("shut telemetry down"):
+    with termination.last(), _ending, guarded("shut telemetry down"):
         state, _state = _state, None
         if state is None:
             return
@@ -371,8 +371,9 @@ def _instrument_providers() -> None:
 
 
 def _after_fork() -> None:
+    global _ending  # noqa: PLW0603 - as above
     termination.forget()
-    _ending[0] = threading.Lock()
+    _ending = threading.Lock()
     if _state is None:
         return
     for part in (*_state.batches, *_state.deliveries, _state.live, _state.control):

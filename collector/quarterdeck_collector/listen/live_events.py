@@ -6,7 +6,7 @@ from typing import Final
 from quarterdeck_collector.listen.filters import Filter
 from quarterdeck_collector.listen.messages import Cursor, Message, Row, iso
 from quarterdeck_collector.listen.names import stream_name
-from quarterdeck_collector.store import Store
+from quarterdeck_collector.store import Store, literal
 
 TABLE: Final = "live_events"
 
@@ -62,4 +62,4 @@ def page(store: Store, wanted: Filter, after: Cursor, until: int) -> list[Messag
 
 
 def _list(values: Iterable[str]) -> str:
-    return ", ".join("'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'" for value in sorted(values))
+    return ", ".join(map(literal, sorted(values)))

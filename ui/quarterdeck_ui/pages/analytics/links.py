@@ -53,12 +53,12 @@ def part(asked: ChartRange, dimension: str, name: str) -> str:
 
 def tagged(asked: ChartRange, tag: str, value: str) -> str:
     """The runs with this value of an attribute, as a query: the deck does not search attributes."""
-    name, wanted = (text.replace("\\", "\\\\").replace("'", "\\'") for text in (tag, value))
+    name, wanted = map(alert_link.quoted, (tag, value))
     query = (
         "SELECT RunId, max(PipelineName) AS pipeline, min(Timestamp) AS began\nFROM otel_traces\n"
         f"WHERE toStartOfHour(Timestamp) BETWEEN toDateTime({asked.since_ns // _NS - 3599}) "
         f"AND toDateTime({asked.until_ns // _NS})\n"
-        f"    AND '{wanted}' IN (SpanAttributes['{name}'], ResourceAttributes['{name}'])\n"
+        f"    AND {wanted} IN (SpanAttributes[{name}], ResourceAttributes[{name}])\n"
         "GROUP BY RunId\nORDER BY began DESC\nLIMIT 500"
     )
     return "/?" + urlencode({"view": "analytics", "tab": "SQL", "sql": query})
